@@ -1,0 +1,48 @@
+"""Neural style transfer in napari: paint one picture in the manner of another.
+
+The headless API is re-exported lazily: importing this package imports neither torch nor Qt.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_nst.api import Step, StyleResult, iter_stylize, stylize
+    from napari_nst.config import StyleConfig
+    from napari_nst.core.control import RunControl
+    from napari_nst.errors import NstError
+    from napari_nst.record import RunRecord
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "NstError",
+    "RunControl",
+    "RunRecord",
+    "Step",
+    "StyleConfig",
+    "StyleResult",
+    "iter_stylize",
+    "stylize",
+]
+
+_HOMES = {
+    "NstError": "errors",
+    "RunControl": "core.control",
+    "RunRecord": "record",
+    "Step": "api",
+    "StyleConfig": "config",
+    "StyleResult": "api",
+    "iter_stylize": "api",
+    "stylize": "api",
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - PEP 562
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,375 @@
+"""StyleConfig: one frozen, validated description of a run, and the published presets.
+
+Each field's metadata (title, help, bounds, choices, unit) is the one place that the
+validator, the command line and the dock widget read.
+"""
+
+import json
+import math
+import types
+from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import Field as DataclassField
+from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
+
+from napari_nst.core.vgg import tap_geometry
+from napari_nst.errors import ConfigError
+
+ContentLoss = Literal["mse", "half_sum"]
+StyleLoss = Literal["gram", "gram_paper", "gram_moments", "wasserstein"]
+TvLoss = Literal["l1", "l2"]
+Variable = Literal["unit", "byte"]
+Feed = Literal["weights", "bytes"]
+Pooling = Literal["max", "average", "average_x2", "l2"]
+Padding = Literal["zeros", "replicate"]
+Init = Literal["content", "noise"]
+OptimizerName = Literal["lbfgs", "adam"]
+LineSearch = Literal["none", "strong_wolfe"]
+Clamp = Literal["none", "step", "closure"]
+Pyramid = Literal["single", "down_to", "until_within"]
+Resample = Literal["bilinear", "bicubic"]
+StyleFit = Literal["longest", "shrink", "short_side"]
+Balance = Literal["auto", "published", "matched"]
+Precision = Literal["auto", "float32", "bfloat16", "float64"]
+
+STEERABLE = (
+    "style_strength",
+    "content_weight",
+    "tv_weight",
+    "style_layer_weights",
+    "learning_rate",
+)
+"""Fields that may change while a run is on."""
+
+
+def _setting(
+    default: object,
+    title: str,
+    help: str,  # noqa: A002 - the metadata key that magicgui and typer users know
+    *,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    unit: str | None = None,
+) -> Any:  # noqa: ANN401 - dataclasses.field is typed to return its default
+    bounds = {"minimum": minimum, "maximum": maximum, "unit": unit}
+    return field(default=default, metadata={"title": title, "help": help, **bounds})
+
+
+@dataclass(frozen=True, kw_only=True)
+class StyleConfig:
+    """Everything that decides what a run computes, apart from pictures and weights.
+
+    The defaults are the preset "gatys". Weights are in the presets' own units; see
+    `napari_nst.core.objective` for the formulas.
+
+    Raises
+    ------
+    ConfigError
+        If a value is of the wrong type, out of its bounds, or does not fit another.
+    """
+
+    name: str = _setting("gatys", "Preset", "The preset that the settings started from.")
+    size: int | None = _setting(
+        512,
+        "Size",
+        "Longest side of the result; smaller pictures are enlarged. None keeps the size.",
+        minimum=16,
+        maximum=65536,
+        unit="px",
+    )
+    steps: int | None = _setting(
+        None,
+        "Steps",
+        "Steps in all, over every scale in the preset's proportions. None is as published.",
+        minimum=1,
+        maximum=1_000_000,
+    )
+    style_strength: float = _setting(
+        1.0,
+        "Style strength",
+        "Multiplies the style term: 1 is as published, more paints bolder.",
+        minimum=0,
+    )
+    content_weight: float = _setting(
+        1.0, "Content weight", "Weight of the content term (alpha).", minimum=0
+    )
+    style_weight: float = _setting(
+        1e3, "Style weight", "Weight of the style term (beta).", minimum=0
+    )
+    tv_weight: float = _setting(
+        0.0, "Smoothness", "Weight of the total variation: more is smoother.", minimum=0
+    )
+    content_layers: tuple[str, ...] = _setting(
+        ("relu4_2",), "Content layers", "VGG-19 layers at which content is compared."
+    )
+    style_layers: tuple[str, ...] = _setting(
+        ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"),
+        "Style layers",
+        "VGG-19 layers at which style is compared.",
+    )
+    style_layer_weights: tuple[float, ...] = _setting(
+        (), "Layer weights", "Weight of each style layer; empty means 1 each.", minimum=0
+    )
+    content_loss: ContentLoss = _setting(
+        "mse", "Content loss", "mse: mean of squares. half_sum: half the sum of squares (paper)."
+    )
+    style_loss: StyleLoss = _setting(
+        "gram",
+        "Style loss",
+        "gram: the authors' code. gram_paper: the paper's formula. gram_moments: gram plus "
+        "means and deviations. wasserstein: distance of Gaussians.",
+    )
+    tv_loss: TvLoss = _setting(
+        "l1", "Smoothness loss", "l1: sum of differences. l2: mean of squared differences."
+    )
+    moments_weight: float = _setting(
+        0.0, "Moments weight", "Weight of means and deviations in gram_moments.", minimum=0
+    )
+    variable: Variable = _setting(
+        "byte", "Optimised variable", "Range of the optimised picture: unit 0-1, byte 0-255."
+    )
+    feed: Feed = _setting(
+        "weights",
+        "Network input",
+        "weights: as the weights file wants it. bytes: RGB 0-255 minus the mean.",
+    )
+    pooling: Pooling = _setting(
+        "max", "Pooling", "How the network shrinks: average is smoother than max."
+    )
+    padding: Padding = _setting(
+        "zeros", "Padding", "What the first layer sees beyond the picture's border."
+    )
+    init: Init = _setting("content", "Start from", "The picture that the run starts from.")
+    noise_std: float = _setting(
+        1.0,
+        "Noise",
+        "Standard deviation of the starting noise, in units of the optimised variable.",
+        minimum=0,
+    )
+    optimizer: OptimizerName = _setting(
+        "lbfgs", "Optimizer", "lbfgs: fewer, dearer steps. adam: less memory, steady."
+    )
+    learning_rate: float = _setting(
+        1.0, "Learning rate", "Length of a step.", minimum=0, maximum=1e6
+    )
+    adam_beta1: float = _setting(0.9, "Adam beta 1", "Memory of the mean.", minimum=0, maximum=1)
+    adam_beta2: float = _setting(
+        0.999, "Adam beta 2", "Memory of the variance.", minimum=0, maximum=1
+    )
+    lbfgs_history: int = _setting(
+        100,
+        "L-BFGS history",
+        "Past steps kept; each costs 24 bytes a pixel.",
+        minimum=1,
+        maximum=1000,
+    )
+    lbfgs_history_later: int | None = _setting(
+        None,
+        "L-BFGS history, later scales",
+        "The same from the second scale on; None: as on the first.",
+        minimum=1,
+        maximum=1000,
+    )
+    lbfgs_tolerance_grad: float = _setting(
+        1e-7, "L-BFGS gradient tolerance", "Stop below this gradient; -1 never stops."
+    )
+    lbfgs_tolerance_change: float = _setting(
+        1e-9, "L-BFGS change tolerance", "Stop below this change; -1 never stops."
+    )
+    line_search: LineSearch = _setting(
+        "none", "Line search", "strong_wolfe tries several lengths for each L-BFGS step."
+    )
+    clamp: Clamp = _setting(
+        "none", "Clamp", "When colours are cut to their range: never, after steps, or always."
+    )
+    averaging: float = _setting(
+        0.0,
+        "Averaging",
+        "Decay of the running average of pictures that is shown and saved; 0 is off.",
+        minimum=0,
+        maximum=0.999999,
+    )
+    pyramid: Pyramid = _setting(
+        "single",
+        "Scales",
+        "single: one size. down_to: coarse to fine from min_scale up. until_within: shrunk "
+        "until the short side is within min_scale.",
+    )
+    min_scale: int = _setting(
+        128, "Smallest scale", "Size at which scales start.", minimum=16, maximum=65536, unit="px"
+    )
+    scale_ratio: float = _setting(
+        math.sqrt(2), "Scale ratio", "Each scale is this much larger.", minimum=1.01, maximum=16
+    )
+    scale_steps: tuple[int, ...] = _setting(
+        (500,),
+        "Steps of each scale",
+        "As published, coarse to fine; the last repeats. `steps` keeps their proportions.",
+        minimum=1,
+    )
+    resample: Resample = _setting("bilinear", "Resampling", "Filter that resizes the pictures.")
+    style_fit: StyleFit = _setting(
+        "longest",
+        "Style fit",
+        "longest: the style gets the content's longest side. shrink: the same, never enlarged. "
+        "short_side: shrunk only where its short side is over 1.1 times the content's.",
+    )
+    style_scale: float = _setting(
+        1.0, "Style scale", "Size of the style's strokes: below 1 is finer.", minimum=0.01
+    )
+    balance: Balance = _setting(
+        "auto",
+        "Balance",
+        "published: constants as printed. matched: style fitted to the weights in use. auto: "
+        "published on the weights that the preset was made for, else matched.",
+    )
+    precision: Precision = _setting(
+        "auto",
+        "Precision",
+        "Of the network. auto: bfloat16 where the hardware has units for it, else float32.",
+    )
+    seed: int = _setting(
+        0, "Seed", "Of the starting noise.", minimum=0, maximum=2**63 - 1
+    )
+
+    def __post_init__(self) -> None:
+        for setting in fields(self):
+            _validate(setting, getattr(self, setting.name))
+        _validate_layers(self)
+
+    @classmethod
+    def preset(cls, name: str, **changes: Any) -> Self:  # noqa: ANN401 - validated per field
+        """Make the named preset, with `changes` to its fields.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such preset or field, or a value is out of range.
+        """
+        if name not in PRESETS:
+            raise ConfigError(f"there is no preset {name!r}; choose from {', '.join(PRESETS)}")
+        return cls(name=name).replace(**(PRESETS[name] | changes))
+
+    def replace(self, **changes: Any) -> Self:  # noqa: ANN401 - validated per field
+        """Copy with `changes`; raises ConfigError as the constructor does."""
+        known = {setting.name for setting in fields(self)}
+        if unknown := sorted(set(changes) - known):
+            raise ConfigError(f"unknown setting {', '.join(unknown)}; known: {', '.join(known)}")
+        return replace(self, **changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the settings as plain JSON values, tuples as lists."""
+        return {
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in asdict(self).items()
+        }
+
+    @classmethod
+    def from_dict(cls, settings: dict[str, Any]) -> Self:
+        """Read what `to_dict` gave; settings that are absent get the preset's value."""
+        if not isinstance(settings, dict):
+            raise ConfigError(f"settings are a table of names and values; got {settings!r}")
+        tupled = {
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in settings.items()
+        }
+        name = tupled.pop("name", "gatys")
+        return cls.preset(name, **tupled) if name in PRESETS else cls(name=name).replace(**tupled)
+
+    def to_json(self) -> str:
+        """Give the settings as JSON text."""
+        return json.dumps(self.to_dict(), indent=2)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what `to_json` gave; raises ConfigError on anything else."""
+        try:
+            return cls.from_dict(json.loads(text))
+        except json.JSONDecodeError as error:
+            raise ConfigError(f"the settings are not JSON: {error}") from error
+
+
+def setting_type(name: str) -> Any:  # noqa: ANN401 - a type expression
+    """Give the annotation of a field of StyleConfig, such as ``int | None``."""
+    return get_type_hints(StyleConfig)[name]
+
+
+def choices(name: str) -> tuple[str, ...]:
+    """Give the closed set of values of a field; empty where it has none."""
+    annotation = setting_type(name)
+    return get_args(annotation) if get_origin(annotation) is Literal else ()
+
+
+def _validate(setting: DataclassField[Any], value: object) -> None:
+    annotation = setting_type(setting.name)
+    if value is None and _is_optional(annotation):
+        return
+    if get_origin(annotation) is tuple:
+        if not isinstance(value, tuple):
+            raise ConfigError(f"{setting.name} is a list of values; got {value!r}")
+        for item in value:
+            _validate_scalar(setting, get_args(annotation)[0], item)
+    else:
+        _validate_scalar(setting, annotation, value)
+
+
+def _is_optional(annotation: object) -> bool:
+    return isinstance(annotation, types.UnionType)
+
+
+def _validate_scalar(
+    setting: DataclassField[Any],
+    annotation: Any,  # noqa: ANN401 - a type expression
+    value: object,
+) -> None:
+    if allowed := choices(setting.name):
+        if value not in allowed:
+            raise ConfigError(f"{setting.name} is one of {', '.join(allowed)}; got {value!r}")
+        return
+    kind = get_args(annotation)[0] if _is_optional(annotation) else annotation
+    if kind is str:
+        if not isinstance(value, str):
+            raise ConfigError(f"{setting.name} is a text; got {value!r}")
+        return
+    _validate_number(setting, kind, value)
+
+
+def _validate_number(setting: DataclassField[Any], kind: type, value: object) -> None:
+    accepted = (int, float) if kind is float else (int,)
+    word = "a number" if kind is float else "a whole number"
+    if not isinstance(value, accepted) or isinstance(value, bool) or not math.isfinite(value):
+        raise ConfigError(f"{setting.name} is {word}; got {value!r}")
+    low, high = setting.metadata["minimum"], setting.metadata["maximum"]
+    if (low is not None and value < low) or (high is not None and value > high):
+        bounds = f"at least {low}" if high is None else f"between {low} and {high}"
+        raise ConfigError(f"{setting.name} is {bounds}; got {value!r}")
+
+
+def _validate_layers(config: StyleConfig) -> None:
+    for tap in (*config.content_layers, *config.style_layers):
+        tap_geometry(tap)
+    if not config.content_layers and not config.style_layers:
+        raise ConfigError("name at least one content or style layer")
+    if not config.scale_steps:
+        raise ConfigError("scale_steps names at least one number of steps")
+    weights, layers = config.style_layer_weights, config.style_layers
+    if weights and len(weights) != len(layers):
+        raise ConfigError(
+            f"style_layer_weights needs one weight for each of the {len(layers)} style layers; "
+            f"got {len(weights)}"
+        )
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "gatys": {},
+    "seed": {
+        "content_loss": "half_sum",
+        "style_loss": "gram_paper",
+        "variable": "unit",
+        "noise_std": 0.25,
+        "resample": "bicubic",
+    },
+}
+"""What each preset changes in StyleConfig's defaults, which are those of "gatys"."""
+
+NATIVE_INPUT: dict[str, str] = {"gatys": "caffe", "seed": "torchvision"}
+"""The kind of VGG-19 file for which each preset's constants were published."""

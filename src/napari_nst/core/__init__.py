@@ -1,0 +1,1 @@
+"""The engine: torch and numpy only; no napari, Qt, magicgui or dask."""

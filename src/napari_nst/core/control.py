@@ -1,0 +1,76 @@
+"""RunControl: stop, pause and steer a run from another thread.
+
+A generator cannot be closed from another thread while it runs, so the run polls this
+object at every step and before every evaluation of the gradient.
+"""
+
+import threading
+from typing import Any
+
+from napari_nst.config import STEERABLE, StyleConfig
+from napari_nst.errors import ConfigError
+
+
+class RunControl:
+    """Thread-safe flags between whoever started a run and the run itself."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._stopped = threading.Event()
+        self._running = threading.Event()
+        self._running.set()
+        self._changes: dict[str, Any] = {}
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a stop was asked for."""
+        return self._stopped.is_set()
+
+    @property
+    def paused(self) -> bool:
+        """Whether the run is to wait."""
+        return not self._running.is_set()
+
+    def stop(self) -> None:
+        """End the run at its next poll; a paused run ends too. Final."""
+        self._stopped.set()
+        self._running.set()
+
+    def pause(self) -> None:
+        """Hold the run before its next step."""
+        if not self.stopped:
+            self._running.clear()
+
+    def resume(self) -> None:
+        """Let a paused run go on."""
+        self._running.set()
+
+    def steer(self, **changes: Any) -> None:  # noqa: ANN401 - validated by StyleConfig
+        """Change settings from the next step on.
+
+        Raises
+        ------
+        ConfigError
+            If a field cannot be steered or a value is out of its bounds.
+        """
+        if refused := sorted(set(changes) - set(STEERABLE)):
+            raise ConfigError(
+                f"{', '.join(refused)} cannot change during a run; {', '.join(STEERABLE)} can. "
+                "Stop, change it and run again."
+            )
+        StyleConfig().replace(
+            **{key: value for key, value in changes.items() if key != "style_layer_weights"}
+        )
+        with self._lock:
+            self._changes |= changes
+
+    def take_changes(self) -> dict[str, Any]:
+        """Hand over, once, the changes asked for since the last call."""
+        with self._lock:
+            changes, self._changes = self._changes, {}
+        return changes
+
+    def wait_while_paused(self) -> bool:
+        """Block while paused; returns whether the run is to stop."""
+        self._running.wait()
+        return self.stopped
