@@ -1,0 +1,106 @@
+"""Batches: crops of the generated pictures, dyed anew and pasted into each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Generator, Tensor
+
+from tools.train_features.noise import smooth_noise, uniform
+
+LUMA = (0.299, 0.587, 0.114)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Pictures of two textures each, parted by a mask.
+
+    Attributes
+    ----------
+    pictures : Tensor, shape (n, 3, size, size), RGB in [0, 1]
+    mask : Tensor, shape (n, 1, size, size), values in {0, 1}
+        1 where the first texture shows; all 1 in pictures of one texture.
+    labels : Tensor, shape (2, n), int64
+    """
+
+    pictures: Tensor
+    mask: Tensor
+    labels: Tensor
+
+
+def crops(
+    pictures: NDArray[np.uint8], gen: Generator, n: int, size: int
+) -> tuple[Tensor, Tensor]:
+    """Draw crops of random pictures, one zoom of 0.75 to 1.33 for the batch.
+
+    Returns
+    -------
+    crops : Tensor, shape (n, 3, size, size), values in [0, 1]
+    labels : Tensor, shape (n,), int64
+    """
+    classes, per_class, full = pictures.shape[:3]
+    zoom = 0.75 * (1.33 / 0.75) ** float(uniform(gen, 1))
+    side = min(full, round(size * zoom))
+    label = torch.randint(classes, (n,), generator=gen)
+    which = torch.randint(per_class, (n,), generator=gen)
+    corner = torch.randint(full - side + 1, (n, 2), generator=gen)
+    rows = zip(label.tolist(), which.tolist(), corner.tolist(), strict=True)
+    cut = np.stack([pictures[c, i, y : y + side, x : x + side] for c, i, (y, x) in rows])
+    tensor = torch.from_numpy(cut).permute(0, 3, 1, 2).float() / 255
+    tensor = F.interpolate(tensor, (size, size), mode="bilinear", antialias=True)
+    return tensor, label
+
+
+def dye(pictures: Tensor, gen: Generator) -> Tensor:
+    """Mix, permute, invert or remove the colours of each picture, so that a class is
+    structure and not colour; shape (n, 3, H, W) in [0, 1] in and out."""
+    n = len(pictures)
+    order = torch.rand((n, 3), generator=gen).argsort(1)
+    mix = torch.eye(3)[order]
+    strange = torch.randn((n, 3, 3), generator=gen)
+    strange = strange / strange.norm(dim=2, keepdim=True)
+    grey = torch.tensor(LUMA).expand(n, 3, 3)
+    kind = uniform(gen, n, 1, 1)
+    mix = torch.where(kind < 0.4, strange, torch.where(kind > 0.8, grey, mix))
+    gain = uniform(gen, n, 1, 1, low=0.6, high=1.3)
+    gain = gain * torch.where(uniform(gen, n, 1, 1) < 0.3, -1.0, 1.0)
+    shift = uniform(gen, n, 3, 1, 1, low=-0.15, high=0.15)
+    mixed = torch.einsum("nkc,nchw->nkhw", mix * gain, pictures - 0.5)
+    return (mixed + 0.5 + shift).clamp(0, 1)
+
+
+def masks(gen: Generator, n: int, size: int, *, whole: float = 0.4) -> Tensor:
+    """Draw masks, shape (n, 1, size, size): half planes, discs, boxes and blobs, and a
+    share ``whole`` of all ones."""
+    axis = torch.linspace(-1, 1, size)
+    y, x = torch.meshgrid(axis, axis, indexing="ij")
+    angle = uniform(gen, n, 1, 1, high=6.2832)
+    u, v = angle.cos() * x + angle.sin() * y, angle.cos() * y - angle.sin() * x
+    wobble = smooth_noise(gen, n, size, size / 2) * uniform(gen, n, 1, 1, high=0.5)
+    kind = uniform(gen, n, 1, 1)
+    disc, box = torch.hypot(u, 1.4 * v) - 0.7, torch.maximum(u.abs(), 1.3 * v.abs()) - 0.6
+    level = torch.where(kind < 0.35, u, torch.where(kind < 0.65, disc, box))
+    mask = (level + wobble + uniform(gen, n, 1, 1, low=-0.3, high=0.3) < 0).float()
+    return torch.where(uniform(gen, n, 1, 1) < whole, 1.0, mask)[:, None]
+
+
+def make_batch(pictures: NDArray[np.uint8], gen: Generator, n: int, size: int) -> Batch:
+    """Draw a batch; where a mask is not whole, a second texture fills what it leaves."""
+    first, label = crops(pictures, gen, n, size)
+    first = dye(first, gen)
+    second, other = dye(first.roll(1, 0), gen), label.roll(1, 0)
+    mask = masks(gen, n, size)
+    return Batch(torch.lerp(second, first, mask), mask, torch.stack([label, other]))
+
+
+def lightness_cells(pictures: Tensor) -> Tensor:
+    """Return what the drawing head should draw, shape (n, 16, H / 8, W / 8): lightness at
+    half size, standardised over each picture, 4 x 4 values a position."""
+    luma = torch.einsum("nchw,c->nhw", pictures, pictures.new_tensor(LUMA))[:, None]
+    half = F.avg_pool2d(luma, 2)
+    mean, std = half.mean((2, 3), keepdim=True), half.std((2, 3), keepdim=True)
+    return F.pixel_unshuffle((half - mean) / (std + 0.02), 4)

@@ -1,0 +1,201 @@
+"""The training loop: boxed by time, resumable, on CPU or CUDA.
+
+Learning rate and crop size follow the share of the time spent, so the run ends
+annealed whatever the machine's speed: small crops first, which are cheap, large
+ones last, which teach the deep layers their surroundings.
+"""
+
+from __future__ import annotations
+
+import csv
+import logging
+import math
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from tools.train_features.augment import Batch, lightness_cells, make_batch
+from tools.train_features.network import Learner
+
+log = logging.getLogger(__name__)
+
+STAGES: tuple[tuple[float, int, int], ...] = (
+    (0.0, 32, 64),
+    (0.2, 48, 48),
+    (0.5, 64, 32),
+    (0.85, 80, 32),
+)
+"""Share of the time from which on crops have a side in pixels, and a batch how many."""
+TAP_WEIGHTS = (0.5, 0.7, 1.0)
+
+
+@dataclass(frozen=True)
+class TrainSpec:
+    """Settings of a run; ``minutes`` is the time spent in training steps."""
+
+    minutes: float
+    peak_rate: float = 0.05
+    momentum: float = 0.9
+    decay: float = 5e-4
+    smoothing: float = 0.1
+    drawing_weight: float = 1.0
+    warm_up: float = 0.02
+    seed: int = 0
+    device: str = "cpu"
+
+
+@dataclass
+class Progress:
+    """How far a run is: what a checkpoint holds besides the tensors."""
+
+    step: int = 0
+    crops: int = 0
+    seconds: float = 0.0
+    recent: dict[str, float] = field(default_factory=dict)
+
+
+def stage(share: float) -> tuple[int, int]:
+    """Side of the crops in pixels, and crops in a batch, at a share of the time."""
+    return [(size, batch) for start, size, batch in STAGES if share >= start][-1]
+
+
+def rate(spec: TrainSpec, share: float) -> float:
+    """Learning rate: a short linear warm-up, then half a cosine down to zero."""
+    if share < spec.warm_up:
+        return spec.peak_rate * max(share, 1e-3) / spec.warm_up
+    part = min(1.0, (share - spec.warm_up) / (1 - spec.warm_up))
+    return spec.peak_rate * (0.5 + 0.5 * math.cos(math.pi * part)) + 1e-5
+
+
+def losses(spec: TrainSpec, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
+    """Return "loss" and its parts: naming at each tap, weighted by area, and drawing."""
+    device_type = spec.device.split(":")[0]
+    with torch.autocast(device_type, torch.bfloat16):
+        logits, drawing = model(batch.pictures, batch.mask)
+    area = batch.mask.mean((1, 2, 3))
+    weight = torch.stack([area, 1 - area])
+    parts, total = {}, torch.zeros((), device=area.device)
+    for tap, at_tap, tap_weight in zip(Learner.NAMING, logits.float(), TAP_WEIGHTS, strict=True):
+        each = F.cross_entropy(
+            at_tap.flatten(0, 1), batch.labels.flatten(),
+            label_smoothing=spec.smoothing, reduction="none",
+        )  # fmt: skip
+        parts[tap] = (each * weight.flatten()).sum() / len(area)
+        total = total + tap_weight * parts[tap]
+    parts["draw"] = F.mse_loss(drawing.float(), lightness_cells(batch.pictures))
+    right = (logits[-1].argmax(-1) == batch.labels).float()
+    parts["right"] = (right * weight).sum() / len(area)
+    return {"loss": total + spec.drawing_weight * parts["draw"], **parts}
+
+
+def parameter_groups(model: nn.Module, decay: float) -> list[dict[str, object]]:
+    """Part the parameters: weights decay, biases and normalisation do not."""
+    weights = [p for p in model.parameters() if p.ndim > 1]
+    others = [p for p in model.parameters() if p.ndim <= 1]
+    return [
+        {"params": weights, "weight_decay": decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+
+
+class Run:
+    """A training run with its checkpoint and log in one folder."""
+
+    def __init__(self, spec: TrainSpec, pictures: NDArray[np.uint8], folder: Path) -> None:
+        torch.manual_seed(spec.seed)
+        self.spec, self.pictures, self.folder = spec, pictures, folder
+        self.model = Learner(len(pictures)).to(spec.device, memory_format=torch.channels_last)
+        self.optimiser = torch.optim.SGD(
+            parameter_groups(self.model, spec.decay), lr=spec.peak_rate,
+            momentum=spec.momentum, nesterov=True, fused=True,
+        )  # fmt: skip
+        self.progress = Progress()
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where the run is kept."""
+        return self.folder / "checkpoint.pt"
+
+    @property
+    def share(self) -> float:
+        """Share of the time that is spent."""
+        return self.progress.seconds / (60 * self.spec.minutes)
+
+    def resume(self) -> None:
+        """Continue from the folder's checkpoint, if there is one."""
+        if self.checkpoint.exists():
+            state = torch.load(self.checkpoint, map_location=self.spec.device, weights_only=True)
+            self.model.load_state_dict(state["model"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.progress = Progress(**state["progress"])
+            log.info("resumed at step %d", self.progress.step)
+
+    def save(self) -> None:
+        """Write the checkpoint; an interrupted write leaves the old one."""
+        state = {
+            "model": self.model.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "progress": vars(self.progress),
+        }
+        partial = self.checkpoint.with_suffix(".partial")
+        torch.save(state, partial)
+        partial.replace(self.checkpoint)
+
+    def step(self) -> None:
+        """Do one step; its batch depends on the seed and the step's number alone."""
+        start, spec = time.monotonic(), self.spec
+        gen = torch.Generator().manual_seed(spec.seed * 1_000_003 + self.progress.step)
+        size, count = stage(self.share)
+        batch = make_batch(self.pictures, gen, count, size)
+        layout = batch.pictures.to(spec.device, memory_format=torch.channels_last)
+        batch = Batch(layout, batch.mask.to(spec.device), batch.labels.to(spec.device))
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate(spec, self.share)
+        parts = losses(spec, self.model, batch)
+        self.optimiser.zero_grad(set_to_none=True)
+        parts["loss"].backward()
+        self.optimiser.step()
+        self._note(count, {name: float(part.detach()) for name, part in parts.items()})
+        self.progress.seconds += time.monotonic() - start
+
+    def _note(self, crops: int, parts: dict[str, float]) -> None:
+        """Count the step and keep running means of the losses."""
+        old = self.progress.recent
+        self.progress.recent = {k: 0.95 * old.get(k, v) + 0.05 * v for k, v in parts.items()}
+        self.progress.step += 1
+        self.progress.crops += crops
+
+    def train(self, *, log_every: int = 20, save_every_s: float = 120.0) -> None:
+        """Step until the time is spent; log, and save now and then and at the end."""
+        self.model.train()
+        saved = time.monotonic()
+        while self.share < 1:
+            self.step()
+            if self.progress.step % log_every == 0:
+                self._log()
+            if time.monotonic() - saved > save_every_s:
+                self.save()
+                saved = time.monotonic()
+        self.save()
+
+    def _log(self) -> None:
+        progress = self.progress
+        row: dict[str, float] = {
+            "step": progress.step, "crops": progress.crops, "seconds": round(progress.seconds, 1),
+            "size": stage(self.share)[0], "rate": round(rate(self.spec, self.share), 6),
+            **{name: round(value, 4) for name, value in progress.recent.items()},
+        }  # fmt: skip
+        log.info(" ".join(f"{name} {value:g}" for name, value in row.items()))
+        path = self.folder / "log.csv"
+        fresh = not path.exists()
+        with path.open("a", newline="") as file:
+            writer = csv.DictWriter(file, fieldnames=list(row))
+            if fresh:
+                writer.writeheader()
+            writer.writerow(row)
