@@ -7,8 +7,8 @@ validator, the command line and the dock widget read.
 import json
 import math
 import types
-from dataclasses import asdict, dataclass, field, fields, replace
 from dataclasses import Field as DataclassField
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
 from napari_nst.core.vgg import tap_geometry
@@ -227,9 +227,7 @@ class StyleConfig:
         "Precision",
         "Of the network. auto: bfloat16 where the hardware has units for it, else float32.",
     )
-    seed: int = _setting(
-        0, "Seed", "Of the starting noise.", minimum=0, maximum=2**63 - 1
-    )
+    seed: int = _setting(0, "Seed", "Of the starting noise.", minimum=0, maximum=2**63 - 1)
 
     def __post_init__(self) -> None:
         for setting in fields(self):
@@ -371,5 +369,11 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 """What each preset changes in StyleConfig's defaults, which are those of "gatys"."""
 
-NATIVE_INPUT: dict[str, str] = {"gatys": "caffe", "seed": "torchvision"}
-"""The kind of VGG-19 file for which each preset's constants were published."""
+NATIVE_WEIGHTS: dict[str, str] = {"gatys": "caffe", "seed": "imagenet"}
+"""The weights, by input or by name, for which each preset's constants were published."""
+
+REFERENCE_RATIO: dict[str, float] = {"gatys": 30.0, "seed": 30.0}
+"""|style gradient| / |content gradient| on other weights; see `napari_nst.core.balance`.
+
+Chosen on pictures: the published weights were not at hand to measure it.
+"""

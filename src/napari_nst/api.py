@@ -1,0 +1,322 @@
+"""The front door: arrays in, a generator of steps out."""
+
+import hashlib
+import platform
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from napari_nst.config import NATIVE_WEIGHTS, REFERENCE_RATIO, StyleConfig
+from napari_nst.core.balance import matched_balance
+from napari_nst.core.control import RunControl
+from napari_nst.core.device import resolve_device, resolve_precision
+from napari_nst.core.encoder import Encoder, FeedKind, mean_colour
+from napari_nst.core.image import Picture, read_picture, write_array
+from napari_nst.core.objective import PUBLISHED, Balance
+from napari_nst.core.run import Pictures, Reason, Run, Scale
+from napari_nst.errors import DeviceMemoryError, ImageError
+from napari_nst.record import RunRecord, SteeringEvent
+from napari_nst.weights import InputKind, Weights, load
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class LossPoint:
+    """The loss at the picture that entered a step.
+
+    Parameters
+    ----------
+    iteration
+        1 for the first step; the last point of a result is one more evaluation, of the result.
+    scale
+        Index of the scale, 0 the coarsest.
+    loss
+        Sum of the terms.
+    terms
+        Weighted "content", "style" and, where it has weight, "tv".
+    seconds
+        Since the run began.
+    """
+
+    iteration: int
+    scale: int
+    loss: float
+    terms: dict[str, float]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a run; `loss` and `terms` are of the picture that entered it.
+
+    Parameters
+    ----------
+    iteration
+        1 to total, over all scales.
+    total
+        Steps of the whole run.
+    scale
+        The scale of this step.
+    loss, terms, seconds
+        As in LossPoint.
+    """
+
+    iteration: int
+    total: int
+    scale: Scale
+    loss: float
+    terms: dict[str, float]
+    seconds: float
+    _image: Callable[[], Array]
+
+    def image(self) -> Array:
+        """Give the picture after this step; ask before asking for the next step.
+
+        Returns
+        -------
+        array, shape (H, W, 3), or (H, W, 4) where the content has opacity
+            In the content's dtype, at this scale's size.
+        """
+        return self._image()
+
+
+@dataclass(frozen=True)
+class StyleResult:
+    """What a run leaves.
+
+    Parameters
+    ----------
+    image
+        Array of shape (H, W, 3), or (H, W, 4) where the content has opacity, in its dtype.
+    history
+        The loss at every step, and one last evaluation of the result.
+    reason
+        "finished", "stopped", "converged" (the optimiser no longer moves) or "diverged" (the
+        loss was not finite; the image is the last good one).
+    record
+        What reproduces the run.
+    seconds
+        How long it took.
+    """
+
+    image: Array
+    history: tuple[LossPoint, ...]
+    reason: Reason
+    record: RunRecord
+    seconds: float
+
+
+def stylize(
+    content: Array,
+    style: Array | Sequence[Array],
+    config: StyleConfig | None = None,
+    *,
+    weights: str | Path | Weights = "auto",
+    weights_input: InputKind | None = None,
+    device: str = "auto",
+    control: RunControl | None = None,
+    init: Array | None = None,
+    events: Sequence[SteeringEvent] = (),
+) -> StyleResult:
+    """Paint `content` in the manner of `style`; takes and raises what `iter_stylize` does."""
+    run = iter_stylize(
+        content,
+        style,
+        config,
+        weights=weights,
+        weights_input=weights_input,
+        device=device,
+        control=control,
+        init=init,
+        events=events,
+    )
+    while True:
+        try:
+            next(run)
+        except StopIteration as end:
+            result: StyleResult = end.value
+            return result
+
+
+def iter_stylize(
+    content: Array,
+    style: Array | Sequence[Array],
+    config: StyleConfig | None = None,
+    *,
+    weights: str | Path | Weights = "auto",
+    weights_input: InputKind | None = None,
+    device: str = "auto",
+    control: RunControl | None = None,
+    init: Array | None = None,
+    events: Sequence[SteeringEvent] = (),
+) -> Generator[Step, None, StyleResult]:
+    """Paint `content` in the manner of `style`, one step at a time.
+
+    Parameters
+    ----------
+    content : array, shape (H, W), (H, W, 3) or (H, W, 4)
+        uint8, uint16, or floating in [0, 1].
+    style : array as `content`, or a list of them
+        Several styles are blended equally.
+    config
+        The preset "gatys" by default.
+    weights
+        "auto", "imagenet", "builtin", "untrained", a file, or loaded weights.
+    weights_input
+        How a weights file wants to be fed, where it does not say so itself.
+    device
+        "auto", "cpu", "cuda", "cuda:1" or "mps".
+    control
+        Stops, pauses and steers the run from another thread.
+    init : array as `content`
+        The picture to start from, instead of ``config.init``; resized to fit.
+    events
+        Steering to repeat, of a RunRecord.
+
+    Yields
+    ------
+    Step
+
+    Returns
+    -------
+    StyleResult
+        As the generator's return value.
+
+    Raises
+    ------
+    ImageError
+        At once, if a picture's shape, dtype or values do not fit.
+    ConfigError, WeightsError, DeviceError, DeviceMemoryError
+        From the generator, saying what was expected, what came and what to do.
+    """
+    styles = [style] if isinstance(style, np.ndarray) else list(style)
+    if not styles:
+        raise ImageError("there is no style; give one picture or a list of them")
+    pictures = Pictures(
+        read_picture(content, "content"),
+        [read_picture(each, "style") for each in styles],
+        None if init is None else read_picture(init, "the picture to start from"),
+    )
+    hashes = {"content": _hash(content), "styles": [_hash(each) for each in styles]}
+    if init is not None:
+        hashes["init"] = _hash(init)
+    plan = _Plan(pictures, config or StyleConfig(), hashes, control or RunControl(), tuple(events))
+    return _generate(plan, weights, weights_input, device)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    pictures: Pictures
+    config: StyleConfig
+    hashes: dict[str, Any]
+    control: RunControl
+    events: tuple[SteeringEvent, ...]
+
+
+def _generate(
+    plan: _Plan, weights: str | Path | Weights, weights_input: InputKind | None, device: str
+) -> Generator[Step, None, StyleResult]:
+    began = time.perf_counter()
+    with _memory_errors_translated():
+        if not isinstance(weights, Weights):
+            weights = load(weights, weights_input=weights_input, seed=0)
+        run, record = _prepare(plan, weights, resolve_device(device))
+        like = plan.pictures.content
+        history: list[LossPoint] = []
+        for step in run.steps():
+            evaluation, seconds = step.evaluation, time.perf_counter() - began
+            point = (evaluation.loss, evaluation.terms, seconds)
+            history.append(LossPoint(step.iteration, step.scale.index, *point))
+            show = partial(_show, run, like)
+            yield Step(step.iteration, run.total, step.scale, *point, show)
+        seconds = time.perf_counter() - began
+        if run.reason != "stopped" or not history:
+            history.append(_last_point(run, history, began))
+        record = record.replace(events=tuple(run.events), steps_done=run.done, reason=run.reason)
+        return StyleResult(
+            write_array(run.picture, like), tuple(history), run.reason, record, seconds
+        )
+
+
+def _prepare(plan: _Plan, weights: Weights, device: torch.device) -> tuple[Run, RunRecord]:
+    config = plan.config
+    feed: FeedKind = "bytes" if config.feed == "bytes" else weights.input
+    encoder = Encoder(
+        weights.tensors,
+        feed=feed,
+        taps=(*config.content_layers, *config.style_layers),
+        pooling=config.pooling,
+        padding=config.padding,
+        device=device,
+        dtype=resolve_precision(config.precision, device),
+    )
+    balance = _balance(config, weights, encoder)
+    run = Run(
+        plan.pictures,
+        encoder,
+        config,
+        grey=mean_colour(feed),
+        balance=balance,
+        control=plan.control,
+        events=plan.events,
+    )
+    resolved = {
+        "device": str(device),
+        "precision": str(encoder.dtype).removeprefix("torch."),
+        "balance": asdict(balance),
+        "feed": feed,
+        "scales": [list(size) for size in run.sizes],
+        "threads": torch.get_num_threads(),
+        "versions": {name: version(name) for name in ("napari-nst", "torch", "numpy")}
+        | {"python": platform.python_version()},
+    }
+    hashes = plan.hashes | {"weights": weights.sha256}
+    return run, RunRecord(config, resolved, hashes, weights.name)
+
+
+def _balance(config: StyleConfig, weights: Weights, encoder: Encoder) -> Balance:
+    native = NATIVE_WEIGHTS.get(config.name)
+    is_native = native in (weights.name, weights.input)
+    if config.balance == "published" or (config.balance == "auto" and is_native):
+        return PUBLISHED
+    return matched_balance(encoder, config, REFERENCE_RATIO.get(config.name, 1.0))
+
+
+def _last_point(run: Run, history: list[LossPoint], began: float) -> LossPoint:
+    evaluation = run.evaluate()
+    scale = history[-1].scale if history else 0
+    seconds = time.perf_counter() - began
+    return LossPoint(run.done + 1, scale, evaluation.loss, evaluation.terms, seconds)
+
+
+def _show(run: Run, like: Picture) -> Array:
+    return write_array(run.picture, like)
+
+
+def _hash(array: Array) -> str:
+    pixels = np.ascontiguousarray(array)
+    header = f"{pixels.dtype.str}{pixels.shape}".encode()
+    return hashlib.sha256(header + pixels.tobytes()).hexdigest()
+
+
+@contextmanager
+def _memory_errors_translated() -> Iterator[None]:
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        raise DeviceMemoryError(
+            "the run does not fit into the device's memory. Choose a smaller size, the optimiser "
+            "Adam, or a shorter L-BFGS history."
+        ) from error

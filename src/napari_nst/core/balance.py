@@ -1,0 +1,87 @@
+"""Fitting the terms to weights that a preset was not published with.
+
+With mean activation a at a tap, the content term grows with a² and the style term with a⁴, so
+published constants mean nothing on other weights. There both terms get a factor, such that on a
+generated pair, halfway between its content and its style,
+
+- |∇style| / |∇content| equals the preset's reference ratio;
+- the style term's mean slope on the optimised variable is of the size that published constants
+  give on Caffe's VGG-19: L-BFGS has absolute thresholds, and stands still far below it.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from napari_nst.config import StyleConfig
+from napari_nst.core.encoder import Encoder
+from napari_nst.core.gradient import loss_and_gradient
+from napari_nst.core.objective import PUBLISHED, VARIABLE_MAXIMUM, Balance
+from napari_nst.core.targets import build_objective
+
+_SIDE_PX = 128
+_SEED = 20
+_CELLS = 9
+_STYLE_SLOPE = 0.5
+
+
+def matched_balance(encoder: Encoder, config: StyleConfig, reference_ratio: float) -> Balance:
+    """Find the factors on the terms that give the preset's gradients.
+
+    Parameters
+    ----------
+    encoder
+        The network in use.
+    config
+        Weights and losses; steering and strength do not enter.
+    reference_ratio
+        |∇style| / |∇content| halfway between the generated content and style.
+
+    Returns
+    -------
+    Balance
+        1 and 1 where a term has no gradient to compare.
+    """
+    content, style = generated_pair()
+    wide = torch.float64 if encoder.dtype == torch.float64 else torch.float32
+    content, style = (picture.to(encoder.device, wide) for picture in (content, style))
+    plain = config.replace(style_strength=1.0, tv_weight=0.0)
+    objective = build_objective(encoder, content, [style], plain)
+    halfway = (content + style) / 2
+    contentless, styleless = plain.replace(content_weight=0.0), plain.replace(style_weight=0.0)
+    d_style = loss_and_gradient(halfway, encoder, objective, contentless).gradient
+    d_content = loss_and_gradient(halfway, encoder, objective, styleless).gradient
+    if not (d_style.any() and d_content.any()):
+        return PUBLISHED
+    slope = float(d_style.abs().mean()) / VARIABLE_MAXIMUM[config.variable]
+    style_factor = _STYLE_SLOPE / slope
+    norms = float(d_style.norm()) / float(d_content.norm())
+    return Balance(style_factor * norms / reference_ratio, style_factor)
+
+
+def generated_pair() -> tuple[Tensor, Tensor]:
+    """Draw a content of flat regions with edges and a style of fine coloured grain.
+
+    Returns
+    -------
+    content, style : Tensor, shape (1, 3, 128, 128), values in [0, 1]
+        Always the same.
+    """
+    generator = torch.Generator().manual_seed(_SEED)
+    rough = torch.rand((1, 3, _CELLS, _CELLS), generator=generator)
+    regions = functional.interpolate(rough, (_SIDE_PX, _SIDE_PX), mode="nearest")
+    shading = functional.interpolate(
+        torch.rand((1, 3, 3, 3), generator=generator), (_SIDE_PX, _SIDE_PX), mode="bilinear"
+    )
+    content = 0.7 * regions + 0.3 * shading
+    grain = sum(
+        functional.interpolate(
+            torch.rand((1, 3, side, side), generator=generator),
+            (_SIDE_PX, _SIDE_PX),
+            mode="bicubic",
+        )
+        for side in (8, 24, 64)
+    )
+    assert isinstance(grain, Tensor)
+    style = ((grain / 3 - 0.5) * 2.5 + 0.5).clamp(0, 1)
+    return content, style

@@ -1,0 +1,174 @@
+"""The loss: content, style and smoothness, as additive statistics and one small scalar.
+
+    loss = α · b_C · Σ_l C_l + β · strength · b_S · Σ_l w_l · S_l + τ · TV
+
+- content, P the content's features: mse C = mean (F - P)²; half_sum C = ½ Σ (F - P)²
+  (Gatys 2015, equation 1)
+- style: see `napari_nst.core.statistics`
+- smoothness, on the optimised variable v (l1) or on the picture in [0, 1] (l2):
+  l1 = Σ |∂x v| + Σ |∂y v| (neural-style-pt); l2, on the picture padded by one replicated pixel,
+  = 2 (d₁/3 + d₂/3 + d₃/12 + d₄/12) with d₁, d₂ the mean squared differences to the right and
+  below, d₃, d₄ those along the diagonals (style-transfer-pytorch)
+
+The statistics add up over tiles; `value` sees sums only.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from napari_nst.config import StyleConfig, TvLoss
+from napari_nst.core.statistics import (
+    Moments,
+    flat,
+    gram_loss,
+    gram_paper_loss,
+    moments_loss,
+    sums,
+    sums_pullback,
+    wasserstein_loss,
+)
+
+Sums = dict[str, Tensor]
+"""Additive statistics by name, such as "content/relu4_2" or "style/relu1_1/gram"."""
+
+VARIABLE_MAXIMUM = {"unit": 1.0, "byte": 255.0}
+"""What 1 on the [0, 1] picture is on each optimised variable."""
+
+
+@dataclass(frozen=True)
+class Balance:
+    """Factors on the terms that fit them to the weights in use; 1 as published."""
+
+    content: float = 1.0
+    style: float = 1.0
+
+
+PUBLISHED = Balance()
+"""The constants as published."""
+
+
+@dataclass(frozen=True)
+class Objective:
+    """The targets of one scale.
+
+    Parameters
+    ----------
+    content
+        Per content layer, the content's features, Tensor of shape (1, N, h, w).
+    style
+        Per style layer, the style's moments.
+    shapes
+        Per tap, the number of channels and of positions of the whole picture.
+    balance
+        Fits the terms to the weights in use.
+    """
+
+    content: Mapping[str, Tensor]
+    style: Mapping[str, Moments]
+    shapes: Mapping[str, tuple[int, int]]
+    balance: Balance = PUBLISHED
+
+    def statistics(self, features: Mapping[str, Tensor]) -> Sums:
+        """Add up what the loss needs of the features; sums over tiles are sums of these."""
+        found: Sums = {}
+        for tap, target in self.content.items():
+            difference = features[tap] - target
+            found[f"content/{tap}"] = difference.square_().sum(dtype=_wide(difference))
+        for tap in self.style:
+            total, gram = sums(features[tap])
+            found |= {f"style/{tap}/total": total, f"style/{tap}/gram": gram}
+        return found
+
+    def value(self, statistics: Sums, config: StyleConfig) -> dict[str, Tensor]:
+        """Give the weighted terms "content" and "style", each a scalar Tensor."""
+        terms = {}
+        if self.content:
+            parts = [self._content_value(tap, statistics, config) for tap in self.content]
+            terms["content"] = (
+                config.content_weight * self.balance.content * torch.stack(parts).sum()
+            )
+        if self.style:
+            weights = config.style_layer_weights or (1.0,) * len(config.style_layers)
+            weight_of = dict(zip(config.style_layers, weights, strict=True))
+            parts = [
+                weight_of[tap] * self._style_value(tap, statistics, config) for tap in self.style
+            ]
+            factor = config.style_weight * config.style_strength * self.balance.style
+            terms["style"] = factor * torch.stack(parts).sum()
+        return terms
+
+    def pullback(self, tap: str, features: Tensor, gradient: Tensor | None, slopes: Sums) -> Tensor:
+        """Add ∂⟨slopes, statistics⟩/∂features at a tap to `gradient`, in place.
+
+        Parameters
+        ----------
+        features : Tensor, shape (1, N, h, w), channels last
+        gradient : Tensor or None, shape (1, N, h, w)
+        slopes
+            ∂loss/∂statistics.
+        """
+        if gradient is None:
+            gradient = torch.zeros_like(features)
+        if tap in self.style:
+            slope = (slopes[f"style/{tap}/total"], slopes[f"style/{tap}/gram"])
+            flat(gradient).add_(sums_pullback(features, *slope))
+        if tap in self.content:
+            twice = 2 * float(slopes[f"content/{tap}"])
+            gradient.add_(features - self.content[tap], alpha=twice)
+        return gradient
+
+    def _content_value(self, tap: str, statistics: Sums, config: StyleConfig) -> Tensor:
+        channels, positions = self.shapes[tap]
+        squares = statistics[f"content/{tap}"]
+        return (
+            squares / 2 if config.content_loss == "half_sum" else squares / (channels * positions)
+        )
+
+    def _style_value(self, tap: str, statistics: Sums, config: StyleConfig) -> Tensor:
+        _, positions = self.shapes[tap]
+        picture = Moments(
+            statistics[f"style/{tap}/total"] / positions,
+            statistics[f"style/{tap}/gram"] / positions,
+        )
+        style = self.style[tap]
+        if config.style_loss == "gram_paper":
+            return gram_paper_loss(picture, style)
+        if config.style_loss == "wasserstein":
+            return wasserstein_loss(picture, style)
+        loss = gram_loss(picture, style)
+        if config.style_loss == "gram_moments" and config.moments_weight:
+            ratio = config.moments_weight / (config.style_weight or 1.0)
+            loss = loss + ratio * moments_loss(picture, style)
+        return loss
+
+
+def total_variation(picture: Tensor, kind: TvLoss, maximum: float) -> Tensor:
+    """Measure how rough a picture is; see this module's header.
+
+    Parameters
+    ----------
+    picture : Tensor, shape (1, 3, H, W), nominally in [0, 1]
+    kind
+        "l1" or "l2".
+    maximum
+        What 1 on the picture is on the optimised variable; only "l1" is read there.
+    """
+    if kind == "l1":
+        right = picture[..., :, 1:] - picture[..., :, :-1]
+        below = picture[..., 1:, :] - picture[..., :-1, :]
+        return maximum * (right.abs().sum() + below.abs().sum())
+    padded = functional.pad(picture, (1, 1, 1, 1), mode="replicate")
+    here = padded[..., 1:-1, 1:-1]
+    right = (padded[..., 1:-1, 2:] - here).square().mean()
+    below = (padded[..., 2:, 1:-1] - here).square().mean()
+    falling = (padded[..., 1:, 1:] - padded[..., :-1, :-1]).square().mean()
+    rising = (padded[..., 1:, :-1] - padded[..., :-1, 1:]).square().mean()
+    return 2 * (right / 3 + below / 3 + falling / 12 + rising / 12)
+
+
+def _wide(tensor: Tensor) -> torch.dtype:
+    return torch.promote_types(tensor.dtype, torch.float32)

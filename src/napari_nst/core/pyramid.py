@@ -1,0 +1,79 @@
+"""Coarse-to-fine: the sizes of the scales, and the steps of each."""
+
+import math
+
+from napari_nst.config import StyleConfig
+from napari_nst.core.image import fit_longest_side
+
+Size = tuple[int, int]
+
+
+def scale_sizes(size: Size, config: StyleConfig) -> list[Size]:
+    """List the (H, W) of every scale, coarsest first, the last one `size` itself.
+
+    Parameters
+    ----------
+    size
+        The result's (H, W).
+    config
+        ``pyramid``, ``min_scale`` and ``scale_ratio``: "down_to" goes down while the longest
+        side is at least min_scale (style-transfer-pytorch); "until_within" until the short side
+        is at most min_scale (SPST).
+    """
+    sizes = [size]
+    if config.pyramid == "down_to":
+        longest = max(size)
+        count = math.log(longest / config.min_scale) / math.log(config.scale_ratio)
+        sides = [
+            round(longest / config.scale_ratio**power)
+            for power in range(1, max(0, math.floor(count + 1e-6)) + 2)
+        ]
+        sizes += [fit_longest_side(size, side) for side in sides if side >= config.min_scale]
+    elif config.pyramid == "until_within":
+        while min(sizes[-1]) > config.min_scale:
+            sizes.append(_shrunk(size, config.scale_ratio ** len(sizes)))
+    return sizes[::-1]
+
+
+def split_steps(count: int, config: StyleConfig) -> list[int]:
+    """Share the run's steps among `count` scales in the preset's proportions, one at least.
+
+    Fewer steps than scales drop the coarsest scales, whose share is then 0.
+    """
+    published = [config.scale_steps[min(i, len(config.scale_steps) - 1)] for i in range(count)]
+    if config.steps is None:
+        return published
+    used = min(count, config.steps)
+    return [0] * (count - used) + _shares(config.steps, published[-used:])
+
+
+def style_size(style: Size, content: Size, config: StyleConfig) -> Size:
+    """Give the (H, W) that a style of size `style` gets beside a content of size `content`."""
+    if config.style_fit == "short_side":
+        wanted = min(content) * config.style_scale
+        if min(style) <= 1.1 * wanted:
+            return style
+        return _shrunk(style, min(style) / wanted)
+    longest = max(1, round(max(content) * config.style_scale))
+    if config.style_fit == "shrink":
+        longest = min(longest, max(style))
+    return fit_longest_side(style, longest)
+
+
+def _shrunk(size: Size, factor: float) -> Size:
+    height, width = (max(1, round(side / factor)) for side in size)
+    return height, width
+
+
+def _shares(total: int, proportions: list[int]) -> list[int]:
+    whole = sum(proportions)
+    exact = [total * part / whole for part in proportions]
+    shares = [max(1, math.floor(share)) for share in exact]
+    by_rest = sorted(range(len(exact)), key=lambda i: shares[i] - exact[i])
+    position = 0
+    while sum(shares) < total:
+        shares[by_rest[position % len(shares)]] += 1
+        position += 1
+    while sum(shares) > total:
+        shares[shares.index(max(shares))] -= 1
+    return shares

@@ -1,0 +1,238 @@
+"""A run: scale by scale, step by step, polling its control."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from napari_nst.config import StyleConfig
+from napari_nst.core.control import RunControl
+from napari_nst.core.encoder import Encoder
+from napari_nst.core.gradient import Evaluation, loss_and_gradient
+from napari_nst.core.image import Picture, fit_longest_side
+from napari_nst.core.objective import VARIABLE_MAXIMUM, Balance, Objective
+from napari_nst.core.optimize import Descent
+from napari_nst.core.pyramid import scale_sizes, split_steps, style_size
+from napari_nst.core.targets import build_objective
+from napari_nst.errors import DeviceError
+from napari_nst.record import SteeringEvent
+
+Reason = Literal["finished", "stopped", "converged", "diverged"]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Where a step stands in the pyramid: `index` from 0, of `count`, at height x width px."""
+
+    index: int
+    count: int
+    height: int
+    width: int
+
+
+@dataclass(frozen=True)
+class RunStep:
+    """A step that was taken, and the evaluation at the picture that entered it."""
+
+    iteration: int
+    scale: Scale
+    evaluation: Evaluation
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What a run paints from.
+
+    Parameters
+    ----------
+    content
+        The picture that keeps its structure.
+    styles
+        The pictures that lend their manner, blended equally.
+    start
+        The picture to start from, or None to start as the settings say.
+    """
+
+    content: Picture
+    styles: Sequence[Picture]
+    start: Picture | None = None
+
+
+class _Stopped(Exception):
+    """A stop was asked for in the middle of a step."""
+
+
+class Run:
+    """One optimisation, from the coarsest scale to the finest.
+
+    Parameters
+    ----------
+    pictures
+        Content, styles and start.
+    encoder
+        The network, with taps at all layers of `config`.
+    config
+        The settings as asked.
+    grey : Tensor, shape (1, 3, 1, 1), values in [0, 1]
+        The colour around which noise is drawn: the network's zero.
+    balance
+        Fits the terms to the weights.
+    control
+        Polled at every step and before every evaluation.
+    events
+        Steering to repeat.
+
+    Attributes
+    ----------
+    picture : Tensor, shape (1, 3, H, W)
+        The picture to show; after a divergence the last good one.
+    reason
+        Why the run ended.
+    events
+        Steering so far.
+    done
+        Steps taken.
+    """
+
+    def __init__(
+        self,
+        pictures: Pictures,
+        encoder: Encoder,
+        config: StyleConfig,
+        *,
+        grey: Tensor,
+        balance: Balance,
+        control: RunControl,
+        events: Sequence[SteeringEvent] = (),
+    ) -> None:
+        self._pictures = pictures
+        self._encoder = encoder
+        self._config = config
+        self._grey = grey
+        self._balance = balance
+        self._control = control
+        self._to_repeat = list(events)
+        self.events: list[SteeringEvent] = []
+        self.reason: Reason = "finished"
+        full_size = fit_longest_side(pictures.content.size, config.size)
+        self.sizes = scale_sizes(full_size, config)
+        self._shares = split_steps(len(self.sizes), config)
+        self.total = sum(self._shares)
+        self.done = 0
+        self._descent: Descent | None = None
+        self._objective: Objective | None = None
+        self.picture = self._starting_picture(self.sizes[self._first_scale])
+
+    def steps(self) -> Iterator[RunStep]:
+        """Take the steps; sets `reason`, and leaves the result in `picture`."""
+        for index in range(self._first_scale, len(self.sizes)):
+            self._enter_scale(index)
+            yield from self._descend(index)
+            if self.reason in ("stopped", "diverged"):
+                return
+
+    def evaluate(self) -> Evaluation:
+        """Evaluate the loss at `picture` once more, at the scale that the run is at."""
+        if self._objective is None:
+            self._enter_scale(self._first_scale)
+        assert self._objective is not None
+        return loss_and_gradient(self.picture, self._encoder, self._objective, self._config)
+
+    @property
+    def _first_scale(self) -> int:
+        return next(index for index, share in enumerate(self._shares) if share)
+
+    def _enter_scale(self, index: int) -> None:
+        size = self.sizes[index]
+        self._objective = None
+        self._objective = self._objective_at(size)
+        if self.picture.shape[-2:] != size:
+            self.picture = functional.interpolate(
+                self.picture, size, mode="bicubic", align_corners=False
+            ).clamp(0, 1)
+        first = index == self._first_scale
+        descent = Descent(self.picture, self._config, self._evaluate, first_scale=first)
+        if self._descent is not None:
+            descent.adopt_moments(self._descent)
+        self._descent = descent
+        self.reason = "finished"
+
+    def _descend(self, index: int) -> Iterator[RunStep]:
+        assert self._descent is not None
+        scale = Scale(index, len(self.sizes), *self.sizes[index])
+        last_good = self.picture
+        for _ in range(self._shares[index]):
+            if self._control.wait_while_paused():
+                self.reason = "stopped"
+                return
+            self._steer()
+            entering = self._descent.picture
+            try:
+                evaluation = self._descent.step()
+            except _Stopped:
+                self.picture, self.reason = entering, "stopped"
+                return
+            if math.isfinite(evaluation.loss):
+                last_good = entering
+            if not (math.isfinite(evaluation.loss) and self._descent.is_finite()):
+                self.picture, self.reason = last_good, "diverged"
+                return
+            self.picture = self._descent.picture
+            self.done += 1
+            yield RunStep(self.done, scale, evaluation)
+            if self._config.optimizer == "lbfgs" and torch.equal(entering, self.picture):
+                self.reason = "converged"
+                return
+
+    def _steer(self) -> None:
+        due = {e.field: e.value for e in self._to_repeat if e.step == self.done}
+        changes = due | self._control.take_changes()
+        if not changes:
+            return
+        changes = {k: tuple(v) if isinstance(v, list) else v for k, v in changes.items()}
+        self._config = self._config.replace(**changes)
+        self.events += [SteeringEvent(self.done, *change) for change in changes.items()]
+        assert self._descent is not None
+        self._descent.steer(self._config)
+
+    def _evaluate(self, picture: Tensor) -> Evaluation:
+        if self._control.stopped:
+            raise _Stopped
+        assert self._objective is not None
+        return loss_and_gradient(picture, self._encoder, self._objective, self._config)
+
+    def _objective_at(self, size: tuple[int, int]) -> Objective:
+        config = self._config
+        content = self._pictures.content.resized(size, config.resample)
+        styles = [
+            style.resized(style_size(style.size, size, config), config.resample)
+            for style in self._pictures.styles
+        ]
+        return build_objective(
+            self._encoder,
+            self._on_device(content.rgb),
+            [self._on_device(style.rgb) for style in styles],
+            config,
+            balance=self._balance,
+        )
+
+    def _starting_picture(self, size: tuple[int, int]) -> Tensor:
+        pictures, config = self._pictures, self._config
+        if pictures.start is not None:
+            return self._on_device(pictures.start.resized(size, config.resample).rgb)
+        if config.init == "content":
+            return self._on_device(pictures.content.resized(size, config.resample).rgb)
+        generator = torch.Generator().manual_seed(config.seed)
+        noise = torch.randn((1, 3, *size), generator=generator)
+        spread = config.noise_std / VARIABLE_MAXIMUM[config.variable]
+        return self._on_device(self._grey + spread * noise)
+
+    def _on_device(self, picture: Tensor) -> Tensor:
+        wide = torch.float64 if self._encoder.dtype == torch.float64 else torch.float32
+        if wide == torch.float64 and self._encoder.device.type == "mps":
+            raise DeviceError("Apple GPUs have no float64; choose float32 or the CPU")
+        return picture.to(self._encoder.device, wide)
