@@ -339,7 +339,7 @@ def _add_png_text(png: bytes, text: str) -> bytes:
 
 def _to_integers(image: np.ndarray) -> np.ndarray:
     if image.dtype.kind == "f":
-        return np.round(np.clip(image, 0, 1) * 65535).astype(np.uint16)
+        image = np.round(np.clip(image, 0, 1) * 65535).astype(np.uint16)
     return np.ascontiguousarray(image)
 
 

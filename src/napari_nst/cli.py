@@ -1,0 +1,404 @@
+"""The command line: `napari-nst stylize | gui | demo | weights | info`.
+
+Exit codes: 0 done, 1 the run or the download failed, 2 bad input, 130 ended by Ctrl-C (with
+what there was of the picture written). torch and napari are imported only by what needs them.
+"""
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import fields
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_args
+
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+from napari_nst import __version__
+from napari_nst.config import PRESETS, StyleConfig, choices
+from napari_nst.core.control import RunControl
+from napari_nst.errors import (
+    ConfigError,
+    DeviceError,
+    DeviceMemoryError,
+    DownloadCancelled,
+    DownloadError,
+    NstError,
+    WeightsError,
+)
+from napari_nst.io import check_output, read_picture, read_settings, write_picture
+from napari_nst.record import RunRecord
+from napari_nst.settings_text import parse_setting, split_assignment
+
+if TYPE_CHECKING:
+    from napari_nst.api import Step, StyleResult
+    from napari_nst.weights import Weights
+
+INTERRUPTED = 130
+DEFAULT = StyleConfig()
+HELP = {setting.name: setting.metadata["help"] for setting in fields(StyleConfig)}
+UsageError: Any = typer.BadParameter.__base__  # typer's own click, which it does not export
+
+app = typer.Typer(
+    name="napari-nst",
+    help="Neural style transfer: paint one picture in the manner of another.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+weights_app = typer.Typer(
+    help="Find or fetch the VGG-19 weights that runs use.", no_args_is_help=True
+)
+app.add_typer(weights_app, name="weights")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code; errors become one line on stderr."""
+    logging.basicConfig(
+        level=logging.WARNING,
+        format="%(message)s",
+        handlers=[RichHandler(console=Console(stderr=True), show_time=False, show_path=False)],
+    )
+    try:
+        code = app(args=arguments, prog_name="napari-nst", standalone_mode=False)
+    except UsageError as error:
+        message = error.format_message()  # empty where help was shown instead
+        return _fail(f"{message} (--help shows how)", 2) if message else 2
+    except DownloadCancelled as error:
+        return _fail(str(error), INTERRUPTED)
+    except (DeviceMemoryError, DownloadError) as error:
+        return _fail(str(error), 1)
+    except NstError as error:
+        return _fail(str(error), 2)
+    return code if isinstance(code, int) else 0
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"napari-nst: {' '.join(message.split())}", file=sys.stderr)
+    return code
+
+
+def _knob(name: str, metavar: str) -> Any:  # noqa: ANN401 - typer's OptionInfo
+    default = getattr(DEFAULT, name)
+    shown = "" if default is None else f" Default {default}."
+    return typer.Option(metavar=metavar, help=f"{HELP[name]}{shown}")
+
+
+Content = Annotated[Path, typer.Argument(metavar="CONTENT", help="The picture to paint.")]
+Styles = Annotated[
+    list[Path], typer.Argument(metavar="STYLE...", help="Whose manner; several are blended.")
+]
+Output = Annotated[
+    Path, typer.Option("--output", "-o", metavar="OUT", help="Ends in .png, .jpg, .tif or .webp.")
+]
+Preset = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help=f"{', '.join(PRESETS)}. Default {DEFAULT.name}."),
+]
+Size = Annotated[str | None, _knob("size", "PIXELS")]
+Steps = Annotated[str | None, _knob("steps", "NUMBER")]
+Strength = Annotated[str | None, _knob("style_strength", "NUMBER")]
+Seed = Annotated[str | None, _knob("seed", "NUMBER")]
+Precision = Annotated[str | None, _knob("precision", "|".join(choices("precision")))]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="FIELD=VALUE", help="Any other setting; may be repeated."),
+]
+Init = Annotated[
+    str | None,
+    typer.Option(metavar="content|noise|FILE", help="What the run starts from."),
+]
+WeightsName = Annotated[
+    str | None,
+    typer.Option(
+        "--weights", metavar="NAME|FILE", help="auto, imagenet, untrained, or a VGG-19 file."
+    ),
+]
+WeightsInput = Annotated[
+    str | None,
+    typer.Option(metavar="caffe|torchvision", help="How a weights file wants to be fed."),
+]
+Device = Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps.")]
+SaveEvery = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Also write every Nth step: OUT-00050.png.")
+]
+SettingsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", metavar="FILE", help="Settings as JSON, or a picture that napari-nst wrote."
+    ),
+]
+
+
+@app.command()
+def stylize(
+    content: Content,
+    style: Styles,
+    output: Output,
+    preset: Preset = None,
+    size: Size = None,
+    steps: Steps = None,
+    style_strength: Strength = None,
+    seed: Seed = None,
+    precision: Precision = None,
+    init: Init = None,
+    settings: Sets = None,
+    weights: WeightsName = None,
+    weights_input: WeightsInput = None,
+    device: Device = "auto",
+    save_every: SaveEvery = None,
+    config_file: SettingsFile = None,
+) -> int:
+    """Paint CONTENT in the manner of STYLE and write the result.
+
+    Ctrl-C ends the run, writes what there is and exits with 130.
+    """
+    knobs = {"size": size, "steps": steps, "style_strength": style_strength}
+    knobs |= {"seed": seed, "precision": precision}
+    if init in choices("init"):
+        knobs["init"], init = init, None
+    given = {name: text for name, text in knobs.items() if text is not None}
+    config, record = _settings(
+        config_file, preset, [*given.items(), *map(split_assignment, settings or [])]
+    )
+    picture = read_picture(content)
+    check_output(output, longest_px=config.size or max(picture.shape[:2]))
+    styles = [read_picture(path) for path in style]
+    start = None if init is None else read_picture(init)
+
+    from napari_nst.api import iter_stylize  # torch takes seconds to import: after the checks
+
+    control = RunControl()
+    with _interrupt_calls(control.stop):
+        run = iter_stylize(
+            picture,
+            styles,
+            config,
+            weights=_load_weights(weights, weights_input, record),
+            device=device,
+            control=control,
+            init=start,
+            events=record.events if record else (),
+        )
+        result = _run_with_bar(run, output, save_every)
+    return _write_result(output, result)
+
+
+def _settings(
+    file: Path | None, preset: str | None, given: Sequence[tuple[str, str]]
+) -> tuple[StyleConfig, RunRecord | None]:
+    if file and preset:
+        raise ConfigError(f"{file} already holds all settings; leave out --preset or --config")
+    config, record = read_settings(file) if file else (DEFAULT, None)
+    if preset:
+        config = StyleConfig.preset(preset)
+    changes = {name: parse_setting(name, text) for name, text in given}
+    return config.replace(**changes), record
+
+
+def _load_weights(name: str | None, feed: str | None, record: RunRecord | None) -> "Weights":
+    from napari_nst.weights import InputKind, load
+
+    if feed is not None and feed not in get_args(InputKind):
+        raise WeightsError(f"--weights-input is caffe or torchvision; got {feed!r}")
+    recorded = record.weights if record else "auto"
+    if recorded not in ("imagenet", "builtin", "untrained"):
+        recorded = "auto"  # a file, of which a record knows only the name
+    weights = load(name or recorded, weights_input=feed)  # type: ignore[arg-type] # checked above
+    if weights.note:
+        print(f"napari-nst: {weights.note}", file=sys.stderr)
+    if record and record.hashes.get("weights") != weights.sha256:
+        print(
+            f"napari-nst: the record was made with other weights ({record.weights}) than these "
+            f"({weights.name}); the picture will differ",
+            file=sys.stderr,
+        )
+    return weights
+
+
+@contextmanager
+def _interrupt_calls(stop: Callable[[], None]) -> Iterator[None]:
+    """Let the first Ctrl-C call `stop`; a second one ends the program the hard way."""
+
+    def handle(signum: int, frame: object) -> None:
+        signal.signal(signal.SIGINT, previous)
+        stop()
+
+    previous = signal.signal(signal.SIGINT, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def _run_with_bar(
+    run: "Generator[Step, None, StyleResult]", output: Path, save_every: int | None
+) -> "StyleResult":
+    columns = (
+        TextColumn("step {task.completed:.0f}/{task.total:.0f}"),
+        BarColumn(),
+        TextColumn("loss {task.fields[loss]:.4g}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task("", total=1, loss=float("nan"))
+        while True:
+            try:
+                step = next(run)
+            except StopIteration as end:
+                result: StyleResult = end.value
+                return result
+            progress.update(task, completed=step.iteration, total=step.total, loss=step.loss)
+            if save_every and step.iteration % save_every == 0:
+                name = f"{output.stem}-{step.iteration:05d}{output.suffix}"
+                write_picture(output.with_name(name), step.image())
+
+
+def _write_result(output: Path, result: "StyleResult") -> int:
+    done = result.record.steps_done
+    if done == 0 and result.reason == "stopped":
+        return _fail(f"stopped before the first step; {output} is untouched", INTERRUPTED)
+    write_picture(output, result.image, record=result.record)
+    height, width = result.image.shape[:2]
+    print(
+        f"{output}: {width}x{height} px, {result.reason} after {done} steps in "
+        f"{result.seconds:.0f} s, weights: {result.record.weights}"
+    )
+    if result.reason == "diverged":
+        return _fail("the loss was not finite: this is the last good picture. Lower learning_rate "
+                     "or style_strength, or use --precision float32", 1)  # fmt: skip
+    return INTERRUPTED if result.reason == "stopped" else 0
+
+
+@app.command()
+def gui(
+    content: Annotated[Path | None, typer.Argument(help="A picture to open.")] = None,
+    style: Annotated[Path | None, typer.Argument(help="A second one, the style.")] = None,
+) -> None:
+    """Open napari with the style transfer widget."""
+    pictures = {path.stem: read_picture(path) for path in (content, style) if path}
+    _import_gui()
+    from napari_nst.plugin.demo import open_gui
+
+    open_gui(pictures)
+
+
+@app.command()
+def demo(
+    save: Annotated[
+        Path | None,
+        typer.Option(help="Write result.png and screenshot.png into this folder, then quit."),
+    ] = None,
+) -> None:
+    """Watch one sample picture take on the style of another in napari."""
+    if save:
+        save.mkdir(parents=True, exist_ok=True)
+        check_output(save / "result.png")
+    _import_gui()
+    from napari_nst.plugin.demo import run_demo
+
+    for line in run_demo(save):
+        print(line)
+
+
+def _import_gui() -> None:
+    """Import torch before Qt (on Windows the other order fails), and say what is missing."""
+    has_screen = any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")))
+    if sys.platform.startswith("linux") and not has_screen:
+        raise DeviceError(
+            "there is no screen here. Use `napari-nst stylize`, or put `xvfb-run -a` in front."
+        )
+    import torch  # noqa: F401 - for its side effect
+
+    try:
+        import napari.qt  # noqa: F401
+    except ImportError as error:
+        raise DeviceError(
+            f"napari's window cannot open ({error}). Run: pip install 'napari-nst[all]'"
+        ) from error
+
+
+@weights_app.command()
+def status() -> None:
+    """List the places looked at for weights, first to last, and what is there."""
+    from napari_nst.weights import status as places
+
+    for place in places():
+        size = "absent" if place.size_bytes is None else f"{place.size_bytes / 1e6:.0f} MB"
+        state = size if place.usable or not place.present else f"{size}, not usable"
+        print(f"{place.weights:9} {state:>9}  {place.label}: {place.path}")
+
+
+@weights_app.command()
+def path() -> None:
+    """Print the file of ImageNet's weights that runs use."""
+    from napari_nst.weights import find_imagenet
+
+    found = find_imagenet()
+    if found is None:
+        raise WeightsError("no ImageNet weights on this disk; run `napari-nst weights download`")
+    print(found)
+
+
+@weights_app.command()
+def download() -> None:
+    """Fetch ImageNet's weights (548 MB, of which 80 MB are kept); resumes what was begun."""
+    from napari_nst.weights import download as fetch
+
+    cancel = RunControl()
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with (
+        _interrupt_calls(cancel.stop),
+        Progress(*columns, console=Console(stderr=True)) as progress,
+    ):
+        task = progress.add_task("", total=None)
+
+        def show(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total)
+
+        file = fetch(progress=show, cancelled=lambda: cancel.stopped)
+    print(file)
+
+
+@app.command()
+def info() -> None:
+    """Show versions, the device that will compute, threads and precision."""
+    import torch
+
+    from napari_nst.core.device import describe, resolve_device, resolve_precision
+
+    report = describe()
+    precision = resolve_precision("auto", resolve_device())
+    print(f"napari-nst {__version__}, Python {sys.version.split()[0]}")
+    print(", ".join(f"{name} {_version_of(name)}" for name in ("torch", "napari", "npe2", "numpy")))
+    print(f"Qt: {', '.join(_qt_bindings()) or 'none; pip install napari-nst[all]'}")
+    print(f"device: {report.kind}, {report.name}")
+    print(f"threads: {torch.get_num_threads()}")
+    print(f"precision: {str(precision).removeprefix('torch.')}")
+    if report.advice:
+        print(report.advice)
+
+
+def _qt_bindings() -> list[str]:
+    versions = ((name, _version_of(name)) for name in ("PyQt6", "PySide6"))
+    return [f"{name} {number}" for name, number in versions if number]
+
+
+def _version_of(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
