@@ -1,0 +1,323 @@
+"""Read and write files of VGG-19 weights, and decide how each wants to be fed.
+
+Two layouts are read: torchvision's ``features.0.weight`` and Caffe's ``conv1_1.weight``.
+A file fed in the wrong way still makes pictures, only poor ones, so the decision follows
+the strongest evidence there is: known hash, header, the user's word, the style of the keys.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import struct
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from napari_nst.core.vgg import CONVS
+from napari_nst.errors import WeightsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from torch import Tensor
+
+InputKind = Literal["torchvision", "caffe"]
+"""``torchvision``: RGB in [0, 1], mean and std normalised; ``caffe``: BGR in 0-255 minus mean."""
+
+HASH_BLOCK_BYTES = 1 << 20
+OWN_HEADER_KEY = "napari_nst"
+
+# SHA-256 of a file, or its first digits where the publisher put them into the file's name.
+KNOWN_FILES: dict[str, InputKind] = {
+    "dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44": "torchvision",
+    # vgg19-d01eb7cb.pth, neural-style-pt's Caffe weights under torchvision's key names.
+    "d01eb7cb": "caffe",
+}
+
+# What torch.load(weights_only=True) raised on thousands of truncated, altered and random files.
+_UNREADABLE = (
+    pickle.UnpicklingError,
+    struct.error,
+    RuntimeError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    AssertionError,
+    ArithmeticError,
+    EOFError,
+    OSError,
+    MemoryError,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """The numbers of VGG-19's convolutions and how they want to be fed.
+
+    Parameters
+    ----------
+    name
+        "imagenet", "untrained", "builtin" or the stem of the file.
+    tensors
+        "conv1_1.weight", shape (out, in, 3, 3), and "conv1_1.bias", shape (out,), all
+        float32 on the CPU; may end before conv5_4.
+    input
+        What the first convolution expects to see.
+    sha256
+        Hash of the tensors' bytes in the order of their sorted keys.
+    note
+        What callers should say aloud, such as that `input` was a guess.
+    """
+
+    name: str
+    tensors: Mapping[str, Tensor]
+    input: InputKind
+    sha256: str
+    note: str | None = None
+
+
+def tensors_sha256(tensors: Mapping[str, Tensor]) -> str:
+    """Hash the tensors' bytes as they are stored, in the order of their sorted keys."""
+    import torch
+
+    digest = hashlib.sha256()
+    for key in sorted(tensors):
+        flat = tensors[key].detach().cpu().contiguous().flatten()
+        digest.update(flat.view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def file_sha256(path: Path, *, on_block: Callable[[], None] = lambda: None) -> str:
+    """Hash a file's bytes, calling `on_block` now and then so that it can be cancelled."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(HASH_BLOCK_BYTES):
+            digest.update(block)
+            on_block()
+    return digest.hexdigest()
+
+
+def read(
+    path: Path,
+    *,
+    name: str | None = None,
+    weights_input: InputKind | None = None,
+    file_hash: str | None = None,
+) -> Weights:
+    """Read a file of VGG-19 weights in any of the layouts known here.
+
+    Parameters
+    ----------
+    path
+        A safetensors file (by its suffix) or a torch state dict.
+    name
+        What to call the weights; the file's stem when None.
+    weights_input
+        The user's word on how the file wants to be fed; a known hash or a header overrules it.
+    file_hash
+        The file's SHA-256 where it is known already.
+
+    Raises
+    ------
+    WeightsError
+        If the file is missing, unreadable, damaged, or of another network.
+    """
+    if not path.is_file():
+        raise WeightsError(f"There is no file of weights at {path}. Check the path.")
+    header: Mapping[str, str] = {}
+    if path.suffix.lower() == ".safetensors":
+        raw, header = _read_safetensors(path)
+    else:
+        raw = _read_state_dict(path)
+        file_hash = file_hash or file_sha256(path)
+    _check_own_hash(path, raw, header)
+    keys = _key_table(path, raw)
+    tensors = _checked_layers(path, raw, keys)
+    kind, note = _decide_input(path, keys, header, weights_input, file_hash or "")
+    return Weights(name or path.stem, tensors, kind, tensors_sha256(tensors), note)
+
+
+def write(path: Path, tensors: Mapping[str, Tensor], *, header: Mapping[str, str]) -> None:
+    """Write `tensors` and their hash as safetensors, wholly or not at all.
+
+    Parameters
+    ----------
+    path
+        Where to write; an earlier file there is replaced at once.
+    tensors
+        "conv1_1.weight" and so on, of any floating-point dtype, stored as they are.
+    header
+        Entries for the file's header, such as "name" and "input"; the tensors' hash is added.
+    """
+    from safetensors.torch import save_file
+
+    contents = {key: tensor.contiguous() for key, tensor in tensors.items()}
+    own = {OWN_HEADER_KEY: "1", "sha256": tensors_sha256(contents)}
+    unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        save_file(contents, unfinished, metadata={**own, **header})
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def read_header(path: Path) -> dict[str, str]:
+    """Read a safetensors file's metadata without its tensors."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            return dict(file.metadata() or {})
+    except (SafetensorError, OSError, ValueError) as error:
+        raise _unreadable(path, "safetensors", error) from error
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    header = read_header(path)
+    try:
+        return load_file(path), header
+    except (SafetensorError, OSError, ValueError) as error:
+        raise _unreadable(path, "safetensors", error) from error
+
+
+def _read_state_dict(path: Path) -> dict[str, Any]:
+    import torch
+
+    try:
+        raw = torch.load(path, map_location="cpu", weights_only=True)
+    except _UNREADABLE as error:
+        raise _unreadable(path, "a torch state dict", error) from error
+    if not isinstance(raw, dict):
+        raise WeightsError(
+            f"{path} holds a {type(raw).__name__}; expected a state dict of VGG-19, "
+            f"names to tensors. Save model.state_dict() instead."
+        )
+    return raw
+
+
+def _unreadable(path: Path, kind: str, error: BaseException) -> WeightsError:
+    reason = str(error).strip().partition("\n")[0] or type(error).__name__
+    return WeightsError(
+        f"{path} cannot be read as {kind}: it is damaged, cut short, or another kind of file "
+        f"({reason}). Fetch it anew, or choose other weights."
+    )
+
+
+def _check_own_hash(path: Path, raw: Mapping[str, Any], header: Mapping[str, str]) -> None:
+    """Compare the tensors with the hash in the header, in files that this package wrote."""
+    expected = header.get("sha256")
+    if OWN_HEADER_KEY not in header or expected is None:
+        return
+    came = tensors_sha256(raw)
+    if came != expected:
+        raise WeightsError(
+            f"{path} is damaged: its header promises tensors with SHA-256 {expected[:12]}..., "
+            f"but they have {came[:12]}.... Delete it and fetch it anew."
+        )
+
+
+def _features_keys() -> dict[str, str]:
+    """Name torchvision's position of every convolution: ReLUs and poolings count too."""
+    keys, position, block = {}, 0, "1"
+    for name in CONVS:
+        if name[4] != block:
+            position, block = position + 1, name[4]
+        keys[name] = f"features.{position}"
+        position += 2
+    return keys
+
+
+def _key_table(path: Path, raw: Mapping[str, Any]) -> dict[str, str]:
+    """Map every convolution to its key in the file."""
+    if "conv1_1.weight" in raw:
+        return {name: name for name in CONVS}
+    if "features.0.weight" in raw:
+        return _features_keys()
+    some = ", ".join(map(str, list(raw)[:4])) or "nothing"
+    raise WeightsError(
+        f"{path} holds no VGG-19: expected keys such as 'features.0.weight' or "
+        f"'conv1_1.weight', but it has {some}. Give a VGG-19 state dict."
+    )
+
+
+def _checked_layers(
+    path: Path, raw: Mapping[str, Any], keys: Mapping[str, str]
+) -> dict[str, Tensor]:
+    """Take the convolutions out of `raw`, from conv1_1 as far down as they go."""
+    present = [name for name in CONVS if f"{keys[name]}.weight" in raw]
+    for expected, came in zip(CONVS, present, strict=False):
+        if came != expected:
+            raise WeightsError(
+                f"{path} lacks {expected} ({keys[expected]}.weight) but has {came} after it"
+                f"{_other_network(raw, expected)}. Give a VGG-19 state dict without gaps."
+            )
+    tensors = {}
+    for name in present:
+        outputs, inputs = CONVS[name][1], CONVS[name][0]
+        for part, shape in (("weight", (outputs, inputs, 3, 3)), ("bias", (outputs,))):
+            tensors[f"{name}.{part}"] = _checked(path, raw, f"{keys[name]}.{part}", shape)
+    return tensors
+
+
+def _other_network(raw: Mapping[str, Any], missing: str) -> str:
+    if "features.1.weight" in raw:
+        return ": it looks like a VGG with batch normalisation, which is not read here"
+    return ": it looks like VGG-16" if missing == "conv3_4" else ""
+
+
+def _checked(path: Path, raw: Mapping[str, Any], key: str, shape: tuple[int, ...]) -> Tensor:
+    """Return one tensor as float32, or say what is wrong with it."""
+    import torch
+
+    tensor = raw.get(key)
+    if not isinstance(tensor, torch.Tensor):
+        raise WeightsError(
+            f"{path} lacks {key}; expected a tensor of shape {shape}. Give a whole VGG-19."
+        )
+    if tuple(tensor.shape) != shape or not tensor.is_floating_point():
+        raise WeightsError(
+            f"{path}: {key} is {tensor.dtype} of shape {tuple(tensor.shape)}; VGG-19 needs "
+            f"floating point of shape {shape}. Give a VGG-19 state dict."
+        )
+    result = tensor.detach().to(torch.float32).contiguous()
+    if not bool(torch.isfinite(result).all()):
+        raise WeightsError(
+            f"{path}: {key} holds NaN or infinity where finite numbers are expected. "
+            f"The file is damaged; fetch it anew."
+        )
+    return result
+
+
+def _decide_input(
+    path: Path,
+    keys: Mapping[str, str],
+    header: Mapping[str, str],
+    weights_input: InputKind | None,
+    file_hash: str,
+) -> tuple[InputKind, str | None]:
+    """Decide how the file wants to be fed, and what to say about that."""
+    for known, kind in KNOWN_FILES.items():
+        if file_hash.startswith(known):
+            return kind, None
+    match header.get("input"):
+        case "torchvision":
+            return "torchvision", None
+        case "caffe":
+            return "caffe", None
+    if weights_input is not None:
+        return weights_input, None
+    if keys["conv1_1"] == "conv1_1":
+        return "caffe", None
+    return "torchvision", (
+        f"{path.name} does not say how it wants to be fed; its keys look like torchvision's, "
+        f"so RGB in [0, 1] with mean and std was assumed. Caffe's filters, which want BGR in "
+        f"0-255, are also spread under such keys: if the result looks weak, set the weights' "
+        f"input to 'caffe'."
+    )
