@@ -101,24 +101,32 @@ class Learner(nn.Module):
         super().__init__()
         self.trunk = Trunk()
         widths = {name: width for name, _, width in conv_table()}
-        self.naming = nn.ModuleDict({tap: nn.Linear(widths[tap], classes) for tap in self.NAMING})
+        self.naming = nn.ModuleDict(
+            {
+                tap: nn.Sequential(nn.BatchNorm1d(widths[tap]), nn.Linear(widths[tap], classes))
+                for tap in self.NAMING
+            }
+        )
+        for head in self.naming.values():
+            nn.init.constant_(head[0].weight, 0.5)
         self.drawing = nn.Conv2d(widths[self.DRAWING], 16, 1)
 
-    def forward(self, pictures: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, pictures: Tensor, mask: Tensor, keep: Tensor) -> tuple[Tensor, Tensor]:
         """Name the textures inside and outside of a mask.
 
         Parameters
         ----------
         pictures : Tensor, shape (n, 3, H, W), RGB in [0, 1]
         mask : Tensor, shape (n, 1, H, W), values in [0, 1]
+        keep : Tensor of bool, shape (2, n)
+            Which insides, and which outsides, are large enough to be named; k in all.
 
         Returns
         -------
-        logits : Tensor, shape (taps, 2, n, classes)
-            Inside, then outside.
+        logits : Tensor, shape (taps, k, classes)
         drawing : Tensor, shape (n, 16, H / 8, W / 8)
             Lightness of the 4 x 4 subcells of each position of relu4_2.
         """
         taps = self.trunk(normalise(pictures))
-        logits = [head(region_means(taps[tap], mask)) for tap, head in self.naming.items()]
+        logits = [head(region_means(taps[tap], mask)[keep]) for tap, head in self.naming.items()]
         return torch.stack(logits), self.drawing(taps[self.DRAWING])

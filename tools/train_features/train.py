@@ -26,13 +26,13 @@ from tools.train_features.network import Learner
 log = logging.getLogger(__name__)
 
 STAGES: tuple[tuple[float, int, int], ...] = (
-    (0.0, 32, 64),
-    (0.2, 48, 48),
-    (0.5, 64, 32),
-    (0.85, 80, 32),
+    (0.0, 32, 32),
+    (0.4, 48, 32),
+    (0.75, 64, 24),
 )
 """Share of the time from which on crops have a side in pixels, and a batch how many."""
 TAP_WEIGHTS = (0.5, 0.7, 1.0)
+SMALLEST_REGION = 0.04
 
 
 @dataclass(frozen=True)
@@ -75,22 +75,19 @@ def rate(spec: TrainSpec, share: float) -> float:
 
 def losses(spec: TrainSpec, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
     """Return "loss" and its parts: naming at each tap, weighted by area, and drawing."""
-    device_type = spec.device.split(":")[0]
-    with torch.autocast(device_type, torch.bfloat16):
-        logits, drawing = model(batch.pictures, batch.mask)
     area = batch.mask.mean((1, 2, 3))
-    weight = torch.stack([area, 1 - area])
+    areas = torch.stack([area, 1 - area])
+    keep = areas > SMALLEST_REGION
+    weight, label = areas[keep] / areas[keep].sum(), batch.labels[keep]
+    with torch.autocast(spec.device.split(":")[0], torch.bfloat16):
+        logits, drawing = model(batch.pictures, batch.mask, keep)
     parts, total = {}, torch.zeros((), device=area.device)
     for tap, at_tap, tap_weight in zip(Learner.NAMING, logits.float(), TAP_WEIGHTS, strict=True):
-        each = F.cross_entropy(
-            at_tap.flatten(0, 1), batch.labels.flatten(),
-            label_smoothing=spec.smoothing, reduction="none",
-        )  # fmt: skip
-        parts[tap] = (each * weight.flatten()).sum() / len(area)
+        each = F.cross_entropy(at_tap, label, label_smoothing=spec.smoothing, reduction="none")
+        parts[tap] = (each * weight).sum()
         total = total + tap_weight * parts[tap]
     parts["draw"] = F.mse_loss(drawing.float(), lightness_cells(batch.pictures))
-    right = (logits[-1].argmax(-1) == batch.labels).float()
-    parts["right"] = (right * weight).sum() / len(area)
+    parts["right"] = ((logits[-1].argmax(-1) == label) * weight).sum()
     return {"loss": total + spec.drawing_weight * parts["draw"], **parts}
 
 
