@@ -135,7 +135,7 @@ def matrix_square_root(matrix: Tensor) -> Tensor:
 
 class _SquareRoot(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, matrix: Tensor) -> Tensor:  # type: ignore[override]  # noqa: ANN401
+    def forward(ctx: Any, matrix: Tensor) -> Tensor:  # noqa: ANN401
         norm = matrix.norm()
         y = matrix / norm
         identity = torch.eye(len(matrix), dtype=matrix.dtype, device=matrix.device)
@@ -148,7 +148,7 @@ class _SquareRoot(torch.autograd.Function):
         return root
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]  # noqa: ANN401
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # noqa: ANN401
         (root,) = ctx.saved_tensors
         norm = root.norm()
         a, q = root / norm, gradient / norm

@@ -1,0 +1,100 @@
+from collections.abc import Mapping
+
+import pytest
+import torch
+from torch import Tensor
+
+from napari_nst.core.encoder import Encoder, mean_colour
+from napari_nst.errors import ImageError, WeightsError
+from tests.core import textbook
+
+TAPS = ("conv1_2", "relu1_2", "relu2_1", "conv3_1", "relu4_2", "relu5_1")
+
+
+@pytest.mark.parametrize("pooling", ["max", "average", "average_x2", "l2"])
+@pytest.mark.parametrize("padding", ["zeros", "replicate"])
+def test_chain_equals_textbook_autograd(
+    tiny_tensors: Mapping[str, Tensor],
+    pictures: tuple[Tensor, Tensor, Tensor],
+    pooling: str,
+    padding: str,
+) -> None:
+    picture = pictures[2].requires_grad_()
+    expected = textbook.features(picture, tiny_tensors, pooling=pooling, padding=padding)
+    cotangents = {tap: torch.randn_like(expected[tap]) for tap in TAPS}
+    torch.stack([(expected[tap] * cotangents[tap]).sum() for tap in TAPS]).sum().backward()
+    encoder = Encoder(
+        tiny_tensors,
+        feed="torchvision",
+        taps=TAPS,
+        pooling=pooling,
+        padding=padding,
+        dtype=torch.float64,
+    )
+    with torch.no_grad():
+        tape = encoder.forward(picture)
+        for tap in TAPS:
+            torch.testing.assert_close(tape.features[tap], expected[tap], rtol=1e-10, atol=1e-10)
+        gradient = encoder.backward(
+            tape,
+            lambda tap, _, above: cotangents[tap] + (0 if above is None else above),
+        )
+    torch.testing.assert_close(gradient, picture.grad, rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.parametrize("kind", ["torchvision", "caffe", "bytes"])
+def test_each_feed_shows_the_network_what_its_source_says(
+    tiny_tensors: Mapping[str, Tensor], pictures: tuple[Tensor, Tensor, Tensor], kind: str
+) -> None:
+    expected = textbook.features(pictures[0], tiny_tensors, kind=kind)["relu2_2"]
+    encoder = Encoder(tiny_tensors, feed=kind, taps=("relu2_2",), dtype=torch.float64)
+    with torch.no_grad():
+        found = encoder.features(pictures[0])["relu2_2"]
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
+
+
+def test_mean_colour_is_the_networks_zero() -> None:
+    assert mean_colour("torchvision").flatten().tolist() == pytest.approx([0.485, 0.456, 0.406])
+    assert (mean_colour("caffe") * 255).flatten().tolist() == pytest.approx(
+        [123.68, 116.779, 103.939], rel=1e-5
+    )
+
+
+def test_backward_uses_the_tape_up(
+    tiny_tensors: Mapping[str, Tensor], pictures: tuple[Tensor, Tensor, Tensor]
+) -> None:
+    encoder = Encoder(tiny_tensors, feed="torchvision", taps=TAPS, dtype=torch.float64)
+    with torch.no_grad():
+        tape = encoder.forward(pictures[0])
+        encoder.backward(tape, lambda _, features, above: features if above is None else above)
+    assert not tape.features
+    assert not tape.outputs
+    assert not tape.pooled
+
+
+def test_a_picture_too_small_for_the_deepest_layer_is_refused(
+    tiny_tensors: Mapping[str, Tensor],
+) -> None:
+    encoder = Encoder(tiny_tensors, feed="torchvision", taps=("relu5_1",), dtype=torch.float64)
+    assert encoder.features(torch.rand(1, 3, 16, 16, dtype=torch.float64))["relu5_1"].numel()
+    with pytest.raises(ImageError, match="16x16"):
+        encoder.features(torch.rand(1, 3, 9, 30, dtype=torch.float64))
+
+
+def test_weights_that_end_too_early_are_refused(tiny_tensors: Mapping[str, Tensor]) -> None:
+    shallow = {key: value for key, value in tiny_tensors.items() if key[4] < "4"}
+    with pytest.raises(WeightsError, match=r"end at conv3_4.*need conv5_1"):
+        Encoder(shallow, feed="torchvision", taps=("relu5_1",))
+
+
+def test_bfloat16_features_are_near_float32_ones(
+    tiny_tensors: Mapping[str, Tensor], pictures: tuple[Tensor, Tensor, Tensor]
+) -> None:
+    exact, rough = (
+        Encoder(tiny_tensors, feed="torchvision", taps=("relu4_2",), dtype=dtype).features(
+            pictures[0].float()
+        )["relu4_2"]
+        for dtype in (torch.float32, torch.bfloat16)
+    )
+    error = (rough.float() - exact).norm() / exact.norm()
+    assert 0 < error < 0.03
