@@ -10,7 +10,6 @@ import signal
 import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
@@ -22,13 +21,32 @@ from rich.progress import (
     BarColumn,
     DownloadColumn,
     Progress,
+    ProgressColumn,
     TextColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
 
 from napari_nst import __version__
-from napari_nst.config import PRESETS, StyleConfig, choices
+from napari_nst.cli_options import (
+    Content,
+    Device,
+    Init,
+    Output,
+    Precision,
+    Preset,
+    SaveEvery,
+    Seed,
+    Sets,
+    SettingsFile,
+    Size,
+    Steps,
+    Strength,
+    Styles,
+    WeightsInput,
+    WeightsName,
+)
+from napari_nst.config import StyleConfig, choices
 from napari_nst.core.control import RunControl
 from napari_nst.errors import (
     ConfigError,
@@ -48,8 +66,7 @@ if TYPE_CHECKING:
     from napari_nst.weights import Weights
 
 INTERRUPTED = 130
-DEFAULT = StyleConfig()
-HELP = {setting.name: setting.metadata["help"] for setting in fields(StyleConfig)}
+DIVERGED = "Lower learning_rate or style_strength, or use --precision float32."
 UsageError: Any = typer.BadParameter.__base__  # typer's own click, which it does not export
 
 app = typer.Typer(
@@ -89,58 +106,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _fail(message: str, code: int) -> int:
     print(f"napari-nst: {' '.join(message.split())}", file=sys.stderr)
     return code
-
-
-def _knob(name: str, metavar: str) -> Any:  # noqa: ANN401 - typer's OptionInfo
-    default = getattr(DEFAULT, name)
-    shown = "" if default is None else f" Default {default}."
-    return typer.Option(metavar=metavar, help=f"{HELP[name]}{shown}")
-
-
-Content = Annotated[Path, typer.Argument(metavar="CONTENT", help="The picture to paint.")]
-Styles = Annotated[
-    list[Path], typer.Argument(metavar="STYLE...", help="Whose manner; several are blended.")
-]
-Output = Annotated[
-    Path, typer.Option("--output", "-o", metavar="OUT", help="Ends in .png, .jpg, .tif or .webp.")
-]
-Preset = Annotated[
-    str | None,
-    typer.Option(metavar="NAME", help=f"{', '.join(PRESETS)}. Default {DEFAULT.name}."),
-]
-Size = Annotated[str | None, _knob("size", "PIXELS")]
-Steps = Annotated[str | None, _knob("steps", "NUMBER")]
-Strength = Annotated[str | None, _knob("style_strength", "NUMBER")]
-Seed = Annotated[str | None, _knob("seed", "NUMBER")]
-Precision = Annotated[str | None, _knob("precision", "|".join(choices("precision")))]
-Sets = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="FIELD=VALUE", help="Any other setting; may be repeated."),
-]
-Init = Annotated[
-    str | None,
-    typer.Option(metavar="content|noise|FILE", help="What the run starts from."),
-]
-WeightsName = Annotated[
-    str | None,
-    typer.Option(
-        "--weights", metavar="NAME|FILE", help="auto, imagenet, untrained, or a VGG-19 file."
-    ),
-]
-WeightsInput = Annotated[
-    str | None,
-    typer.Option(metavar="caffe|torchvision", help="How a weights file wants to be fed."),
-]
-Device = Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps.")]
-SaveEvery = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help="Also write every Nth step: OUT-00050.png.")
-]
-SettingsFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--config", metavar="FILE", help="Settings as JSON, or a picture that napari-nst wrote."
-    ),
-]
 
 
 @app.command()
@@ -202,7 +167,7 @@ def _settings(
 ) -> tuple[StyleConfig, RunRecord | None]:
     if file and preset:
         raise ConfigError(f"{file} already holds all settings; leave out --preset or --config")
-    config, record = read_settings(file) if file else (DEFAULT, None)
+    config, record = read_settings(file) if file else (StyleConfig(), None)
     if preset:
         config = StyleConfig.preset(preset)
     changes = {name: parse_setting(name, text) for name, text in given}
@@ -247,24 +212,30 @@ def _interrupt_calls(stop: Callable[[], None]) -> Iterator[None]:
 def _run_with_bar(
     run: "Generator[Step, None, StyleResult]", output: Path, save_every: int | None
 ) -> "StyleResult":
-    columns = (
-        TextColumn("step {task.completed:.0f}/{task.total:.0f}"),
-        BarColumn(),
-        TextColumn("loss {task.fields[loss]:.4g}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task("", total=1, loss=float("nan"))
+    with _progress(TextColumn("{task.description}"), BarColumn()) as progress:
+        task = progress.add_task("getting ready", total=None)
         while True:
             try:
                 step = next(run)
             except StopIteration as end:
                 result: StyleResult = end.value
                 return result
-            progress.update(task, completed=step.iteration, total=step.total, loss=step.loss)
+            text = f"step {step.iteration}/{step.total}, loss {step.loss:.4g}"
+            progress.update(task, completed=step.iteration, total=step.total, description=text)
             if save_every and step.iteration % save_every == 0:
                 name = f"{output.stem}-{step.iteration:05d}{output.suffix}"
                 write_picture(output.with_name(name), step.image())
+
+
+def _progress(*columns: ProgressColumn) -> Progress:
+    console = Console(stderr=True)
+    return Progress(
+        *columns,
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
 
 
 def _write_result(output: Path, result: "StyleResult") -> int:
@@ -278,8 +249,7 @@ def _write_result(output: Path, result: "StyleResult") -> int:
         f"{result.seconds:.0f} s, weights: {result.record.weights}"
     )
     if result.reason == "diverged":
-        return _fail("the loss was not finite: this is the last good picture. Lower learning_rate "
-                     "or style_strength, or use --precision float32", 1)  # fmt: skip
+        return _fail("the loss was not finite: this is the last good picture. " + DIVERGED, 1)
     return INTERRUPTED if result.reason == "stopped" else 0
 
 
@@ -359,11 +329,8 @@ def download() -> None:
     from napari_nst.weights import download as fetch
 
     cancel = RunControl()
-    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    with (
-        _interrupt_calls(cancel.stop),
-        Progress(*columns, console=Console(stderr=True)) as progress,
-    ):
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with _interrupt_calls(cancel.stop), _progress(*columns) as progress:
         task = progress.add_task("", total=None)
 
         def show(done: int, total: int) -> None:
@@ -384,17 +351,13 @@ def info() -> None:
     precision = resolve_precision("auto", resolve_device())
     print(f"napari-nst {__version__}, Python {sys.version.split()[0]}")
     print(", ".join(f"{name} {_version_of(name)}" for name in ("torch", "napari", "npe2", "numpy")))
-    print(f"Qt: {', '.join(_qt_bindings()) or 'none; pip install napari-nst[all]'}")
+    bindings = [f"{name} {_version_of(name)}" for name in ("PyQt6", "PySide6") if _version_of(name)]
+    print(f"Qt: {', '.join(bindings) or 'none; pip install napari-nst[all]'}")
     print(f"device: {report.kind}, {report.name}")
     print(f"threads: {torch.get_num_threads()}")
     print(f"precision: {str(precision).removeprefix('torch.')}")
     if report.advice:
         print(report.advice)
-
-
-def _qt_bindings() -> list[str]:
-    versions = ((name, _version_of(name)) for name in ("PyQt6", "PySide6"))
-    return [f"{name} {number}" for name, number in versions if number]
 
 
 def _version_of(package: str) -> str:

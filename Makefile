@@ -1,0 +1,47 @@
+# make demo | test | lint | bench: each first sets up what it needs, once
+PYTHON ?= python3
+UV := .tools/bin/uv
+BIN := .venv/bin
+DISPLAYED := scripts/with-display.sh
+
+demo: .venv/ready system
+	$(DISPLAYED) $(BIN)/napari-nst demo --save demo
+
+test: .venv/ready system
+	$(DISPLAYED) $(BIN)/pytest
+
+test-pyside: .venv-pyside/ready system
+	QT_API=pyside6 $(DISPLAYED) .venv-pyside/bin/pytest tests/plugin
+
+lint: .venv/ready
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/npe2 validate --imports napari_nst
+
+bench: .venv/ready
+	$(BIN)/pytest benchmarks --override-ini python_files='bench_*.py'
+
+verify-weights: .venv/ready  # for maintainers: fetches 548 MB
+	$(BIN)/python scripts/verify_weights.py
+
+.venv/ready: pyproject.toml constraints.txt | $(UV)
+	scripts/install.sh .venv '.[all]' test lint bench
+
+.venv-pyside/ready: pyproject.toml constraints.txt | $(UV)
+	scripts/install.sh .venv-pyside . test pyside
+
+$(UV):
+	scripts/bootstrap.sh $(PYTHON)
+
+system:
+	@scripts/system-packages.sh
+
+constraints: | $(UV)  # for maintainers: the newest versions that fit each other
+	scripts/constraints.sh > constraints.new
+	mv constraints.new constraints.txt
+
+clean:
+	rm -rf .venv .venv-pyside .tools demo
+
+.PHONY: demo test test-pyside lint bench verify-weights system constraints clean

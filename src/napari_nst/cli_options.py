@@ -1,0 +1,64 @@
+"""The command line's options, described by the settings' own help texts."""
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from napari_nst.config import PRESETS, StyleConfig, choices
+
+DEFAULT = StyleConfig()
+HELP = {setting.name: setting.metadata["help"] for setting in fields(StyleConfig)}
+
+
+def _knob(name: str, metavar: str) -> Any:  # noqa: ANN401 - typer's OptionInfo
+    default = getattr(DEFAULT, name)
+    shown = "" if default is None else f" Default {default}."
+    return typer.Option(metavar=metavar, help=f"{HELP[name]}{shown}")
+
+
+Content = Annotated[Path, typer.Argument(metavar="CONTENT", help="The picture to paint.")]
+Styles = Annotated[
+    list[Path], typer.Argument(metavar="STYLE...", help="Whose manner; several are blended.")
+]
+Output = Annotated[
+    Path, typer.Option("--output", "-o", metavar="OUT", help="Ends in .png, .jpg, .tif or .webp.")
+]
+Preset = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help=f"{', '.join(PRESETS)}. Default {DEFAULT.name}."),
+]
+Size = Annotated[str | None, _knob("size", "PIXELS")]
+Steps = Annotated[str | None, _knob("steps", "NUMBER")]
+Strength = Annotated[str | None, _knob("style_strength", "NUMBER")]
+Seed = Annotated[str | None, _knob("seed", "NUMBER")]
+Precision = Annotated[str | None, _knob("precision", "|".join(choices("precision")))]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="FIELD=VALUE", help="Any other setting; may be repeated."),
+]
+Init = Annotated[
+    str | None,
+    typer.Option(metavar="content|noise|FILE", help="What the run starts from."),
+]
+WeightsName = Annotated[
+    str | None,
+    typer.Option(
+        "--weights", metavar="NAME|FILE", help="auto, imagenet, untrained, or a VGG-19 file."
+    ),
+]
+WeightsInput = Annotated[
+    str | None,
+    typer.Option(metavar="caffe|torchvision", help="How a weights file wants to be fed."),
+]
+Device = Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps.")]
+SaveEvery = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Also write every Nth step: OUT-00050.png.")
+]
+SettingsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", metavar="FILE", help="Settings as JSON, or a picture that napari-nst wrote."
+    ),
+]

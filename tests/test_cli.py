@@ -1,0 +1,287 @@
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from napari_nst import cli
+from napari_nst.config import StyleConfig
+from napari_nst.errors import ConfigError, DeviceMemoryError, DownloadCancelled, DownloadError
+from napari_nst.io import read_picture, read_settings, write_picture
+from napari_nst.record import RunRecord
+from napari_nst.settings_text import parse_setting
+
+SHALLOW = (
+    *("--weights", "untrained", "--precision", "float32"),
+    *("--set", "content_layers=relu2_1", "--set", "style_layers=relu1_1,relu2_1"),
+)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with two pictures in it, and no weights anywhere."""
+    y, x = np.mgrid[:30, :40]
+    Image.fromarray(np.stack([x * 6, y * 8, x + y], 2).astype(np.uint8)).save(tmp_path / "c.png")
+    stripes = np.where((x // 4 % 2)[..., None], (220, 180, 40), (20, 40, 160))
+    Image.fromarray(stripes.astype(np.uint8)).save(tmp_path / "s.png")
+    monkeypatch.chdir(tmp_path)
+    for name in ("XDG_CACHE_HOME", "TORCH_HOME", "NAPARI_NST_WEIGHTS"):
+        monkeypatch.setenv(name, str(tmp_path / "cache"))
+    return tmp_path
+
+
+@pytest.fixture
+def run(folder, capsys):
+    def call(*arguments):
+        code = cli.main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call
+
+
+def stylize(run, *more):
+    return run("stylize", "c.png", "s.png", "-o", "out.png", "--size", "32", *more)
+
+
+def test_a_run_writes_a_picture_of_the_contents_aspect_with_its_record(run, folder):
+    code, out, _ = stylize(run, "--steps", "3", "--seed", "5", *SHALLOW)
+    assert code == 0
+    assert "out.png: 32x24 px, finished after 3 steps" in out
+    assert "weights: untrained" in out
+    picture = read_picture(folder / "out.png")
+    assert picture.shape == (24, 32, 3)
+    config, record = read_settings(folder / "out.png")
+    assert record.steps_done == 3
+    assert config == StyleConfig.preset(
+        "gatys",
+        size=32,
+        steps=3,
+        seed=5,
+        precision="float32",
+        content_layers=("relu2_1",),
+        style_layers=("relu1_1", "relu2_1"),
+    )
+
+
+def test_a_picture_of_ours_repeats_its_run_bit_for_bit(run, folder):
+    stylize(run, "--steps", "2", "--init", "noise", *SHALLOW)
+    code, _, err = run("stylize", "c.png", "s.png", "-o", "again.png", "--config", "out.png")
+    assert (code, "other weights" in err) == (0, False)
+    np.testing.assert_array_equal(
+        read_picture(folder / "out.png"), read_picture(folder / "again.png")
+    )
+
+
+def test_settings_given_beside_a_config_file_win(run, folder):
+    config = StyleConfig.preset("seed", steps=9, content_layers=("relu1_1",), style_layers=())
+    (folder / "config.json").write_text(config.to_json())
+    stylize(run, "--config", "config.json", "--steps", "1", "--weights", "untrained")
+    assert read_settings(folder / "out.png").config == config.replace(steps=1, size=32)
+
+
+def test_several_styles_a_start_picture_and_every_nth_step(run, folder):
+    code, _, _ = run(
+        *("stylize", "c.png", "s.png", "c.png", "-o", "out.tif", "--init", "s.png"),
+        *("--size", "none", "--steps", "4", "--save-every", "2", *SHALLOW),
+    )
+    assert code == 0
+    assert sorted(path.name for path in folder.glob("out*")) == [
+        "out-00002.tif",
+        "out-00004.tif",
+        "out.tif",
+    ]
+    assert read_picture(folder / "out.tif").shape == (30, 40, 3)
+
+
+def test_16_bits_and_alpha_go_through(run, folder):
+    content = np.random.default_rng(0).integers(0, 65535, (24, 24, 4)).astype(np.uint16)
+    write_picture(folder / "c.png", content)
+    stylize(run, "--steps", "1", *SHALLOW)
+    result = read_picture(folder / "out.png")
+    assert (result.dtype, result.shape) == (np.uint16, (32, 32, 4))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("stylize", "Missing argument"),
+        ("stylize c.png s.png", "Missing option"),
+        ("stylize c.png s.png -o out.png --bogus", "No such option"),
+        ("stylize none.png s.png -o out.png", "none.png does not exist"),
+        ("stylize c.png none.png -o out.png", "none.png does not exist"),
+        ("stylize c.png s.png -o out.gif", "end it in one of .png"),
+        ("stylize c.png s.png -o no/out.png", "there is no folder"),
+        ("stylize c.png s.png -o out.webp --size 20000", "at most 16383 px"),
+        ("stylize c.png bad.jpg -o out.png", "bad.jpg cannot be read as a picture"),
+        ("stylize c.png s.png -o out.png --preset van-gogh", "there is no preset 'van-gogh'"),
+        ("stylize c.png s.png -o out.png --size 0", "size is between 16 and 65536; got 0"),
+        ("stylize c.png s.png -o out.png --steps many", "steps is a whole number; got 'many'"),
+        ("stylize c.png s.png -o out.png --set pooling=min", "pooling is one of max, average"),
+        ("stylize c.png s.png -o out.png --set poling=max", "did you mean 'pooling'?"),
+        ("stylize c.png s.png -o out.png --set pooling", "FIELD=VALUE"),
+        ("stylize c.png s.png -o out.png --set style_layers=relu9_1", "'relu9_1' is no layer"),
+        ("stylize c.png s.png -o out.png --save-every 0", "--save-every"),
+        ("stylize c.png s.png -o out.png --config c.png", "holds no settings"),
+        ("stylize c.png s.png -o out.png --config x --preset seed", "leave out --preset"),
+        ("stylize c.png s.png -o out.png --init none.png", "none.png does not exist"),
+        ("stylize c.png s.png -o out.png", "no VGG-19 weights on this disk"),
+        ("stylize c.png s.png -o out.png --weights none.pth", "neither a file nor one of"),
+        ("stylize c.png s.png -o out.png --weights bad.jpg", "bad.jpg"),
+        ("stylize c.png s.png -o out.png --weights-input rgb", "caffe or torchvision"),
+        (
+            "stylize c.png s.png -o out.png --weights untrained --device abacus",
+            "'abacus' is no device",
+        ),
+        ("weights path", "no ImageNet weights on this disk"),
+        ("gui none.png", "none.png does not exist"),
+        ("paint", "No such command"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(run, folder, arguments, message):
+    (folder / "bad.jpg").write_bytes(b"no picture")
+    (folder / "out.png").write_bytes(b"precious")
+    code, out, err = run(*arguments.split())
+    assert code == 2
+    assert message in err
+    assert err.startswith("napari-nst: ")
+    assert len(err.splitlines()) == 1
+    assert "Traceback" not in out + err
+    assert (folder / "out.png").read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(DeviceMemoryError, 1), (DownloadError, 1), (DownloadCancelled, 130)]
+)
+def test_failures_that_are_no_bad_input_have_codes_of_their_own(run, monkeypatch, error, code):
+    def fail(**_):
+        raise error("what\nhappened")
+
+    monkeypatch.setattr("napari_nst.weights.download", fail)
+    assert run("weights", "download") == (code, "", "napari-nst: what happened\n")
+
+
+def test_no_arguments_show_the_help(run):
+    code, out, err = run()
+    assert code in (0, 2)
+    assert "stylize" in out + err
+
+
+def test_a_diverged_run_leaves_the_last_good_picture_and_exit_code_1(run, folder):
+    code, out, err = stylize(
+        run, "--steps", "30", "--set", "learning_rate=1e6", "--style-strength", "1e30", *SHALLOW
+    )
+    assert "diverged" in out
+    assert "not finite" in err
+    assert code == 1
+    assert read_picture(folder / "out.png").shape == (24, 32, 3)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot send Ctrl-C to one process")
+def test_ctrl_c_writes_what_there_is(folder):
+    arguments = ["stylize", "c.png", "s.png", "-o", "out.png", "--size", "32", "--steps", "100000"]
+    first = folder / "out-00001.png"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "napari_nst", *arguments, "--save-every", "1", *SHALLOW],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        while process.poll() is None and not first.exists():
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert "stopped after" in out
+    assert read_settings(folder / "out.png").record.reason == "stopped"
+
+
+def test_a_stop_before_the_first_step_touches_nothing(run, folder, monkeypatch):
+    (folder / "out.png").write_bytes(b"precious")
+    monkeypatch.setattr("napari_nst.core.control.RunControl.stopped", property(lambda _: True))
+    monkeypatch.setattr("napari_nst.core.control.RunControl.wait_while_paused", lambda _: True)
+    code, _, err = stylize(run, "--steps", "3", *SHALLOW)
+    assert (code, "before the first step" in err) == (130, True)
+    assert (folder / "out.png").read_bytes() == b"precious"
+
+
+def test_other_weights_than_the_records_are_told(run, folder):
+    stylize(run, "--steps", "1", *SHALLOW)
+    record = read_settings(folder / "out.png").record
+    other = record.replace(hashes=record.hashes | {"weights": "0"}, weights="mine")
+    (folder / "record.json").write_text(other.to_json())
+    _, _, err = stylize(run, "--config", "record.json", "--weights", "untrained")
+    assert "made with other weights (mine)" in err
+
+
+def test_steering_in_a_record_is_repeated(run, folder):
+    stylize(run, "--steps", "3", *SHALLOW)
+    values = json.loads(read_settings(folder / "out.png").record.to_json())
+    values["events"] = [{"step": 1, "field": "style_strength", "value": 7.0}]
+    (folder / "record.json").write_text(json.dumps(values))
+    stylize(run, "--config", "record.json")
+    assert read_settings(folder / "out.png").record.events == RunRecord.from_dict(values).events
+
+
+def test_weights_status_names_every_place(run):
+    code, out, _ = run("weights", "status")
+    assert code == 0
+    assert "absent" in out
+    assert "torch hub" in out
+
+
+def test_weights_download_shows_progress_and_prints_the_file(run, monkeypatch):
+    def fetch(*, progress, cancelled):
+        progress(5, 10)
+        assert not cancelled()
+        return "weights.safetensors"
+
+    monkeypatch.setattr("napari_nst.weights.download", fetch)
+    assert run("weights", "download")[:2] == (0, "weights.safetensors\n")
+
+
+def test_info_names_versions_device_threads_and_precision(run):
+    code, out, _ = run("info")
+    assert code == 0
+    for word in ("napari-nst 0", "torch ", "device: ", "threads: ", "precision: "):
+        assert word in out
+
+
+def test_gui_without_a_screen_says_so(run, monkeypatch):
+    monkeypatch.setattr(sys, "platform", "linux")
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    code, _, err = run("gui")
+    assert code == 2
+    assert "there is no screen here" in err
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("size", "none", None),
+        ("size", "300", 300),
+        ("style_strength", "2", 2.0),
+        ("style_layers", "relu1_1, conv2_1", ("relu1_1", "conv2_1")),
+        ("style_layer_weights", "1,0.5", (1.0, 0.5)),
+        ("style_layer_weights", "", ()),
+        ("scale_steps", "500,100", (500, 100)),
+        ("pooling", "average", "average"),
+    ],
+)
+def test_settings_are_read_by_their_annotation(name, text, value):
+    parsed = parse_setting(name, text)
+    assert parsed == value
+    assert type(parsed) is type(value)
+
+
+def test_the_presets_name_is_no_setting():
+    with pytest.raises(ConfigError, match="no setting 'name'"):
+        parse_setting("name", "seed")
