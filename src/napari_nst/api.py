@@ -250,7 +250,8 @@ def _generate(
 
 def _prepare(plan: _Plan, weights: Weights, device: torch.device) -> tuple[Run, RunRecord]:
     config = plan.config
-    feed: FeedKind = "bytes" if config.feed == "bytes" else weights.input
+    in_bytes = config.feed == "bytes" and weights.input == "torchvision"
+    feed: FeedKind = "bytes" if in_bytes else weights.input
     encoder = Encoder(
         weights.tensors,
         feed=feed,
@@ -289,7 +290,7 @@ def _balance(config: StyleConfig, weights: Weights, encoder: Encoder) -> Balance
     is_native = native in (weights.name, weights.input)
     if config.balance == "published" or (config.balance == "auto" and is_native):
         return PUBLISHED
-    return matched_balance(encoder, config, REFERENCE_RATIO.get(config.name, 1.0))
+    return matched_balance(encoder, config, REFERENCE_RATIO)
 
 
 def _last_point(run: Run, history: list[LossPoint], began: float) -> LossPoint:

@@ -61,3 +61,52 @@ def gram_term(picture: Tensor, style: Tensor) -> Tensor:
     f, a = matrix(picture), matrix(style)
     difference = f @ f.T / f.shape[1] - a @ a.T / a.shape[1]
     return (difference**2).sum() / f.shape[0] ** 4
+
+
+def wasserstein(picture: Tensor, style: Tensor) -> Tensor:
+    """W2 of PRESETS.md, with its own 12 iterations of the root and of the root's backward."""
+    means = [each.mean(1) for each in (picture, style)]
+    spreads = [
+        each @ each.T / each.shape[1]
+        - torch.outer(mean, mean)
+        + 1e-4 * torch.eye(len(mean)).to(mean)
+        for each, mean in zip((picture, style), means, strict=True)
+    ]
+    root = Root.apply(spreads[1])
+    cross = Root.apply(root @ spreads[0] @ root)
+    spread = (spreads[1] + spreads[0] - 2 * cross).diagonal().mean()
+    return functional.mse_loss(*means) + spread
+
+
+class Root(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, a):
+        norm, eye = a.pow(2).sum().sqrt(), torch.eye(a.shape[0]).to(a)
+        y, z = a / norm, eye
+        for _ in range(12):
+            t = (3 * eye - z @ y) / 2
+            y, z = y @ t, t @ z
+        ctx.save_for_backward(y * norm**0.5)
+        return y * norm**0.5
+
+    @staticmethod
+    def backward(ctx, g):
+        (s,) = ctx.saved_tensors
+        norm, eye = s.pow(2).sum().sqrt(), torch.eye(s.shape[0]).to(s)
+        a, q = s / norm, g / norm
+        for _ in range(12):
+            q = (q @ (3 * eye - a @ a) - a.T @ (a.T @ q - q @ a)) / 2
+            a = a @ (3 * eye - a @ a) / 2
+        return q / 2
+
+
+def nine_point_variation(picture: Tensor) -> Tensor:
+    """The TV of style-transfer-pytorch: all nine-point differences of the padded picture."""
+    p = functional.pad(picture, (1, 1, 1, 1), mode="replicate")
+    height, width = picture.shape[-2:]
+    here = p[..., 1 : height + 1, 1 : width + 1]
+    d1 = ((p[..., 1 : height + 1, 2:] - here) ** 2).mean()
+    d2 = ((p[..., 2:, 1 : width + 1] - here) ** 2).mean()
+    d3 = ((p[..., 1:, 1:] - p[..., :-1, :-1]) ** 2).mean()
+    d4 = ((p[..., 1:, :-1] - p[..., :-1, 1:]) ** 2).mean()
+    return 2 * (d1 / 3 + d2 / 3 + d3 / 12 + d4 / 12)

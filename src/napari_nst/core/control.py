@@ -20,6 +20,7 @@ class RunControl:
         self._running = threading.Event()
         self._running.set()
         self._changes: dict[str, Any] = {}
+        self._config = StyleConfig()
 
     @property
     def stopped(self) -> bool:
@@ -58,11 +59,14 @@ class RunControl:
                 f"{', '.join(refused)} cannot change during a run; {', '.join(STEERABLE)} can. "
                 "Stop, change it and run again."
             )
-        StyleConfig().replace(
-            **{key: value for key, value in changes.items() if key != "style_layer_weights"}
-        )
         with self._lock:
+            self._config = self._config.replace(**changes)
             self._changes |= changes
+
+    def begin(self, config: StyleConfig) -> None:
+        """Tell the settings of the run, against which changes are checked."""
+        with self._lock:
+            self._config = config.replace(**self._changes)
 
     def take_changes(self) -> dict[str, Any]:
         """Hand over, once, the changes asked for since the last call."""

@@ -43,15 +43,16 @@ class Picture:
         """Resize to (H, W), rounded to 8 bits where the array was of 8 bits."""
         if size == self.size:
             return self
-        rgb = resize(self.rgb, size, resample)
-        if self.dtype == np.uint8:
-            rgb = (rgb * 255).round() / 255
+        levels = 255 if self.dtype == np.uint8 else None
+        rgb = resize(self.rgb, size, resample, levels=levels)
         alpha = None if self.alpha is None else resize(self.alpha, size, resample)
         return Picture(rgb, alpha, self.dtype)
 
 
-def resize(image: Tensor, size: tuple[int, int], resample: Resample) -> Tensor:
-    """Resize as Pillow does (antialiased when shrinking), clamped to [0, 1].
+def resize(
+    image: Tensor, size: tuple[int, int], resample: Resample, *, levels: int | None = None
+) -> Tensor:
+    """Resize as Pillow does: antialiased, columns first, clipped to [0, 1] after each pass.
 
     Parameters
     ----------
@@ -60,10 +61,16 @@ def resize(image: Tensor, size: tuple[int, int], resample: Resample) -> Tensor:
         The wanted (H, W).
     resample
         Pillow's filter of that name.
+    levels
+        255 rounds to 8 bits after each pass, halves up; None does not round.
     """
-    return functional.interpolate(
-        image, size, mode=resample, align_corners=False, antialias=True
-    ).clamp_(0, 1)
+    for pass_size in ((image.shape[-2], size[1]), size):
+        image = functional.interpolate(
+            image, pass_size, mode=resample, align_corners=False, antialias=True
+        ).clamp_(0, 1)
+        if levels is not None:
+            image = image.mul_(levels).add_(0.5).floor_().div_(levels)
+    return image
 
 
 def read_picture(array: npt.NDArray[Any], role: str) -> Picture:

@@ -115,6 +115,7 @@ class Run:
         self._grey = grey
         self._balance = balance
         self._control = control
+        control.begin(config)
         self._to_repeat = list(events)
         self.events: list[SteeringEvent] = []
         self.reason: Reason = "finished"

@@ -1,0 +1,57 @@
+import pytest
+
+from napari_nst.config import StyleConfig
+from napari_nst.core.pyramid import scale_sizes, split_steps, style_size
+
+
+def test_single_has_one_scale() -> None:
+    assert scale_sizes((300, 400), StyleConfig()) == [(300, 400)]
+
+
+def test_down_to_goes_down_by_the_ratio_while_at_least_the_smallest_scale() -> None:
+    config = StyleConfig(pyramid="down_to", min_scale=128)
+    assert scale_sizes((384, 512), config) == [
+        (96, 128),
+        (136, 181),
+        (192, 256),
+        (272, 362),
+        (384, 512),
+    ]
+    assert scale_sizes((128, 100), config) == [(128, 100)]
+    assert scale_sizes((64, 64), config) == [(64, 64)]
+
+
+def test_until_within_halves_until_the_short_side_fits() -> None:
+    config = StyleConfig(pyramid="until_within", min_scale=1023, scale_ratio=2.0)
+    assert scale_sizes((3000, 4000), config) == [(750, 1000), (1500, 2000), (3000, 4000)]
+    assert scale_sizes((1023, 4000), config) == [(1023, 4000)]
+
+
+@pytest.mark.parametrize(
+    ("count", "steps", "expected"),
+    [
+        (2, 18, [12, 6]),
+        (1, 18, [18]),
+        (3, None, [1000, 500, 500]),
+        (3, 2, [0, 1, 1]),
+        (5, 7, [3, 1, 1, 1, 1]),
+    ],
+)
+def test_steps_are_shared_in_the_presets_proportions(
+    count: int, steps: int | None, expected: list[int]
+) -> None:
+    config = StyleConfig(scale_steps=(1000, 500), steps=steps)
+    assert split_steps(count, config) == expected
+
+
+def test_style_gets_the_contents_longest_side_times_the_factor() -> None:
+    config = StyleConfig(style_scale=0.5)
+    assert style_size((400, 200), (300, 512), config) == (256, 128)
+    assert style_size((40, 20), (300, 512), config) == (256, 128)
+    assert style_size((40, 20), (300, 512), config.replace(style_fit="shrink")) == (40, 20)
+
+
+def test_short_side_shrinks_only_styles_that_are_clearly_larger() -> None:
+    config = StyleConfig(style_fit="short_side")
+    assert style_size((320, 500), (300, 512), config) == (320, 500)
+    assert style_size((600, 900), (300, 512), config) == (300, 450)

@@ -1,0 +1,274 @@
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+
+from napari_nst import RunControl, RunRecord, StyleConfig, iter_stylize, stylize
+from napari_nst.core import run as run_module
+from napari_nst.core.gradient import Evaluation
+from napari_nst.errors import ConfigError, ImageError, NstError, WeightsError
+from napari_nst.weights import Weights, load
+
+LAYERS = {"style_layers": ("relu1_1", "relu2_1"), "content_layers": ("relu2_2",)}
+
+
+@pytest.fixture(scope="module")
+def weights() -> Weights:
+    return load("untrained")
+
+
+@pytest.fixture
+def content() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (40, 56, 3), np.uint8)
+
+
+@pytest.fixture
+def style() -> np.ndarray:
+    return np.random.default_rng(1).integers(0, 120, (48, 48, 3), np.uint8)
+
+
+def _config(**changes: object) -> StyleConfig:
+    settings = {"size": None, "steps": 6, "precision": "float32"} | LAYERS | changes
+    return StyleConfig.preset("gatys", **settings)
+
+
+def test_a_run_lowers_the_loss_and_changes_the_picture(
+    content: np.ndarray, style: np.ndarray, weights: Weights
+) -> None:
+    result = stylize(content, style, _config(steps=15), weights=weights, device="cpu")
+    assert result.reason == "finished"
+    assert result.image.shape == content.shape
+    assert result.image.dtype == np.uint8
+    assert result.history[-1].loss < result.history[0].loss
+    assert len(result.history) == 16
+    assert (result.image != content).mean() > 0.5
+
+
+def test_a_picture_in_its_own_style_stays_as_it_is(content: np.ndarray, weights: Weights) -> None:
+    result = stylize(content, content, _config(), weights=weights)
+    np.testing.assert_array_equal(result.image, content)
+
+
+def test_steps_count_through_the_scales_and_terms_add_up(
+    content: np.ndarray, style: np.ndarray, weights: Weights
+) -> None:
+    config = _config(
+        pyramid="down_to", min_scale=28, scale_ratio=2.0, scale_steps=(2, 1), tv_weight=1e-3
+    )
+    steps = list(iter_stylize(content, style, config, weights=weights))
+    assert [step.iteration for step in steps] == [1, 2, 3, 4, 5, 6]
+    assert [(s.scale.index, s.scale.width) for s in steps] == [(0, 28)] * 4 + [(1, 56)] * 2
+    for step in steps:
+        assert step.total == 6
+        assert set(step.terms) == {"content", "style", "tv"}
+        assert sum(step.terms.values()) == pytest.approx(step.loss)
+
+
+def test_the_loss_is_read_before_the_step_and_the_picture_after_it(
+    content: np.ndarray, style: np.ndarray, weights: Weights
+) -> None:
+    config = _config(init="content")
+    run = iter_stylize(content, style, config, weights=weights)
+    first = next(run)
+    assert first.terms["content"] == 0
+    next(run)
+    third = next(run)
+    picture = third.image()
+    fourth = next(run)
+    again = stylize(content, style, _config(steps=1), weights=weights, init=picture)
+    assert again.history[0].terms["style"] == pytest.approx(fourth.terms["style"], rel=0.05)
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_float32_runs_repeat_bit_for_bit(
+    content: np.ndarray, style: np.ndarray, weights: Weights, optimizer: str
+) -> None:
+    config = _config(optimizer=optimizer, init="noise", seed=5)
+    one, two = (stylize(content, style, config, weights=weights) for _ in range(2))
+    np.testing.assert_array_equal(one.image, two.image)
+    assert [p.loss for p in one.history] == [p.loss for p in two.history]
+    other = stylize(content, style, config.replace(seed=6), weights=weights)
+    assert (other.image != one.image).any()
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+def test_the_result_is_of_the_contents_kind(
+    content: np.ndarray, style: np.ndarray, weights: Weights, dtype: str
+) -> None:
+    as_kind = {
+        "uint8": content,
+        "uint16": content.astype(np.uint16) * 257,
+        "float32": (content / 255).astype(np.float32),
+    }[dtype]
+    result = stylize(as_kind, style, _config(steps=1), weights=weights)
+    assert result.image.dtype == np.dtype(dtype)
+
+
+def test_size_sets_the_longest_side_and_keeps_the_aspect(
+    content: np.ndarray, style: np.ndarray, weights: Weights
+) -> None:
+    result = stylize(content, style, _config(size=80, steps=1), weights=weights)
+    assert result.image.shape == (57, 80, 3)
+
+
+def test_opacity_is_kept(content: np.ndarray, style: np.ndarray, weights: Weights) -> None:
+    opacity = np.full((*content.shape[:2], 1), 90, np.uint8)
+    result = stylize(
+        np.concatenate([content, opacity], 2), style, _config(steps=1), weights=weights
+    )
+    assert result.image.shape == (40, 56, 4)
+    assert (result.image[..., 3] == 90).all()
+
+
+def test_two_equal_styles_are_one_style(
+    content: np.ndarray, style: np.ndarray, weights: Weights
+) -> None:
+    one = stylize(content, style, _config(steps=2), weights=weights)
+    two = stylize(content, [style, style], _config(steps=2), weights=weights)
+    np.testing.assert_allclose(two.image.astype(int), one.image.astype(int), atol=1)
+
+
+def test_stop_ends_the_run_with_the_picture_so_far(
+    content: np.ndarray, style: np.ndarray, weights: Weights
+) -> None:
+    control = RunControl()
+    run = iter_stylize(content, style, _config(steps=50), weights=weights, control=control)
+    next(run)
+    picture = next(run).image()
+    control.stop()
+    with pytest.raises(StopIteration) as end:
+        next(run)
+    result = end.value.value
+    assert result.reason == "stopped"
+    assert result.record.steps_done == 2
+    np.testing.assert_array_equal(result.image, picture)
+
+
+def test_stop_before_the_first_step_gives_the_start(
+    content: np.ndarray, style: np.ndarray, weights: Weights
+) -> None:
+    control = RunControl()
+    control.stop()
+    result = stylize(content, style, _config(), weights=weights, control=control)
+    assert result.reason == "stopped"
+    np.testing.assert_array_equal(result.image, content)
+
+
+def test_a_paused_run_waits_and_goes_on(
+    content: np.ndarray, style: np.ndarray, weights: Weights
+) -> None:
+    control = RunControl()
+    run = iter_stylize(content, style, _config(steps=2), weights=weights, control=control)
+    next(run)
+    control.pause()
+    timer = threading.Timer(0.2, control.resume)
+    timer.start()
+    assert next(run).seconds >= 0.2
+    timer.join()
+
+
+def test_steering_is_recorded_and_repeats_bit_for_bit(
+    content: np.ndarray, style: np.ndarray, weights: Weights
+) -> None:
+    def steered() -> Iterator[np.ndarray]:
+        control = RunControl()
+        run = iter_stylize(content, style, _config(steps=8), weights=weights, control=control)
+        while True:
+            try:
+                if next(run).iteration == 3:
+                    control.steer(style_strength=4.0)
+            except StopIteration as end:
+                return end.value
+
+    original = steered()
+    assert [(e.step, e.field, e.value) for e in original.record.events] == [
+        (3, "style_strength", 4.0)
+    ]
+    record = RunRecord.from_json(original.record.to_json())
+    replayed = stylize(content, style, record.config, weights=weights, events=record.events)
+    np.testing.assert_array_equal(replayed.image, original.image)
+    assert replayed.record.events == original.record.events
+    plain = stylize(content, style, record.config, weights=weights)
+    assert (plain.image != original.image).any()
+
+
+def test_a_diverging_run_ends_with_the_last_good_picture(
+    content: np.ndarray, style: np.ndarray, weights: Weights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    genuine, calls = run_module.loss_and_gradient, []
+
+    def breaks_at_the_fourth(picture: torch.Tensor, *rest: object) -> Evaluation:
+        found = genuine(picture, *rest)
+        calls.append(picture)
+        if len(calls) == 4:
+            return Evaluation(float("nan"), found.terms, found.gradient * float("nan"))
+        return found
+
+    monkeypatch.setattr(run_module, "loss_and_gradient", breaks_at_the_fourth)
+    result = stylize(content, style, _config(), weights=weights)
+    assert result.reason == "diverged"
+    assert len(result.history) == 4
+    good = (calls[2][0].permute(1, 2, 0).clamp(0, 1) * 255).round().numpy()
+    np.testing.assert_array_equal(result.image, good.astype(np.uint8))
+
+
+def test_the_record_survives_json_and_says_what_was_decided(
+    content: np.ndarray, style: np.ndarray, weights: Weights
+) -> None:
+    record = stylize(content, style, _config(steps=1), weights=weights, device="cpu").record
+    assert RunRecord.from_json(record.to_json()) == record
+    assert record.resolved["device"] == "cpu"
+    assert record.resolved["precision"] == "float32"
+    assert record.resolved["scales"] == [[40, 56]]
+    assert record.hashes["weights"] == weights.sha256
+    assert record.weights == "untrained"
+    assert record.reason == "finished"
+
+
+@pytest.mark.parametrize("name", ["gatys", "seed"])
+def test_matched_balance_does_not_depend_on_the_scale_of_the_weights(
+    content: np.ndarray, style: np.ndarray, weights: Weights, name: str
+) -> None:
+    louder = dict(weights.tensors) | {
+        key: 10 * weights.tensors[key] for key in ("conv1_1.weight", "conv1_1.bias")
+    }
+    loud = Weights("loud", louder, "torchvision", "0", None)
+    config = StyleConfig.preset(name, size=None, steps=3, precision="float32", **LAYERS)
+    plain, scaled = (stylize(content, style, config, weights=w) for w in (weights, loud))
+    assert [p.loss for p in scaled.history] == pytest.approx(
+        [p.loss for p in plain.history], rel=1e-2
+    )
+
+
+def test_bfloat16_paints_nearly_the_same_picture(
+    content: np.ndarray, style: np.ndarray, weights: Weights
+) -> None:
+    settings = {"optimizer": "adam", "learning_rate": 3.0, "steps": 12}
+    exact = stylize(content, style, _config(**settings), weights=weights)
+    rough = stylize(content, style, _config(precision="bfloat16", **settings), weights=weights)
+    assert rough.record.resolved["precision"] == "bfloat16"
+    assert rough.history[-1].loss == pytest.approx(exact.history[-1].loss, rel=0.02)
+
+
+def test_bad_input_is_refused_before_anything_runs(content: np.ndarray) -> None:
+    with pytest.raises(ImageError, match="content has shape"):
+        iter_stylize(content[0, 0], content)
+    with pytest.raises(ImageError, match="style has dtype"):
+        iter_stylize(content, content.astype(np.int64))
+    with pytest.raises(ImageError, match="no style"):
+        iter_stylize(content, [])
+
+
+def test_errors_of_the_run_are_the_projects_own(
+    content: np.ndarray, style: np.ndarray, weights: Weights
+) -> None:
+    with pytest.raises(ImageError, match="too small"):
+        stylize(content[:9, :9], style, StyleConfig(size=None), weights=weights)
+    with pytest.raises(NstError):
+        stylize(content, style, _config(), weights=weights, device="cuda:77")
+    with pytest.raises(WeightsError):
+        stylize(content, style, _config(), weights="/no/such/file.safetensors")
+    with pytest.raises(ConfigError):
+        stylize(content, style, StyleConfig(content_layers=("relu6_1",)), weights=weights)
