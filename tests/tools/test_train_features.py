@@ -1,0 +1,134 @@
+import numpy as np
+import pytest
+import torch
+from tools.train_features.augment import lightness_cells, make_batch
+from tools.train_features.dataset import SetSpec, render_class
+from tools.train_features.fold import calibrate, fold, mean_activations, pack, plain_taps
+from tools.train_features.network import Learner, Trunk, convolve, normalise, region_means
+from tools.train_features.train import Run, TrainSpec
+
+from napari_nst.weights import load
+
+TINY_SET = SetSpec(classes=3, per_class=2, size=64, seed=5)
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    return np.stack([render_class(TINY_SET, label) for label in range(TINY_SET.classes)])
+
+
+@pytest.fixture(scope="module")
+def trunk():
+    torch.manual_seed(0)
+    trunk = Trunk().double()
+    for norm in trunk.norm.values():
+        norm.running_mean.normal_(0, 0.1)
+        norm.running_var.uniform_(0.5, 2)
+        torch.nn.init.uniform_(norm.weight, 0.5, 1.5)
+        torch.nn.init.normal_(norm.bias, std=0.1)
+    return trunk.eval()
+
+
+@pytest.fixture(scope="module")
+def picture():
+    return torch.rand(1, 3, 32, 48, generator=torch.Generator().manual_seed(1)).double()
+
+
+def test_a_class_is_the_same_pictures_every_time(pictures):
+    assert np.array_equal(render_class(TINY_SET, 1), pictures[1])
+    assert not np.array_equal(pictures[0], pictures[1])
+    assert not np.array_equal(pictures[0, 0], pictures[0, 1])
+
+
+def test_pictures_of_many_classes_are_neither_blank_nor_cut_off():
+    spec = SetSpec(per_class=1, size=48, seed=9)
+    spreads = [render_class(spec, label).std() for label in range(24)]
+    assert np.median(spreads) > 20
+
+
+def test_a_batch_depends_on_its_seed_alone(pictures):
+    first, second = (
+        make_batch(pictures, torch.Generator().manual_seed(3), 4, 32) for _ in range(2)
+    )
+    assert torch.equal(first.pictures, second.pictures)
+    assert torch.equal(first.labels, second.labels)
+    assert first.pictures.amin() >= 0
+    assert first.pictures.amax() <= 1
+
+
+def test_lightness_cells_lie_where_their_pixels_lie():
+    picture = torch.zeros(1, 3, 16, 16)
+    picture[..., 8:, :8] = 1.0
+    cells = lightness_cells(picture)
+    assert cells.shape == (1, 16, 2, 2)
+    assert (cells[0, :, 1, 0] > 0).all()
+    assert (cells[0, :, 0] < 0).all()
+
+
+@pytest.mark.parametrize(("channels", "side"), [(3, 8), (6, 2), (6, 8)])
+def test_the_detour_around_slow_kernels_is_the_same_convolution(channels, side):
+    conv = torch.nn.Conv2d(channels, 5, 3, padding=1, bias=False).double()
+    x = torch.randn(2, channels, side, side, dtype=torch.float64)
+    assert torch.allclose(convolve(conv, x), conv(x), atol=1e-12)
+
+
+def test_region_means_are_means_over_each_side_of_the_mask():
+    features = torch.randn(2, 5, 4, 4)
+    mask = torch.zeros(2, 1, 8, 8)
+    mask[..., :4] = 1
+    inside, outside = region_means(features, mask)
+    assert torch.allclose(inside, features[..., :2].mean((2, 3)), atol=1e-3)
+    assert torch.allclose(outside, features[..., 2:].mean((2, 3)), atol=1e-3)
+
+
+def test_folding_keeps_every_tap(trunk, picture):
+    with torch.no_grad():
+        plain = plain_taps(fold(trunk), normalise(picture))
+        for name, tap in trunk(normalise(picture)).items():
+            assert torch.allclose(plain[f"conv{name}"], tap, atol=1e-10)
+
+
+def test_calibration_makes_mean_activations_one_and_keeps_the_function(trunk, picture):
+    folded = fold(trunk)
+    means = mean_activations(folded, [picture])
+    scaled = calibrate(folded, means)
+    assert mean_activations(scaled, [picture]) == pytest.approx(dict.fromkeys(means, 1.0))
+    before, after = (plain_taps(each, normalise(picture)) for each in (folded, scaled))
+    for name, mean in means.items():
+        assert torch.allclose(after[name] * mean, before[name], atol=1e-9)
+
+
+def test_packed_features_differ_by_less_than_half_a_percent(trunk, picture, tmp_path):
+    folded = fold(trunk)
+    exact = calibrate(folded, mean_activations(folded, [picture]))
+    path = tmp_path / "packed.safetensors"
+    sha256 = pack(exact, path, header={"input": "torchvision", "name": "test"})
+    weights = load(path)
+    assert weights.input == "torchvision"
+    assert len(sha256) == 64
+    packed = plain_taps(weights.tensors, normalise(picture.float()))
+    for name, tap in plain_taps(exact, normalise(picture)).items():
+        assert (packed[name] - tap).norm() / tap.norm() < 0.005
+
+
+def test_a_run_resumes_where_it_stopped(pictures, tmp_path):
+    run = Run(TrainSpec(minutes=60), pictures, tmp_path)
+    run.step()
+    run.save()
+    again = Run(TrainSpec(minutes=60), pictures, tmp_path)
+    again.resume()
+    assert again.progress == run.progress
+    for kept, made in zip(
+        again.model.state_dict().values(), run.model.state_dict().values(), strict=True
+    ):
+        assert torch.equal(kept, made)
+
+
+def test_heads_name_only_the_regions_kept(pictures):
+    learner = Learner(classes=3)
+    keep = torch.tensor([[True, True], [False, True]])
+    mask = torch.ones(2, 1, 32, 32)
+    mask[1, :, :16] = 0
+    logits, drawing = learner(torch.rand(2, 3, 32, 32), mask, keep)
+    assert logits.shape == (3, 3, 3)
+    assert drawing.shape == (2, 16, 4, 4)
