@@ -20,7 +20,7 @@ lint: .venv/ready
 	$(BIN)/npe2 validate --imports napari_nst
 
 bench: .venv/ready
-	$(BIN)/pytest benchmarks --override-ini python_files='bench_*.py'
+	$(BIN)/pytest benchmarks -s --override-ini python_files='bench_*.py'
 
 verify-weights: .venv/ready  # for maintainers: fetches 548 MB
 	$(BIN)/python scripts/verify_weights.py
