@@ -280,8 +280,7 @@ def demo(
     _import_gui()
     from napari_nst.plugin.demo import run_demo
 
-    for line in run_demo(save):
-        print(line)
+    run_demo(save, say=print)
 
 
 def _import_gui() -> None:

@@ -1,0 +1,120 @@
+"""Open napari with the widget docked, and drive it as a user would for the demo."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import napari
+import numpy as np
+from qtpy.QtCore import QTimer
+
+from napari_nst.errors import NstError
+from napari_nst.io import write_picture
+from napari_nst.plugin.frames import Frame
+from napari_nst.plugin.progress import RunState
+from napari_nst.plugin.weights_panel import lacks_weights
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+    from napari_nst.plugin.run import Run
+    from napari_nst.plugin.widget import StyleTransferWidget
+
+SIZE_PX = 256
+STEPS = 120
+LIMIT_S = 120
+"""A slow machine stops here and keeps what there is, so that the demo always ends."""
+
+SHOT_AT = 0.9
+"""Share of the steps after which the screenshot is taken, while the run still goes on."""
+
+_SETTLE_MS = 300
+_WINDOW_PX = (1440, 920)
+
+
+def open_gui(pictures: dict[str, np.ndarray]) -> None:
+    """Open napari with `pictures` as layers and the widget docked; returns when it closes."""
+    viewer, _ = _open()
+    for name, pixels in pictures.items():
+        viewer.add_image(pixels, name=name, rgb=pixels.ndim == 3)
+    napari.run()
+
+
+def run_demo(save: Path | None, *, say: Callable[[str], None]) -> None:
+    """Paint the ready pair in napari.
+
+    Parameters
+    ----------
+    save
+        A folder for result.png and screenshot.png; napari closes when they are written. None
+        leaves napari open.
+    say
+        Gets each line for the user.
+
+    Raises
+    ------
+    NstError
+        If the run failed.
+    """
+    viewer, widget = _open()
+    viewer.open_sample("napari-nst", "sample-pair")
+    viewer.canvas.grid.enabled = True
+    widget.form.basic["size"].set(SIZE_PX)
+    widget.form.basic["steps"].set(STEPS)
+    if lacks_weights(widget.form.weights_choice()):
+        widget.form.set_weights("untrained")
+        say("No VGG-19 weights here: the demo uses untrained ones (see README, Weights).")
+    widget.panel.plot.expand(animate=False)
+    widget.run()
+    if widget.current is None:
+        raise NstError(f"the demo's run did not start: {widget.panel.text.text()}")
+    ending = _Ending(viewer, widget.current, save) if save else None
+    napari.run()
+    if ending:
+        ending.report(say)
+
+
+def _open() -> "tuple[Viewer, StyleTransferWidget]":
+    viewer = napari.Viewer(title="napari-nst")
+    viewer.window.resize(*_WINDOW_PX)
+    _, widget = viewer.window.add_plugin_dock_widget("napari-nst", "Neural Style Transfer")
+    return viewer, widget
+
+
+class _Ending:
+    """Takes the screenshot, waits for the end, writes the result and closes napari."""
+
+    def __init__(self, viewer: "Viewer", run: "Run", folder: Path) -> None:
+        self._viewer = viewer
+        self._run = run
+        self._result_file = folder / "result.png"
+        self._screenshot_file = folder / "screenshot.png"
+        self._shot = False
+        run.framed.connect(self._on_frame)
+        run.ended.connect(self._on_ended)
+        QTimer.singleShot(LIMIT_S * 1000, run.stop)
+
+    def report(self, say: Callable[[str], None]) -> None:
+        """Say what came out; raises NstError if nothing did."""
+        if self._run.state is RunState.FAILED or self._run.result is None:
+            raise NstError(self._run.text)
+        record = self._run.result.record
+        write_picture(self._result_file, self._run.result.image, record=record)
+        say(self._run.text)
+        say(f"weights: {record.weights}")
+        say(f"result: {self._result_file.resolve()}")
+        say(f"screenshot: {self._screenshot_file.resolve()}")
+
+    def _on_frame(self, frame: Frame) -> None:
+        if frame.points[-1].iteration >= SHOT_AT * frame.total:
+            self._take_shot()
+
+    def _on_ended(self) -> None:
+        self._take_shot()
+        QTimer.singleShot(_SETTLE_MS, self._viewer.close)
+
+    def _take_shot(self) -> None:
+        if not self._shot:
+            self._shot = True
+            path = str(self._screenshot_file)
+            self._viewer.window.screenshot(path, canvas_only=False, flash=False)
