@@ -1,12 +1,16 @@
-"""Command line: generate, train, fold, calibrate and pack."""
+"""Command line: generate, train, fold, calibrate, pack, and draw the progress."""
 
 from __future__ import annotations
 
 import argparse
 import logging
+from functools import partial
 from pathlib import Path
 
 from tools.train_features.dataset import SetSpec, open_set
+from tools.train_features.figures import progress_figure
+from tools.train_features.finish import current_commit, pack_run
+from tools.train_features.parallel import run_workers
 from tools.train_features.train import Run, TrainSpec
 
 
@@ -19,7 +23,23 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--per-class", type=int, default=24)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--workers", type=int, default=2, help="processes that train, on a CPU")
+    parser.add_argument("--commit", default=current_commit(), help="recorded in the file")
     return parser.parse_args()
+
+
+def train(args: argparse.Namespace, rank: int, workers: int) -> Run:
+    """Train, as one worker of several, from the last checkpoint to the end of the time."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    spec = SetSpec(args.classes, args.per_class, seed=args.seed)
+    pictures = open_set(args.out, spec, processes=args.workers, device=args.device)
+    settings = TrainSpec(
+        args.minutes, seed=args.seed, device=args.device, rank=rank, workers=workers
+    )
+    run = Run(settings, pictures, args.out)
+    run.resume()
+    run.train()
+    return run
 
 
 def main() -> None:
@@ -27,11 +47,14 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     args = parse()
     args.out.mkdir(parents=True, exist_ok=True)
-    spec = SetSpec(args.classes, args.per_class, seed=args.seed)
-    pictures = open_set(args.out, spec, device=args.device)
-    run = Run(TrainSpec(args.minutes, seed=args.seed, device=args.device), pictures, args.out)
-    run.resume()
-    run.train()
+    open_set(
+        args.out, SetSpec(args.classes, args.per_class, seed=args.seed),
+        processes=args.workers, device=args.device,
+    )  # fmt: skip
+    if args.device == "cpu" and args.workers > 1:
+        run_workers(partial(train, args), args.workers, args.out)
+    pack_run(train(args, 0, 1), args.out / "builtin.safetensors", args.commit)
+    progress_figure(args.out / "log.csv", args.out / "progress.png")
 
 
 if __name__ == "__main__":

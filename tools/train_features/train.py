@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from tools.train_features.augment import Batch, lightness_cells, make_batch
 from tools.train_features.network import Learner
+from tools.train_features.parallel import average, shared_clock
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,11 @@ SMALLEST_REGION = 0.04
 
 @dataclass(frozen=True)
 class TrainSpec:
-    """Settings of a run; ``minutes`` is the time spent in training steps."""
+    """Settings of a run.
+
+    ``minutes`` is the time spent in training steps; ``rank`` is this worker's of
+    ``workers``, each with batches of its own.
+    """
 
     minutes: float
     peak_rate: float = 0.05
@@ -48,6 +53,8 @@ class TrainSpec:
     warm_up: float = 0.02
     seed: int = 0
     device: str = "cpu"
+    rank: int = 0
+    workers: int = 1
 
 
 @dataclass
@@ -135,6 +142,8 @@ class Run:
 
     def save(self) -> None:
         """Write the checkpoint; an interrupted write leaves the old one."""
+        if self.spec.rank:
+            return
         state = {
             "model": self.model.state_dict(),
             "optimiser": self.optimiser.state_dict(),
@@ -147,7 +156,8 @@ class Run:
     def step(self) -> None:
         """Do one step; its batch depends on the seed and the step's number alone."""
         start, spec = time.monotonic(), self.spec
-        gen = torch.Generator().manual_seed(spec.seed * 1_000_003 + self.progress.step)
+        draw = self.progress.step * spec.workers + spec.rank
+        gen = torch.Generator().manual_seed(spec.seed * 1_000_003 + draw)
         size, count = stage(self.share)
         batch = make_batch(self.pictures, gen, count, size)
         layout = batch.pictures.to(spec.device, memory_format=torch.channels_last)
@@ -157,16 +167,17 @@ class Run:
         parts = losses(spec, self.model, batch)
         self.optimiser.zero_grad(set_to_none=True)
         parts["loss"].backward()
+        average(p.grad for p in self.model.parameters() if p.grad is not None)
         self.optimiser.step()
         self._note(count, {name: float(part.detach()) for name, part in parts.items()})
-        self.progress.seconds += time.monotonic() - start
+        self.progress.seconds = shared_clock(self.progress.seconds + time.monotonic() - start)
 
     def _note(self, crops: int, parts: dict[str, float]) -> None:
         """Count the step and keep running means of the losses."""
         old = self.progress.recent
         self.progress.recent = {k: 0.95 * old.get(k, v) + 0.05 * v for k, v in parts.items()}
         self.progress.step += 1
-        self.progress.crops += crops
+        self.progress.crops += crops * self.spec.workers
 
     def train(self, *, log_every: int = 20, save_every_s: float = 120.0) -> None:
         """Step until the time is spent; log, and save now and then and at the end."""
@@ -174,7 +185,7 @@ class Run:
         saved = time.monotonic()
         while self.share < 1:
             self.step()
-            if self.progress.step % log_every == 0:
+            if self.progress.step % log_every == 0 and not self.spec.rank:
                 self._log()
             if time.monotonic() - saved > save_every_s:
                 self.save()
@@ -182,6 +193,7 @@ class Run:
         self.save()
 
     def _log(self) -> None:
+        """Write the losses, of the first worker's crops, to the log and to log.csv."""
         progress = self.progress
         row: dict[str, float] = {
             "step": progress.step, "crops": progress.crops, "seconds": round(progress.seconds, 1),
