@@ -3,7 +3,8 @@
 The network never learns, so general autograd does work that nobody needs. Here no gradient
 is taken of weights; the backward of a 3x3 convolution is the convolution with the weights
 transposed and flipped; ReLU is done in place and undone by the sign of its output; only what
-the backward pass reads is kept.
+the backward pass reads is kept. In bfloat16 the picture enters as a rounded part and the rest, six
+channels in all, so that the small changes that an optimiser makes are seen.
 
 Feeds (PRESETS.md, section on inputs), for RGB in [0, 1]:
 
@@ -223,6 +224,9 @@ class Encoder:
 
     def _from_picture(self, picture: Tensor) -> Tensor:
         fed = picture * self._gain.to(picture.dtype) + self._offset.to(picture.dtype)
+        if self.dtype == torch.bfloat16:
+            rounded = fed.to(self.dtype)
+            fed = torch.cat([rounded, (fed - rounded).to(self.dtype)], dim=1)
         return fed.to(self.dtype).contiguous(memory_format=torch.channels_last)
 
     def _to_picture(self, gradient: Tensor) -> Tensor:
@@ -241,8 +245,10 @@ class Encoder:
             weight = weight.flip(1)
         weight = weight.to(self.device, self.dtype)
         last = torch.channels_last
-        self._weights[name] = weight.contiguous(memory_format=last)
         self._flipped[name] = weight.transpose(0, 1).flip(2, 3).contiguous(memory_format=last)
+        if name == "conv1_1" and self.dtype == torch.bfloat16:
+            weight = torch.cat([weight, weight], dim=1)
+        self._weights[name] = weight.contiguous(memory_format=last)
         self._biases[name] = tensors[f"{name}.bias"].to(self.device, self.dtype)
 
     def _check_depth(self, tensors: Mapping[str, Tensor]) -> None:

@@ -12,6 +12,7 @@ R = G/M come, for picture and style (index s), in PRESETS.md's notation:
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast
 
 import torch
@@ -37,6 +38,11 @@ class Moments:
 
     mean: Tensor
     second: Tensor
+
+    @cached_property
+    def root(self) -> Tensor:
+        """Σ^½ by `matrix_square_root`, shape (N, N); read for styles, so worked out once."""
+        return matrix_square_root(self.covariance)
 
     @property
     def covariance(self) -> Tensor:
@@ -116,9 +122,8 @@ def moments_loss(picture: Moments, style: Moments) -> Tensor:
 
 def wasserstein_loss(picture: Moments, style: Moments) -> Tensor:
     """Squared Wasserstein-2 distance of the two Gaussians, a channel's share of it."""
-    root = matrix_square_root(style.covariance)
     covariance = picture.covariance
-    cross = matrix_square_root(root @ covariance @ root)
+    cross = matrix_square_root(style.root @ covariance @ style.root)
     spread = (style.covariance + covariance - 2 * cross).diagonal().mean()
     return (picture.mean - style.mean).square().mean() + spread
 
