@@ -2,8 +2,9 @@ import dataclasses
 
 import pytest
 
-from napari_nst.config import PRESETS, StyleConfig, choices
+from napari_nst.config import StyleConfig, choices
 from napari_nst.errors import ConfigError
+from napari_nst.presets import PRESETS
 
 
 @pytest.mark.parametrize("name", sorted(PRESETS))

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from napari_nst.config import NATIVE_WEIGHTS, REFERENCE_RATIO, StyleConfig
+from napari_nst.config import StyleConfig
 from napari_nst.core.balance import matched_balance
 from napari_nst.core.control import RunControl
 from napari_nst.core.device import resolve_device, resolve_precision
@@ -24,6 +24,7 @@ from napari_nst.core.image import Picture, read_picture, write_array
 from napari_nst.core.objective import PUBLISHED, Balance
 from napari_nst.core.run import Pictures, Reason, Run, Scale
 from napari_nst.errors import DeviceMemoryError, ImageError
+from napari_nst.presets import NATIVE_WEIGHTS, REFERENCE_RATIO
 from napari_nst.record import RunRecord, SteeringEvent
 from napari_nst.weights import InputKind, Weights, load
 

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from napari_nst.config import PRESETS, StyleConfig, choices
+from napari_nst.config import StyleConfig, choices
+from napari_nst.presets import PRESETS
 
 DEFAULT = StyleConfig()
 HELP = {setting.name: setting.metadata["help"] for setting in fields(StyleConfig)}

@@ -5,11 +5,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from napari_nst.config import PRESETS, StyleConfig
+from napari_nst.config import StyleConfig
 from napari_nst.core.encoder import Encoder
 from napari_nst.core.gradient import loss_and_gradient
 from napari_nst.core.objective import total_variation
 from napari_nst.core.targets import build_objective
+from napari_nst.presets import PRESETS
 from tests.core import textbook
 
 Pictures = tuple[Tensor, Tensor, Tensor]

@@ -1,0 +1,96 @@
+"""The published presets, as changes to StyleConfig's defaults; formulas in `core.objective`.
+
+"seed" is Gatys, Ecker & Bethge 2015 as the paper writes it, "gatys" the authors' code of 2016,
+"johnson" neural-style-pt, "gordicaleksa" pytorch-neural-style-transfer, "tutorial"
+pytorch.org's, "crowsonkb" style-transfer-pytorch, "spst" style transfer in many scales.
+"""
+
+from typing import Any
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "gatys": {},
+    "seed": {
+        "content_loss": "half_sum",
+        "style_loss": "gram_paper",
+        "variable": "unit",
+        "noise_std": 0.25,
+        "resample": "bicubic",
+    },
+    "johnson": {
+        "content_weight": 5.0,
+        "style_weight": 1e2,
+        "tv_weight": 1e-3,
+        "init": "noise",
+        "noise_std": 1e-3,
+        "lbfgs_tolerance_grad": -1.0,
+        "lbfgs_tolerance_change": -1.0,
+        "scale_steps": (1000,),
+    },
+    "gordicaleksa": {
+        "content_weight": 1e5,
+        "style_loss": "gram_paper",
+        "style_weight": 24e3,
+        "tv_weight": 1.0,
+        "feed": "bytes",
+        "line_search": "strong_wolfe",
+        "scale_steps": (1000,),
+    },
+    "tutorial": {
+        "content_layers": ("conv2_2",),
+        "style_layers": ("conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1"),
+        "style_weight": 1e6,
+        "variable": "unit",
+        "noise_std": 0.25,
+        "clamp": "closure",
+        "scale_steps": (300,),
+    },
+    "crowsonkb": {
+        "content_weight": 0.015,
+        "style_loss": "wasserstein",
+        "style_weight": 1.0,
+        "style_layer_weights": tuple(weight / 341 for weight in (256, 64, 16, 4, 1)),
+        "tv_weight": 2.0,
+        "tv_loss": "l2",
+        "variable": "unit",
+        "noise_std": 0.25,
+        "padding": "replicate",
+        "optimizer": "adam",
+        "learning_rate": 0.02,
+        "adam_beta2": 0.99,
+        "lbfgs_history": 10,
+        "clamp": "step",
+        "averaging": 0.99,
+        "pyramid": "down_to",
+        "scale_steps": (1000, 500),
+        "resample": "bicubic",
+        "style_fit": "shrink",
+    },
+    "spst": {
+        "style_loss": "gram_moments",
+        "moments_weight": 1e4,
+        "pyramid": "until_within",
+        "min_scale": 1023,
+        "scale_ratio": 2.0,
+        "scale_steps": (600, 200, 66, 30),
+        "lbfgs_history_later": 10,
+        "style_fit": "short_side",
+    },
+}
+"""What each preset changes in StyleConfig's defaults, which are those of "gatys"."""
+
+NATIVE_WEIGHTS: dict[str, str] = {
+    "gatys": "caffe",
+    "seed": "imagenet",
+    "johnson": "caffe",
+    "gordicaleksa": "imagenet",
+    "tutorial": "imagenet",
+    "crowsonkb": "imagenet",
+    "spst": "caffe",
+}
+"""The weights, by input or by name, for which each preset's constants were published."""
+
+REFERENCE_RATIO = 30.0
+"""|style gradient| / |content gradient| on other weights; see `napari_nst.core.balance`.
+
+Chosen on pictures: the published weights were not at hand to measure it.
+"""
