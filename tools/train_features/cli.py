@@ -1,0 +1,57 @@
+"""Command line: generate, train, fold, calibrate, pack, and draw the progress."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from functools import partial
+from pathlib import Path
+
+from tools.train_features.dataset import SetSpec, open_set
+from tools.train_features.figures import progress_figure
+from tools.train_features.finish import current_commit, pack_run
+from tools.train_features.parallel import run_workers
+from tools.train_features.train import Run, TrainSpec
+
+
+def parse() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="tools.train_features", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=95.0, help="time for training")
+    parser.add_argument("--out", type=Path, required=True, help="pictures, checkpoint, log")
+    parser.add_argument("--classes", type=int, default=800)
+    parser.add_argument("--per-class", type=int, default=24)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--workers", type=int, default=2, help="processes that train, on a CPU")
+    parser.add_argument("--commit", default=current_commit(), help="recorded in the file")
+    return parser.parse_args()
+
+
+def train(args: argparse.Namespace, rank: int, workers: int) -> Run:
+    """Train, as one worker of several, from the last checkpoint to the end of the time."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    spec = SetSpec(args.classes, args.per_class, seed=args.seed)
+    pictures = open_set(args.out, spec, processes=args.workers, device=args.device)
+    settings = TrainSpec(
+        args.minutes, seed=args.seed, device=args.device, rank=rank, workers=workers
+    )
+    run = Run(settings, pictures, args.out)
+    run.resume()
+    run.train()
+    return run
+
+
+def main() -> None:
+    """Run every stage; each picks up what the folder already holds."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    args = parse()
+    args.out.mkdir(parents=True, exist_ok=True)
+    open_set(
+        args.out, SetSpec(args.classes, args.per_class, seed=args.seed),
+        processes=args.workers, device=args.device,
+    )  # fmt: skip
+    if args.device == "cpu" and args.workers > 1:
+        run_workers(partial(train, args), args.workers, args.out)
+    pack_run(train(args, 0, 1), args.out / "builtin.safetensors", args.commit)
+    progress_figure(args.out / "log.csv", args.out / "progress.png")
