@@ -269,12 +269,13 @@ class StyleConfig:
         """Read what `to_dict` gave; settings that are absent get the preset's value."""
         if not isinstance(settings, dict):
             raise ConfigError(f"settings are a table of names and values; got {settings!r}")
-        tupled = {
+        tupled: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value
             for key, value in settings.items()
         }
         name = tupled.pop("name", "gatys")
-        return cls.preset(name, **tupled) if name in PRESETS else cls(name=name).replace(**tupled)
+        known = isinstance(name, str) and name in PRESETS
+        return cls.preset(name, **tupled) if known else cls(name=name).replace(**tupled)
 
     def to_json(self) -> str:
         """Give the settings as JSON text."""
