@@ -11,7 +11,6 @@ from qtpy.QtCore import QTimer
 from napari_nst.errors import NstError
 from napari_nst.io import write_picture
 from napari_nst.plugin.frames import Frame
-from napari_nst.plugin.progress import RunState
 from napari_nst.plugin.weights_panel import lacks_weights
 
 if TYPE_CHECKING:
@@ -69,6 +68,7 @@ def run_demo(save: Path | None, *, say: Callable[[str], None]) -> None:
     if widget.current is None:
         raise NstError(f"the demo's run did not start: {widget.panel.text.text()}")
     ending = _Ending(viewer, widget.current, save) if save else None
+    widget.current.framed.connect(_FirstFrame(viewer))
     napari.run()
     if ending:
         ending.report(say)
@@ -81,6 +81,20 @@ def _open() -> "tuple[Viewer, StyleTransferWidget]":
     return viewer, widget
 
 
+class _FirstFrame:
+    """Shows all pictures whole, side by side, once the live layer is there."""
+
+    def __init__(self, viewer: "Viewer") -> None:
+        self._viewer = viewer
+        self._seen = False
+
+    def __call__(self, frame: Frame) -> None:
+        """Reset the view at the first frame, and leave it to the user from then on."""
+        if frame.picture is not None and not self._seen:
+            self._seen = True
+            self._viewer.reset_view()
+
+
 class _Ending:
     """Takes the screenshot, waits for the end, writes the result and closes napari."""
 
@@ -89,6 +103,7 @@ class _Ending:
         self._run = run
         self._result_file = folder / "result.png"
         self._screenshot_file = folder / "screenshot.png"
+        self._weights = ""
         self._shot = False
         run.framed.connect(self._on_frame)
         run.ended.connect(self._on_ended)
@@ -96,12 +111,10 @@ class _Ending:
 
     def report(self, say: Callable[[str], None]) -> None:
         """Say what came out; raises NstError if nothing did."""
-        if self._run.state is RunState.FAILED or self._run.result is None:
-            raise NstError(self._run.text)
-        record = self._run.result.record
-        write_picture(self._result_file, self._run.result.image, record=record)
+        if not self._weights:
+            raise NstError(f"the demo's run left no picture: {self._run.text}")
         say(self._run.text)
-        say(f"weights: {record.weights}")
+        say(f"weights: {self._weights}")
         say(f"result: {self._result_file.resolve()}")
         say(f"screenshot: {self._screenshot_file.resolve()}")
 
@@ -111,6 +124,9 @@ class _Ending:
 
     def _on_ended(self) -> None:
         self._take_shot()
+        if result := self._run.result:
+            write_picture(self._result_file, result.image, record=result.record)
+            self._weights = result.record.weights
         QTimer.singleShot(_SETTLE_MS, self._viewer.close)
 
     def _take_shot(self) -> None:
