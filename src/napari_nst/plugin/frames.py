@@ -1,0 +1,148 @@
+"""Which steps of a run reach the screen: one frame in flight, none too soon. No Qt here."""
+
+import threading
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_nst.core.control import RunControl
+from napari_nst.plugin.pictures import as_uint8
+
+if TYPE_CHECKING:
+    from napari_nst.api import Step, StyleResult
+    from napari_nst.core.run import Scale
+
+PICTURE_RATIO = 20
+"""A picture comes no sooner than this many times the cost of drawing the last one."""
+
+TEXT_RATIO = 5
+"""The same for progress without a picture."""
+
+TEXT_INTERVAL_S = 0.1
+"""Progress changes no more often than this: nobody reads faster."""
+
+URGENT_WAIT_S = 0.5
+"""How long a paused run waits for the screen before it goes without a last frame."""
+
+Portion = Literal["nothing", "text", "picture"]
+
+
+@dataclass(frozen=True)
+class Point:
+    """The loss of one step, for the curve.
+
+    Parameters
+    ----------
+    iteration
+        From 1, over all scales.
+    loss
+        At the picture that entered the step.
+    terms
+        The loss's weighted terms.
+    seconds
+        Since the run began.
+    """
+
+    iteration: int
+    loss: float
+    terms: dict[str, float]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What the GUI is told at once.
+
+    Parameters
+    ----------
+    points
+        Every step since the last frame, oldest first; never empty.
+    total
+        Steps of the whole run.
+    scale
+        The scale of the last step.
+    picture : array, shape (H, W, 3) or (H, W, 4), uint8, or None
+        After the last step; None when only the progress moved.
+    """
+
+    points: tuple[Point, ...]
+    total: int
+    scale: "Scale"
+    picture: npt.NDArray[np.uint8] | None
+
+
+class FrameGate:
+    """Decides in the run's thread what may be shown; the GUI reports what that cost.
+
+    Parameters
+    ----------
+    clock
+        A monotonic clock in seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._ready = threading.Event()
+        self._ready.set()
+        self._text_due = self._picture_due = -float("inf")
+
+    def take(self, *, urgent: bool = False) -> Portion:
+        """Claim what may be shown now; anything but "nothing" is then in flight.
+
+        Parameters
+        ----------
+        urgent
+            A picture is wanted whatever it costs, for the run is about to pause.
+        """
+        if urgent:
+            self._ready.wait(URGENT_WAIT_S)
+        now = self._clock()
+        if not self._ready.is_set() or not (urgent or now >= self._text_due):
+            return "nothing"
+        self._ready.clear()
+        return "picture" if urgent or now >= self._picture_due else "text"
+
+    def consumed(self, cost_s: float, *, picture: bool) -> None:
+        """Let the next frame come, after it drew for `cost_s` seconds.
+
+        Parameters
+        ----------
+        cost_s
+            Time that the GUI thread spent.
+        picture
+            Whether a picture was drawn, and not only progress.
+        """
+        now = self._clock()
+        self._text_due = now + max(TEXT_INTERVAL_S, TEXT_RATIO * cost_s)
+        if picture:
+            self._picture_due = now + PICTURE_RATIO * cost_s
+        self._ready.set()
+
+
+def frames(
+    run: "Generator[Step, None, StyleResult]", gate: FrameGate, control: RunControl
+) -> "Generator[Frame, None, StyleResult]":
+    """Exhaust a run, yielding a frame where the gate lets one through.
+
+    The run is closed on every way out, which frees its tensors.
+    """
+    points: list[Point] = []
+    try:
+        while True:
+            try:
+                step = next(run)
+            except StopIteration as end:
+                result: StyleResult = end.value
+                return result
+            points.append(Point(step.iteration, step.loss, step.terms, step.seconds))
+            portion = gate.take(urgent=control.paused)
+            if portion != "nothing":
+                picture = as_uint8(step.image()) if portion == "picture" else None
+                yield Frame(tuple(points), step.total, step.scale, picture)
+                points.clear()
+    finally:
+        run.close()

@@ -1,0 +1,77 @@
+"""The one layer of a run, updated in place as the picture forms."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_nst.plugin.placement import Placement
+from napari_nst.record import METADATA_KEY, RunRecord
+
+if TYPE_CHECKING:
+    from napari.layers import Image, Layer
+    from napari.viewer import Viewer
+
+
+class LiveLayer:
+    """Adds a layer with the first picture of a run and changes it with each later one.
+
+    Only the main thread may touch it.
+
+    Parameters
+    ----------
+    viewer
+        The viewer that gets the layer.
+    name
+        The layer's name; napari numbers it if there is one already.
+    placement
+        Where the content lies: the layer covers it exactly.
+    """
+
+    def __init__(self, viewer: "Viewer", name: str, placement: Placement) -> None:
+        self._viewer = viewer
+        self._name = name
+        self._placement = placement
+        self._layer: Image | None = None
+
+    @property
+    def layer(self) -> "Image | None":
+        """The layer; None before the first picture and after a release."""
+        return self._layer
+
+    def is_layer(self, layer: "Layer") -> bool:
+        """Whether `layer`, which may be napari's proxy of it, is the live one."""
+        return self._layer is not None and layer == self._layer
+
+    def show(self, picture: npt.NDArray[np.uint8]) -> None:
+        """Show a picture.
+
+        Parameters
+        ----------
+        picture : array, shape (H, W, 3) or (H, W, 4), uint8
+            Of any size: the layer's scale follows, so that it covers the content.
+        """
+        data = self._placement.expand(picture)
+        where = self._placement.arguments(picture.shape[:2])
+        if self._layer is None:
+            self._layer = self._viewer.add_image(data, rgb=True, name=self._name, **where)
+        elif self._layer.data.shape == data.shape:
+            self._layer.data = data
+        else:
+            self._resize(data, where)
+
+    def finish(self, picture: npt.NDArray[np.uint8], record: RunRecord) -> None:
+        """Show the result and store with it what reproduces the run."""
+        self.show(picture)
+        assert self._layer is not None
+        self._layer.metadata[METADATA_KEY] = record.to_dict()
+
+    def release(self) -> None:
+        """Forget the layer, which is the user's from now on."""
+        self._layer = None
+
+    def _resize(self, data: npt.NDArray[np.uint8], where: dict[str, Any]) -> None:
+        assert self._layer is not None
+        self._layer.data = data
+        self._layer.scale = where["scale"]
+        self._layer.translate = where["translate"]

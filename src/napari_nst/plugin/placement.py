@@ -1,0 +1,83 @@
+"""Where a result lies: exactly over its content, whatever its pixel size.
+
+napari puts a pixel's centre on its index, so pixel i covers [i - 1/2, i + 1/2]. A content
+axis of n pixels drawn anew with m pixels maps result pixel j to the content coordinate
+
+    c(j) = f·j + (f - 1)/2,   f = n / m
+
+and the content's own transform leads from there to the world.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from napari.utils.transforms import Affine
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+
+@dataclass(frozen=True)
+class Placement:
+    """A plane of an n-dimensional layer, and that layer's way into the world.
+
+    Parameters
+    ----------
+    index
+        The plane: a slice on its two axes, a position on each other axis.
+    size
+        Height and width of the plane in pixels.
+    transform
+        The layer's own scale, translate, rotate and shear.
+    carried
+        What is passed on as it is: rotate, shear, affine, units and axis labels.
+    """
+
+    index: tuple[int | slice, ...]
+    size: tuple[int, int]
+    transform: Affine
+    carried: dict[str, Any]
+
+    @classmethod
+    def of(cls, layer: "Image", index: tuple[int | slice, ...], size: tuple[int, ...]) -> Self:
+        """Read the placement of a plane of `layer`; the layer is not kept."""
+        rotate, shear = np.array(layer.rotate), np.array(layer.shear)
+        transform = Affine(
+            scale=np.array(layer.scale),
+            translate=np.array(layer.translate),
+            rotate=rotate,
+            shear=shear,
+            ndim=layer.ndim,
+        )
+        carried = {
+            "rotate": rotate,
+            "shear": shear,
+            "affine": np.array(layer.affine.affine_matrix),
+            "units": layer.units,
+            "axis_labels": layer.axis_labels,
+        }
+        return cls(index, (size[0], size[1]), transform, carried)
+
+    def expand(self, picture: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Give a picture the layer's dimensions: (H, W, C) to (1, H, W, C) for a stack."""
+        axes = tuple(axis for axis, item in enumerate(self.index) if isinstance(item, int))
+        return np.expand_dims(picture, axes)
+
+    def arguments(self, size: tuple[int, ...]) -> dict[str, Any]:
+        """Give the layer arguments that lay a picture of (H, W) over the plane."""
+        factor, offset = np.ones(len(self.index)), np.zeros(len(self.index))
+        pixels = iter(zip(self.size, size, strict=False))
+        for axis, item in enumerate(self.index):
+            if isinstance(item, int):
+                offset[axis] = item
+            else:
+                before, after = next(pixels)
+                factor[axis] = before / after
+                offset[axis] = (factor[axis] - 1) / 2
+        return {
+            "scale": self.transform.scale * factor,
+            "translate": np.asarray(self.transform(offset)),
+            **self.carried,
+        }

@@ -1,0 +1,104 @@
+"""Buttons, state, progress and curve of a run."""
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from napari_nst.plugin.frames import Frame
+from napari_nst.plugin.looks import colour_bar, make_bar, primary
+from napari_nst.plugin.loss_plot import LossPlot
+from napari_nst.plugin.progress import RunState
+
+_COLOURS = {
+    RunState.IDLE: "#8a919b",
+    RunState.PREPARING: "#56b4e9",
+    RunState.RUNNING: "#56b4e9",
+    RunState.PAUSED: "#f0b429",
+    RunState.STOPPING: "#f0b429",
+    RunState.DONE: "#2fbf71",
+    RunState.FAILED: "#e5604c",
+}
+
+
+class RunPanel(QWidget):
+    """Shows one run and asks for its start, pause, resume and stop.
+
+    Signals: `run_asked`, `pause_asked`, `resume_asked`, `stop_asked`.
+    """
+
+    run_asked = Signal()
+    pause_asked = Signal()
+    resume_asked = Signal()
+    stop_asked = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.run = QPushButton("Run")
+        self.run.setToolTip("Paint the content in the style's manner, in a new layer")
+        primary(self.run)
+        self.pause = QPushButton("Pause")
+        self.pause.setToolTip("Hold the run after the step it is at; Resume goes on")
+        self.stop = QPushButton("Stop")
+        self.stop.setToolTip("End the run and keep the picture as it is")
+        self.state = QLabel()
+        self.text = QLabel()
+        self.text.setWordWrap(True)
+        self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.bar = make_bar()
+        self.plot = LossPlot()
+        self._state = RunState.IDLE
+        self._startable = False
+        self._lay_out()
+        self.run.clicked.connect(self.run_asked)
+        self.pause.clicked.connect(self._on_pause)
+        self.stop.clicked.connect(self.stop_asked)
+        self.show_state(RunState.IDLE, "")
+
+    def show_state(self, state: RunState, text: str) -> None:
+        """Show what a run is doing, by word and colour, and enable what can be asked."""
+        if state is not self._state:
+            colour_bar(self.bar, _COLOURS[state])
+        self._state = state
+        self.state.setText(
+            f'<span style="color:{_COLOURS[state]}">●</span>&nbsp; <b>{state.value}</b>'
+        )
+        self.text.setText(text)
+        self.text.setVisible(bool(text))
+        self.pause.setText("Resume" if state is RunState.PAUSED else "Pause")
+        self.pause.setEnabled(state in (RunState.PREPARING, RunState.RUNNING, RunState.PAUSED))
+        self.stop.setEnabled(state.active and state is not RunState.STOPPING)
+        self.run.setEnabled(self._startable and not state.active)
+        self.bar.setVisible(state is not RunState.IDLE)
+        if state is RunState.PREPARING:
+            self.bar.setRange(0, 0)
+        elif state is RunState.DONE:
+            self.bar.setRange(0, 1)
+            self.bar.setValue(1)
+        elif self.bar.maximum() == 0:
+            self.bar.setRange(0, 1)
+            self.bar.setValue(0)
+
+    def show_frame(self, frame: Frame) -> None:
+        """Move the bar and the curve."""
+        self.bar.setRange(0, frame.total)
+        self.bar.setValue(frame.points[-1].iteration)
+        self.plot.add(frame.points)
+
+    def set_startable(self, *, startable: bool) -> None:
+        """Tell whether a run could start now."""
+        self._startable = startable
+        self.run.setEnabled(startable and not self._state.active)
+
+    def _on_pause(self) -> None:
+        paused = self._state is RunState.PAUSED
+        (self.resume_asked if paused else self.pause_asked).emit()
+
+    def _lay_out(self) -> None:
+        buttons = QHBoxLayout()
+        for button in (self.run, self.pause, self.stop):
+            button.setMinimumHeight(28)
+            buttons.addWidget(button, stretch=1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(buttons)
+        for widget in (self.state, self.text, self.bar, self.plot):
+            column.addWidget(widget)

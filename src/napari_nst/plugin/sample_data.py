@@ -1,0 +1,63 @@
+"""File > Open Sample: content photographs, painted styles and a ready pair."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_nst import samples
+
+LayerData = tuple[npt.NDArray[np.uint8], dict[str, Any], str]
+
+PAIR = ("coffee", "brush strokes")
+"""Content and style of the ready pair."""
+
+
+def ready_pair() -> list[LayerData]:
+    """Open a content and a style, in the order in which the dock picks them up."""
+    content, style = PAIR
+    return [*_layer(content, samples.photograph(content)), *_layer(style, samples.STYLES[style]())]
+
+
+def astronaut() -> list[LayerData]:
+    """Open Eileen Collins."""
+    return _layer("astronaut", samples.photograph("astronaut"))
+
+
+def cat() -> list[LayerData]:
+    """Open Chelsea the cat."""
+    return _layer("cat", samples.photograph("cat"))
+
+
+def coffee() -> list[LayerData]:
+    """Open a cup of coffee."""
+    return _layer("coffee", samples.photograph("coffee"))
+
+
+def rocket() -> list[LayerData]:
+    """Open a rocket on its pad."""
+    return _layer("rocket", samples.photograph("rocket"))
+
+
+def brush_strokes() -> list[LayerData]:
+    """Paint a night in brush strokes."""
+    return _layer("brush strokes", samples.brush_strokes())
+
+
+def stained_glass() -> list[LayerData]:
+    """Lead a sunrise in stained glass."""
+    return _layer("stained glass", samples.stained_glass())
+
+
+def ink_hatching() -> list[LayerData]:
+    """Hatch mountains in ink."""
+    return _layer("ink hatching", samples.ink_hatching())
+
+
+def mosaic() -> list[LayerData]:
+    """Lay a wave in mosaic."""
+    return _layer("mosaic", samples.mosaic())
+
+
+def _layer(name: str, pixels: npt.NDArray[np.uint8]) -> list[LayerData]:
+    return [(pixels, {"name": name, "rgb": True}, "image")]

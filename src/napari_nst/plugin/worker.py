@@ -1,0 +1,158 @@
+"""The thread of a run, and the translation of what may go wrong in it.
+
+napari's generator workers have three traps that this module closes: a RuntimeError (such
+as torch's out of memory) is swallowed, an aborted generator is never closed and keeps its
+tensors, and a traceback kept by a notification keeps them as well.
+"""
+
+import logging
+import os
+import traceback
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy.typing as npt
+from napari.qt.threading import GeneratorWorker
+
+from napari_nst.config import StyleConfig
+from napari_nst.core.control import RunControl
+from napari_nst.errors import DeviceError, DeviceMemoryError, NstError
+from napari_nst.plugin.frames import Frame, FrameGate, frames
+from napari_nst.plugin.torch_import import import_torch
+
+if TYPE_CHECKING:
+    from napari_nst.api import StyleResult
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """All that a run needs, taken from the viewer when it starts.
+
+    Parameters
+    ----------
+    content, style : array, shape (H, W, 3) or (H, W, 4)
+        The pictures.
+    config
+        The settings.
+    weights
+        "auto", "imagenet", "builtin", "untrained" or a file's path.
+    init : array or None, shape (H, W, 3) or (H, W, 4)
+        The picture to start from; None leaves it to the settings.
+    """
+
+    content: npt.NDArray[Any]
+    style: npt.NDArray[Any]
+    config: StyleConfig
+    weights: str = "auto"
+    init: npt.NDArray[Any] | None = None
+
+
+class RunWorker(GeneratorWorker):  # type: ignore[misc] # napari ships no types
+    """Runs a request in a thread; yields frames, returns the result.
+
+    Parameters
+    ----------
+    request
+        What to run.
+    control
+        Stops, pauses and steers the run.
+    gate
+        Lets frames through.
+    """
+
+    def __init__(self, request: RunRequest, control: RunControl, gate: FrameGate) -> None:
+        super().__init__(run_request, request, control, gate)
+        self._control = control
+
+    def quit(self) -> None:
+        """Give the run up: it ends at its next poll and returns nothing."""
+        self._control.stop()
+        super().quit()
+
+    def work(self) -> "StyleResult | None":
+        """Exhaust the generator, close it, and raise only the project's own errors."""
+        try:
+            outcome: StyleResult | Exception | None = super().work()
+        except Exception as error:  # noqa: BLE001 - a thread's border: all becomes NstError
+            outcome = error
+        finally:
+            self._gen.close()
+        if isinstance(outcome, Exception):
+            raise translated(outcome) from None
+        return outcome
+
+
+def run_request(
+    request: RunRequest, control: RunControl, gate: FrameGate
+) -> "Generator[Frame, None, StyleResult]":
+    """Start the engine and hand on its frames. Imports torch, in the run's thread."""
+    import_torch()
+    import torch
+
+    from napari_nst.api import iter_stylize
+
+    torch.set_num_threads(thread_count())
+    run = iter_stylize(
+        request.content,
+        request.style,
+        request.config,
+        weights=request.weights,
+        control=control,
+        init=request.init,
+    )
+    return (yield from frames(run, gate, control))
+
+
+def thread_count() -> int:
+    """Give the number of CPU threads of a run: all cores; the GUI's short turns come between."""
+    return os.cpu_count() or 1
+
+
+def translated(error: Exception) -> NstError:
+    """Turn any exception into one of the project's, freed of the run's tensors.
+
+    A RuntimeError would be swallowed by napari's threads; and an exception's traceback holds
+    the frames that raised it, whose locals are the tensors that did not fit.
+    """
+    if not isinstance(error, NstError):
+        logger.error("a run failed", exc_info=error)
+    own = error if isinstance(error, NstError) else _own(error)
+    _free(error)
+    return own.with_traceback(None)
+
+
+def _free(error: BaseException | None) -> None:
+    """Clear the locals of all frames that an error and its causes keep alive."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
+
+
+def _own(error: Exception) -> NstError:
+    text = str(error)
+    if _is_out_of_memory(error, text.lower()):
+        return DeviceMemoryError(
+            "The run does not fit into the device's memory. Choose a smaller size, or under "
+            "Advanced the optimizer adam, which needs far less than lbfgs."
+        )
+    if isinstance(error, (ImportError, OSError)) and "torch" in (text + repr(error)).lower():
+        return DeviceError(
+            f"PyTorch could not be loaded ({text}). Close napari and start it with the command "
+            "`napari-nst gui`, which loads PyTorch first; if that fails too, reinstall torch."
+        )
+    return NstError(
+        f"The run failed: {type(error).__name__}: {text}. The log has the details; please "
+        "report it if you cannot explain it."
+    )
+
+
+def _is_out_of_memory(error: Exception, text: str) -> bool:
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or "out of memory" in text
+        or "can't allocate memory" in text
+    )

@@ -1,0 +1,68 @@
+"""The widget in a real napari, as plugins really get it: behind napari's proxy."""
+
+import os
+import sys
+
+import numpy as np
+import pytest
+
+from napari_nst.plugin import worker as worker_module
+from tests.plugin.fakes import fake_engine
+
+HAS_SCREEN = sys.platform != "linux" or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "gui" in item.keywords and not HAS_SCREEN:
+            item.add_marker(pytest.mark.skip(reason="no display; put xvfb-run -a in front"))
+
+
+@pytest.fixture
+def engine(monkeypatch):
+    """Replace the engine: engine(total, wait_s=..., fail_at=..., error=..., closed=...)."""
+
+    def put(*args, **kwargs):
+        monkeypatch.setattr("napari_nst.api.iter_stylize", fake_engine(*args, **kwargs))
+
+    worker_module.import_torch()
+    return put
+
+
+@pytest.fixture
+def viewer(make_napari_viewer_proxy):
+    return make_napari_viewer_proxy()
+
+
+@pytest.fixture
+def pictures(viewer):
+    """A content and a style of 60x80 and 50x70 px."""
+    rng = np.random.default_rng(0)
+    content = rng.integers(0, 256, (60, 80, 3), dtype=np.uint8)
+    style = rng.integers(0, 256, (50, 70, 3), dtype=np.uint8)
+    return (
+        viewer.add_image(content, name="harbour", scale=(2, 3), translate=(5, 7)),
+        viewer.add_image(style, name="waves"),
+    )
+
+
+@pytest.fixture
+def docked(viewer, qtbot):
+    """The dock widget, opened through the manifest; its run has ended when the test has."""
+    _, widget = viewer.window.add_plugin_dock_widget("napari-nst", "Neural Style Transfer")
+    widget.form.set_weights("untrained")
+    yield widget
+    if widget.current is not None:
+        widget.current.abandon()
+        qtbot.waitUntil(lambda: not widget.current.state.active, timeout=20_000)
+
+
+@pytest.fixture
+def finished(qtbot):
+    """Wait until the widget's run has ended: finished(widget)."""
+
+    def wait(widget, timeout=60_000):
+        qtbot.waitUntil(lambda: not widget.current.state.active, timeout=timeout)
+        qtbot.wait(20)
+
+    return wait

@@ -1,0 +1,90 @@
+import numpy as np
+
+from napari_nst.core.control import RunControl
+from napari_nst.plugin.frames import FrameGate, frames
+from tests.plugin.fakes import FakeStep
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def test_one_frame_is_in_flight_until_it_is_consumed():
+    clock = Clock()
+    gate = FrameGate(clock)
+    assert gate.take() == "picture"
+    clock.now = 100
+    assert gate.take() == "nothing"
+    gate.consumed(0.001, picture=True)
+    clock.now = 200
+    assert gate.take() == "picture"
+
+
+def test_the_next_picture_comes_no_sooner_than_20_times_the_cost_of_the_last():
+    clock = Clock()
+    gate = FrameGate(clock)
+    gate.take()
+    gate.consumed(0.05, picture=True)
+    clock.now = 0.24
+    assert gate.take() == "nothing"
+    clock.now = 0.26
+    assert gate.take() == "text"
+    gate.consumed(0.001, picture=False)
+    clock.now = 0.999
+    assert gate.take() == "text"
+    gate.consumed(0.001, picture=False)
+    clock.now = 1.11
+    assert gate.take() == "picture"
+
+
+def test_a_run_about_to_pause_shows_its_picture_at_once():
+    clock = Clock()
+    gate = FrameGate(clock)
+    gate.take()
+    gate.consumed(10.0, picture=True)
+    assert gate.take(urgent=True) == "picture"
+
+
+def run_of(total, closed):
+    try:
+        for iteration in range(1, total + 1):
+            yield FakeStep(iteration, total)
+        return "result"
+    finally:
+        closed.append(True)
+
+
+def test_every_step_is_in_some_frame_though_few_are_drawn():
+    clock, closed = Clock(), []
+    gate = FrameGate(clock)
+    stream = frames(run_of(9, closed), gate, RunControl())
+    seen, outcome = [], None
+    while True:
+        try:
+            frame = next(stream)
+        except StopIteration as end:
+            outcome = end.value
+            break
+        seen += [point.iteration for point in frame.points]
+        gate.consumed(0.001, picture=frame.picture is not None)
+        clock.now += 1
+    assert seen == list(range(1, 10))
+    assert outcome == "result"
+    assert closed == [True]
+
+
+def test_a_picture_is_8_bit_and_of_the_step_that_is_shown():
+    frame = next(frames(run_of(1, []), FrameGate(Clock()), RunControl()))
+    assert frame.picture.dtype == np.uint8
+    assert frame.picture[0, 0, 0] == 1
+
+
+def test_leaving_the_frames_closes_the_run():
+    closed = []
+    stream = frames(run_of(9, closed), FrameGate(Clock()), RunControl())
+    next(stream)
+    stream.close()
+    assert closed == [True]

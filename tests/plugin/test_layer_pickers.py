@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+
+from napari_nst.plugin.layer_pickers import EMPTY_HINT, ONE_HINT, SAME_HINT
+
+pytestmark = pytest.mark.gui
+
+
+def test_a_newcomer_is_told_where_pictures_are(docked):
+    assert docked.form.pickers.problem() == EMPTY_HINT
+    assert docked.panel.text.text() == EMPTY_HINT
+    assert not docked.panel.run.isEnabled()
+
+
+def test_one_picture_is_not_enough(docked, viewer):
+    viewer.add_image(np.zeros((8, 8)), name="alone")
+    assert docked.form.pickers.problem() == ONE_HINT
+
+
+def test_trap_7_layers_fill_the_pickers_as_they_come(docked, pictures):
+    content, style = pictures
+    assert docked.form.pickers.content.value == content
+    assert docked.form.pickers.style.value == style
+    assert docked.panel.run.isEnabled()
+
+
+def test_the_same_layer_twice_is_refused_in_plain_words(docked, pictures):
+    docked.form.pickers.style.value = pictures[0]
+    assert not docked.panel.run.isEnabled()
+    docked.run()
+    assert docked.panel.text.text() == SAME_HINT
+    assert docked.current is None
+
+
+def test_a_renamed_layer_stays_chosen(docked, pictures, viewer):
+    docked.form.pickers.start.value = pictures[1]
+    for layer, name in zip(viewer.layers, ("port", "surf"), strict=True):
+        layer.name = name
+    pickers = docked.form.pickers
+    assert [pickers.content.value, pickers.style.value] == list(viewer.layers)
+    assert pickers.start.value == pictures[1]
+    assert pickers.content.native.currentText() == "port"
+    assert pickers.style.native.currentText() == "surf"
+
+
+def test_a_removed_layer_leaves_its_pickers(docked, pictures, viewer):
+    docked.form.pickers.start.value = pictures[1]
+    viewer.layers.remove("waves")
+    pickers = docked.form.pickers
+    assert pickers.style.value is None
+    assert pickers.start.value == "content"
+    assert pickers.problem() == ONE_HINT
+
+
+def test_a_third_picture_changes_no_choice(docked, pictures, viewer):
+    viewer.add_image(np.zeros((8, 8)), name="third")
+    assert docked.form.pickers.content.value == pictures[0]
+    assert docked.form.pickers.style.value == pictures[1]
+
+
+def test_other_kinds_of_layers_cannot_be_picked(docked, pictures, viewer):
+    viewer.add_labels(np.zeros((8, 8), int))
+    viewer.add_points(np.zeros((1, 2)))
+    assert len([c for c in docked.form.pickers.content.choices if c is not None]) == 2

@@ -1,0 +1,112 @@
+import threading
+from types import SimpleNamespace
+
+import pytest
+
+from napari_nst import weights
+from napari_nst.errors import DownloadCancelled, DownloadError
+from napari_nst.plugin.weights_panel import WeightsPanel, lacks_weights
+
+pytestmark = pytest.mark.gui
+
+
+@pytest.fixture
+def panel(qtbot):
+    panel = WeightsPanel()
+    qtbot.addWidget(panel)
+    panel.answers = []
+    panel.ready.connect(lambda: panel.answers.append("ready"))
+    panel.refused.connect(panel.answers.append)
+    return panel
+
+
+def places(monkeypatch, *names):
+    usable = [SimpleNamespace(usable=True, weights=name) for name in names]
+    monkeypatch.setattr(weights, "status", lambda: usable)
+
+
+def test_only_weights_that_are_absent_are_asked_for(monkeypatch):
+    places(monkeypatch)
+    assert lacks_weights("imagenet")
+    assert lacks_weights("auto")
+    assert not lacks_weights("untrained")
+    assert not lacks_weights("/some/file.pth")
+    places(monkeypatch, "builtin")
+    assert lacks_weights("imagenet")
+    assert not lacks_weights("auto")
+    places(monkeypatch, "imagenet")
+    assert not lacks_weights("imagenet")
+
+
+def test_nothing_is_downloaded_unasked(panel, monkeypatch):
+    called = []
+    monkeypatch.setattr(weights, "download", lambda **_: called.append(True))
+    panel.ask()
+    panel.no.click()
+    assert panel.isHidden()
+    assert not called
+    assert "Nothing was downloaded" in panel.answers[0]
+
+
+def test_a_download_shows_progress_and_then_is_ready(panel, monkeypatch, qtbot):
+    go = threading.Event()
+
+    def download(*, progress, cancelled):
+        progress(100_000_000, 500_000_000)
+        go.wait(10)
+
+    monkeypatch.setattr(weights, "download", download)
+    panel.show()
+    panel.ask()
+    panel.yes.click()
+    qtbot.waitUntil(lambda: "100 of 500 MB" in panel.text.text())
+    assert panel.bar.value() / panel.bar.maximum() == pytest.approx(0.2)
+    go.set()
+    qtbot.waitUntil(lambda: panel.answers == ["ready"])
+    assert panel.isHidden()
+
+
+def test_a_download_can_be_cancelled(panel, monkeypatch, qtbot):
+    def download(*, progress, cancelled):
+        while not cancelled():
+            threading.Event().wait(0.01)
+        raise DownloadCancelled("cancelled")
+
+    monkeypatch.setattr(weights, "download", download)
+    panel.ask()
+    panel.yes.click()
+    panel.no.click()
+    qtbot.waitUntil(lambda: len(panel.answers) == 1)
+    assert "cancelled" in panel.answers[0]
+    panel.ask()
+    assert panel.yes.isVisibleTo(panel)
+
+
+def test_a_failed_download_says_what_to_do(panel, monkeypatch, qtbot):
+    def download(**_):
+        raise DownloadError("The server refused. Try again later.")
+
+    monkeypatch.setattr(weights, "download", download)
+    panel.ask()
+    panel.yes.click()
+    qtbot.waitUntil(lambda: panel.answers == ["The server refused. Try again later."])
+
+
+def test_run_asks_before_it_downloads_and_runs_afterwards(
+    docked, pictures, engine, monkeypatch, qtbot, finished
+):
+    engine(3)
+    places(monkeypatch)
+    docked.form.set_weights("imagenet")
+    docked.panel.run.click()
+    assert docked.current is None
+    assert not docked.weights_panel.isHidden()
+
+    def download(**_):
+        places(monkeypatch, "imagenet")
+
+    monkeypatch.setattr(weights, "download", download)
+    docked.weights_panel.yes.click()
+    qtbot.waitUntil(lambda: docked.current is not None)
+    finished(docked)
+    assert docked.panel.text.text().startswith("Finished")
