@@ -34,9 +34,7 @@ class Batch:
     labels: Tensor
 
 
-def crops(
-    pictures: NDArray[np.uint8], gen: Generator, n: int, size: int
-) -> tuple[Tensor, Tensor]:
+def crops(pictures: NDArray[np.uint8], gen: Generator, n: int, size: int) -> tuple[Tensor, Tensor]:
     """Draw crops of random pictures, one zoom of 0.75 to 1.33 for the batch.
 
     Returns
@@ -58,8 +56,10 @@ def crops(
 
 
 def dye(pictures: Tensor, gen: Generator) -> Tensor:
-    """Mix, permute, invert or remove the colours of each picture, so that a class is
-    structure and not colour; shape (n, 3, H, W) in [0, 1] in and out."""
+    """Mix, permute, invert or remove the colours of each picture.
+
+    So that a class is structure and not colour; shape (n, 3, H, W) in [0, 1] in and out.
+    """
     n = len(pictures)
     order = torch.rand((n, 3), generator=gen).argsort(1)
     mix = torch.eye(3)[order]
@@ -76,8 +76,10 @@ def dye(pictures: Tensor, gen: Generator) -> Tensor:
 
 
 def masks(gen: Generator, n: int, size: int, *, whole: float) -> Tensor:
-    """Draw masks, shape (n, 1, size, size): half planes, discs, boxes and blobs, and a
-    share ``whole`` of all ones."""
+    """Draw masks, shape (n, 1, size, size), of half planes, discs, boxes and blobs.
+
+    A share ``whole`` of them is all ones.
+    """
     axis = torch.linspace(-1, 1, size)
     y, x = torch.meshgrid(axis, axis, indexing="ij")
     angle = uniform(gen, n, 1, 1, high=6.2832)
@@ -100,8 +102,10 @@ def make_batch(pictures: NDArray[np.uint8], gen: Generator, n: int, size: int) -
 
 
 def lightness_cells(pictures: Tensor) -> Tensor:
-    """Return what the drawing head should draw, shape (n, 16, H / 8, W / 8): lightness at
-    half size, standardised over each picture, 4 x 4 values a position."""
+    """Return what the drawing head should draw, shape (n, 16, H / 8, W / 8).
+
+    Lightness at half size, standardised over each picture, 4 x 4 values a position.
+    """
     luma = torch.einsum("nchw,c->nhw", pictures, pictures.new_tensor(LUMA))[:, None]
     half = F.avg_pool2d(luma, 2)
     mean, std = half.mean((2, 3), keepdim=True), half.std((2, 3), keepdim=True)

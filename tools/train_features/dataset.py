@@ -49,8 +49,10 @@ def _render_into(path: Path, spec: SetSpec, label: int, device: str) -> int:
 def open_set(
     folder: Path, spec: SetSpec, *, processes: int = 2, device: str = "cpu"
 ) -> NDArray[np.uint8]:
-    """Open the set of a spec, shape (classes, per_class, size, size, 3), making it first
-    if the folder does not hold it."""
+    """Open the set of a spec, shape (classes, per_class, size, size, 3).
+
+    It is made first if the folder does not hold it.
+    """
     path, done = folder / "pictures.npy", folder / "pictures.json"
     if not done.exists() or json.loads(done.read_text()) != asdict(spec):
         shape = (spec.classes, spec.per_class, spec.size, spec.size, 3)

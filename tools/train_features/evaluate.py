@@ -74,8 +74,10 @@ def grams(weights: Weights, pictures: Sequence[Picture]) -> dict[str, torch.Tens
 
 
 def identity(weights: Weights, groups: Sequence[Sequence[Picture]]) -> dict[str, float]:
-    """Share of crops whose nearest other crop by Gram distance is of the same texture,
-    for each tap and, with each tap's mean distance made 1, for all ("all")."""
+    """Return the share of crops whose nearest other crop is of the same texture.
+
+    By Gram distance at each tap and, with each tap's mean distance made 1, at all ("all").
+    """
     label = torch.tensor([i for i, group in enumerate(groups) for _ in group])
     total = torch.zeros(len(label), len(label))
     shares = {}
@@ -104,8 +106,11 @@ def edge_correlation(picture: Picture, content: Picture) -> float:
 
 @dataclass(frozen=True)
 class Path:
-    """How a transfer went: at each step the style loss, as a share of that of the
-    content, and the correlation of edges with the content."""
+    """How a transfer went.
+
+    At each step the style loss, as a share of that of the content, and the correlation
+    of edges with the content.
+    """
 
     style: list[float]
     correlation: list[float]

@@ -41,8 +41,10 @@ def fold(trunk: Trunk) -> Tensors:
 
 
 def plain_taps(tensors: Mapping[str, Tensor], x: Tensor) -> dict[str, Tensor]:
-    """Run the plain network on a normalised input, shape (n, 3, H, W), and return every
-    ReLU by its convolution's name, "conv1_1" ... "conv5_1"."""
+    """Run the plain network on a normalised input, shape (n, 3, H, W).
+
+    Returns every ReLU by its convolution's name, "conv1_1" ... "conv5_1".
+    """
     taps: dict[str, Tensor] = {}
     block = "1"
     for key in sorted(tensors):
@@ -81,8 +83,11 @@ def calibrate(tensors: Mapping[str, Tensor], means: Mapping[str, float]) -> Tens
 
 
 def settle_statistics(trunk: Trunk, batches: Iterable[Tensor]) -> None:
-    """Measure the normalisations' means and variances anew, as plain averages over
-    batches of pictures, shape (n, 3, H, W) in [0, 1], larger than the training's crops."""
+    """Measure the normalisations' means and variances anew.
+
+    They become plain averages over batches of pictures, shape (n, 3, H, W) in [0, 1],
+    larger than the training's crops.
+    """
     for norm in trunk.norm.values():
         norm.reset_running_stats()
         norm.momentum = None

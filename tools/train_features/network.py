@@ -78,8 +78,10 @@ class Trunk(nn.Module):
 
 
 def region_means(features: Tensor, mask: Tensor) -> Tensor:
-    """Average features, shape (n, c, h, w), inside and outside of a mask, shape
-    (n, 1, H, W), to shape (2, n, c)."""
+    """Average features, shape (n, c, h, w), inside and outside of a mask.
+
+    The mask has shape (n, 1, H, W), the result (2, n, c).
+    """
     inside = F.adaptive_avg_pool2d(mask, features.shape[-2:]).flatten(1)
     weight = torch.stack([inside, 1 - inside], 1)
     weight = weight / (weight.sum(2, keepdim=True) + 1e-3)

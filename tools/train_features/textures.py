@@ -74,7 +74,7 @@ _WAVES: list[Callable[[Tensor], Tensor]] = [
 
 
 def gratings(rng: Random) -> Renderer:
-    """Sums, products and maxima of one to three waves."""
+    """Join one to three waves by sum, product or maximum."""
     coords, count = _coords(rng), rng.choice([1, 1, 2, 2, 3])
     waves = [
         (rng.uniform(0, math.pi), 2 * math.pi / log_uniform(rng, 4, 28), rng.choice(_WAVES))
