@@ -84,11 +84,8 @@ app.add_typer(weights_app, name="weights")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; errors become one line on stderr."""
-    logging.basicConfig(
-        level=logging.WARNING,
-        format="%(message)s",
-        handlers=[RichHandler(console=Console(stderr=True), show_time=False, show_path=False)],
-    )
+    notes = RichHandler(console=Console(stderr=True), show_time=False, show_path=False)
+    logging.getLogger("napari_nst").handlers = [notes]
     try:
         code = app(args=arguments, prog_name="napari-nst", standalone_mode=False)
     except UsageError as error:

@@ -123,11 +123,14 @@ class _Ending:
             self._take_shot()
 
     def _on_ended(self) -> None:
+        QTimer.singleShot(_SETTLE_MS, self._finish)  # the dock is laid out anew by then
+
+    def _finish(self) -> None:
         self._take_shot()
         if result := self._run.result:
             write_picture(self._result_file, result.image, record=result.record)
             self._weights = result.record.weights
-        QTimer.singleShot(_SETTLE_MS, self._viewer.close)
+        self._viewer.close()
 
     def _take_shot(self) -> None:
         if not self._shot:
