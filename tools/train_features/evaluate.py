@@ -105,7 +105,7 @@ def edge_correlation(picture: Picture, content: Picture) -> float:
 
 
 @dataclass(frozen=True)
-class Path:
+class Course:
     """How a transfer went.
 
     At each step the style loss, as a share of that of the content, and the correlation
@@ -124,7 +124,7 @@ class Path:
         )
 
 
-def transfer(weights: Weights, content: Picture, style: Picture, config: StyleConfig) -> Path:
+def transfer(weights: Weights, content: Picture, style: Picture, config: StyleConfig) -> Course:
     """Paint the content in the manner of the style and watch both."""
     losses, correlations, picture = [], [], content
     for step in iter_stylize(content, style, config, weights=weights):
@@ -132,7 +132,7 @@ def transfer(weights: Weights, content: Picture, style: Picture, config: StyleCo
         losses.append(step.terms["style"])
         correlations.append(edge_correlation(shown, fit(content, shown)))
         picture = step.image()
-    return Path([loss / losses[0] for loss in losses], correlations, picture)
+    return Course([loss / losses[0] for loss in losses], correlations, picture)
 
 
 def fit(picture: Picture, like: Picture) -> Picture:
