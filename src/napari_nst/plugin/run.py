@@ -108,7 +108,10 @@ class Run(QObject):
             return
         self._clock.add(frame.points)
         if frame.picture is not None:
+            first = self.live.layer is None
             self.live.show(frame.picture)
+            # Adding the layer is paid once; the next picture's cost is that of drawing.
+            started = time.perf_counter() if first else started
         self.text = progress_text(frame, self._clock.left_s(frame.total))
         self._set(RunState.RUNNING if self.state is RunState.PREPARING else self.state)
         self.framed.emit(frame)
