@@ -1,19 +1,18 @@
-"""Descent on the picture: Adam and L-BFGS, one step at a time, with averaging of iterates.
+"""Descent on the picture, one step at a time, with clamping and averaging of iterates.
 
 The optimised variable is the picture in [0, 1] or in [0, 255] (StyleConfig.variable); shift and
-channel order do not matter to either optimiser, the scale does. L-BFGS takes one iteration a
-step on an optimiser that is kept, which is the same trajectory as many iterations in one call
-and yields control after each.
+channel order do not matter to the optimisers, the scale does.
 """
 
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from napari_nst.config import StyleConfig
+from napari_nst.core.adam import Adam
 from napari_nst.core.gradient import Evaluation
+from napari_nst.core.lbfgs import LBFGS, SearchingLBFGS
 from napari_nst.core.objective import VARIABLE_MAXIMUM
 
 Evaluate = Callable[[Tensor], Evaluation]
@@ -38,7 +37,7 @@ class Descent:
         self, start: Tensor, config: StyleConfig, evaluate: Evaluate, *, first_scale: bool = True
     ) -> None:
         self._maximum = VARIABLE_MAXIMUM[config.variable]
-        self._variable = (start * self._maximum).contiguous().requires_grad_()
+        self._variable = (start * self._maximum).contiguous()
         self._config = config
         self._evaluate = evaluate
         self._first_scale = first_scale
@@ -53,21 +52,22 @@ class Descent:
 
     def step(self) -> Evaluation:
         """Take one step; returns the evaluation at the picture that entered it."""
-        evaluations: list[Evaluation] = []
+        entering: Evaluation | None = None
 
-        def closure() -> float:
+        def closure() -> tuple[float, Tensor]:
+            nonlocal entering
             if self._config.clamp == "closure":
                 self._clamp()
             evaluation = self._evaluation()
-            evaluations.append(evaluation)
-            self._variable.grad = evaluation.gradient / self._maximum
-            return evaluation.loss
+            entering = entering or evaluation
+            return evaluation.loss, evaluation.gradient / self._maximum
 
         self._optimizer.step(closure)
         if self._config.clamp == "step":
             self._clamp()
         self._average.add(self._variable.detach())
-        return evaluations[0]
+        assert entering is not None
+        return entering
 
     def is_finite(self) -> bool:
         """Whether every value of the variable is finite."""
@@ -79,36 +79,20 @@ class Descent:
         self._cached = None
         if config.optimizer == "lbfgs":
             self._optimizer = self._new_optimizer()
-        for group in self._optimizer.param_groups:
-            group["lr"] = config.learning_rate
+        self._optimizer.learning_rate = config.learning_rate
 
     def adopt_moments(self, coarser: "Descent") -> None:
-        """Carry Adam's step count and enlarged moments over from a coarser scale.
-
-        The first moment is enlarged bicubic, the second bilinear and kept positive, as
-        style-transfer-pytorch does. L-BFGS starts anew.
-        """
-        if self._config.optimizer != "adam" or not coarser._optimizer.state:
-            return
-        old = coarser._optimizer.state[coarser._variable]
-        size = self._variable.shape[-2:]
-        first = functional.interpolate(old["exp_avg"], size, mode="bicubic", align_corners=False)
-        second = functional.interpolate(
-            old["exp_avg_sq"], size, mode="bilinear", align_corners=False
-        )
-        self._optimizer.state[self._variable] = {
-            "step": old["step"].clone(),
-            "exp_avg": first,
-            "exp_avg_sq": second.clamp_(min=0),
-        }
+        """Carry Adam's moments over from a coarser scale; L-BFGS starts anew."""
+        if isinstance(self._optimizer, Adam) and isinstance(coarser._optimizer, Adam):
+            self._optimizer.adopt(coarser._optimizer)
 
     def _evaluation(self) -> Evaluation:
-        """Evaluate, unless the strong Wolfe search ended with an evaluation right here."""
+        """Evaluate, unless the line search of the last step ended with an evaluation here."""
         variable = self._variable.detach()
         if self._cached is not None and torch.equal(self._cached[0], variable):
             return self._cached[1]
         evaluation = self._evaluate(variable / self._maximum)
-        if self._config.line_search == "strong_wolfe":
+        if self._config.line_search != "none":
             self._cached = (variable.clone(), evaluation)
         return evaluation
 
@@ -116,22 +100,19 @@ class Descent:
         with torch.no_grad():
             self._variable.clamp_(0, self._maximum)
 
-    def _new_optimizer(self) -> torch.optim.Optimizer:
+    def _new_optimizer(self) -> Adam | LBFGS | SearchingLBFGS:
         config = self._config
         if config.optimizer == "adam":
             betas = (config.adam_beta1, config.adam_beta2)
-            return torch.optim.Adam([self._variable], lr=config.learning_rate, betas=betas)
+            return Adam(self._variable, learning_rate=config.learning_rate, betas=betas)
         later = config.lbfgs_history_later
-        history = config.lbfgs_history if self._first_scale or later is None else later
-        return torch.optim.LBFGS(
-            [self._variable],
-            lr=config.learning_rate,
-            max_iter=1,
-            max_eval=25,
-            history_size=history,
+        kind = LBFGS if config.line_search == "none" else SearchingLBFGS
+        return kind(
+            self._variable,
+            learning_rate=config.learning_rate,
+            history=config.lbfgs_history if self._first_scale or later is None else later,
             tolerance_grad=config.lbfgs_tolerance_grad,
             tolerance_change=config.lbfgs_tolerance_change,
-            line_search_fn=None if config.line_search == "none" else config.line_search,
         )
 
 
@@ -148,7 +129,7 @@ class RunningAverage:
 
     def __init__(self, start: Tensor, decay: float) -> None:
         self._decay = decay
-        self._sum = torch.zeros_like(start, requires_grad=False) if decay else None
+        self._sum = torch.zeros_like(start) if decay else None
         self._missing = 1.0
         self.add(start.detach())
 

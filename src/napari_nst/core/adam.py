@@ -1,0 +1,69 @@
+"""Adam: Kingma & Ba, "Adam: a method for stochastic optimization", 2014.
+
+    m = β₁ m + (1 - β₁) g,   v = β₂ v + (1 - β₂) g²
+    x = x - lr · m / (1 - β₁ᵗ) / (√v / √(1 - β₂ᵗ) + 1e-8)
+
+Operation for operation as `torch.optim.Adam`, whose first use imports 900 modules (6 s on a
+laptop) that serve torch's compiler; a test compares the two.
+"""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+_EPSILON = 1e-8
+
+Closure = Callable[[], tuple[float, Tensor]]
+"""Evaluates loss and gradient at the variable."""
+
+
+class Adam:
+    """Steps a variable in place.
+
+    Parameters
+    ----------
+    variable : Tensor, shape (1, 3, H, W)
+    learning_rate
+        Length of a step; may change between steps.
+    betas
+        β₁ and β₂, both in [0, 1).
+    """
+
+    def __init__(
+        self, variable: Tensor, *, learning_rate: float, betas: tuple[float, float]
+    ) -> None:
+        self.learning_rate = learning_rate
+        self._variable = variable
+        self._betas = betas
+        self._count = 0
+        self._mean = torch.zeros_like(variable)
+        self._square = torch.zeros_like(variable)
+
+    def step(self, evaluate: Closure) -> None:
+        """Evaluate once and take a step."""
+        _, gradient = evaluate()
+        self._count += 1
+        beta1, beta2 = self._betas
+        self._mean.lerp_(gradient, 1 - beta1)
+        self._square.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
+        spread = self._square.sqrt() / math.sqrt(1 - beta2**self._count)
+        length = self.learning_rate / (1 - beta1**self._count)
+        self._variable.addcdiv_(self._mean, spread.add_(_EPSILON), value=-length)
+
+    def adopt(self, coarser: "Adam") -> None:
+        """Carry the step count and the enlarged moments over from a coarser scale.
+
+        The first moment is enlarged bicubic, the second bilinear and kept positive, as
+        style-transfer-pytorch does.
+        """
+        size = self._variable.shape[-2:]
+        self._count = coarser._count
+        self._mean = functional.interpolate(
+            coarser._mean, size, mode="bicubic", align_corners=False
+        )
+        self._square = functional.interpolate(
+            coarser._square, size, mode="bilinear", align_corners=False
+        ).clamp_(min=0)
