@@ -52,9 +52,11 @@ def docked(viewer, qtbot):
     _, widget = viewer.window.add_plugin_dock_widget("napari-nst", "Neural Style Transfer")
     widget.form.set_weights("untrained")
     yield widget
-    if widget.current is not None:
-        widget.current.abandon()
-        qtbot.waitUntil(lambda: not widget.current.state.active, timeout=20_000)
+    widget.session.cancel_all()
+    for run in widget.session.runs:
+        run.abandon()
+    runs = widget.session.runs
+    qtbot.waitUntil(lambda: not any(run.state.active for run in runs), timeout=20_000)
 
 
 @pytest.fixture

@@ -55,5 +55,5 @@ def test_megabytes_of_an_unknown_total_are_plain():
 
 
 def test_only_states_with_a_thread_are_active():
-    idle = {RunState.IDLE, RunState.DONE, RunState.FAILED}
+    idle = {RunState.IDLE, RunState.WAITING, RunState.DONE, RunState.FAILED}
     assert {state for state in RunState if not state.active} == idle

@@ -70,13 +70,18 @@ def test_a_second_run_makes_a_second_layer(docked, pictures, viewer, engine, fin
     ]
 
 
-def test_run_cannot_be_asked_for_while_a_run_is_on(docked, pictures, engine):
-    engine(1000, wait_s=0.01)
+def test_run_while_a_run_is_on_waits_for_its_turn(docked, pictures, viewer, engine, qtbot):
+    engine(60, wait_s=0.01)
     docked.panel.run.click()
-    run = docked.current
-    assert not docked.panel.run.isEnabled()
-    docked.run()
-    assert docked.current is run
+    first = docked.current
+    assert docked.panel.run.text() == "Queue"
+    docked.panel.run.click()
+    second = docked.session.runs[1]
+    assert (docked.current, second.state) == (first, RunState.WAITING)
+    qtbot.waitUntil(lambda: second.state is RunState.DONE, timeout=30_000)
+    assert first.state is RunState.DONE
+    assert docked.current is second
+    assert len(live_layers(viewer)) == 2
 
 
 def test_stop_keeps_what_is_there(docked, pictures, viewer, engine, qtbot, finished):
@@ -284,7 +289,7 @@ def test_the_real_engine_paints_and_the_window_shows_it(
     assert record.config.size == 64
     assert record.steps_done == 6
     assert record.weights == "untrained"
-    assert len(widget.current.history()) >= 6
+    assert len(widget.current.points) >= 6
 
     shot = viewer.window.screenshot(str(tmp_path / "window.png"), canvas_only=False, flash=False)
     dock = shot[:, -widget.width() :, :3]

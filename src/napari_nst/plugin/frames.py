@@ -15,6 +15,7 @@ from napari_nst.plugin.pictures import as_uint8
 if TYPE_CHECKING:
     from napari_nst.api import Step, StyleResult
     from napari_nst.core.run import Scale
+    from napari_nst.plugin.history import History
 
 PICTURE_RATIO = 20
 """A picture comes no sooner than this many times the cost of drawing the last one."""
@@ -25,8 +26,8 @@ TEXT_RATIO = 5
 TEXT_INTERVAL_S = 0.1
 """Progress changes no more often than this: nobody reads faster."""
 
-URGENT_WAIT_S = 0.5
-"""How long a paused run waits for the screen before it goes without a last frame."""
+SCREEN_WAIT_S = 0.5
+"""How long a run waits at most for the screen: before it pauses, and at its first frame."""
 
 Portion = Literal["nothing", "text", "picture"]
 
@@ -99,12 +100,16 @@ class FrameGate:
             A picture is wanted whatever it costs, for the run is about to pause.
         """
         if urgent:
-            self._ready.wait(URGENT_WAIT_S)
+            self.wait_for_screen()
         now = self._clock()
         if not self._ready.is_set() or not (urgent or now >= self._text_due):
             return "nothing"
         self._ready.clear()
         return "picture" if urgent or now >= self._picture_due else "text"
+
+    def wait_for_screen(self) -> None:
+        """Hold the run's thread until the frame in flight is drawn, but not for long."""
+        self._ready.wait(SCREEN_WAIT_S)
 
     def consumed(self, cost_s: float, *, picture: bool) -> None:
         """Let the next frame come, after it drew for `cost_s` seconds.
@@ -124,11 +129,29 @@ class FrameGate:
 
 
 def frames(
-    run: "Generator[Step, None, StyleResult]", gate: FrameGate, control: RunControl
+    run: "Generator[Step, None, StyleResult]",
+    gate: FrameGate,
+    control: RunControl,
+    *,
+    history: "History | None" = None,
+    until: int | None = None,
 ) -> "Generator[Frame, None, StyleResult]":
     """Exhaust a run, yielding a frame where the gate lets one through.
 
     The run is closed on every way out, which frees its tensors.
+
+    Parameters
+    ----------
+    run
+        What `iter_stylize` gave.
+    gate
+        Lets frames through.
+    control
+        Of the run.
+    history
+        Gets the snapshots that are due.
+    until
+        Stop after this step, to repeat a run that was stopped there.
     """
     points: list[Point] = []
     try:
@@ -139,6 +162,10 @@ def frames(
                 result: StyleResult = end.value
                 return result
             points.append(Point(step.iteration, step.loss, step.terms, step.seconds))
+            if step.iteration == until:
+                control.stop()
+            if history is not None:
+                _remember(history, points[-1], step)
             portion = gate.take(urgent=control.paused)
             if portion != "nothing":
                 picture = as_uint8(step.image()) if portion == "picture" else None
@@ -146,3 +173,9 @@ def frames(
                 points.clear()
     finally:
         run.close()
+
+
+def _remember(history: "History", point: Point, step: "Step") -> None:
+    history.learn((point,))
+    if history.due(step.iteration):
+        history.add(step.iteration, step.loss, step.scale.index, as_uint8(step.image()))

@@ -66,6 +66,10 @@ class LiveLayer:
         assert self._layer is not None
         self._layer.metadata[METADATA_KEY] = record.to_dict()
 
+    def adopt(self, layer: "Image") -> None:
+        """Take a layer that is there already for the live one."""
+        self._layer = layer
+
     def release(self) -> None:
         """Forget the layer, which is the user's from now on."""
         self._layer = None

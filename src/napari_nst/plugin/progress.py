@@ -14,6 +14,7 @@ class RunState(StrEnum):
     """What a run is doing; the value is the word shown."""
 
     IDLE = "Ready"
+    WAITING = "Waiting"
     PREPARING = "Preparing"
     RUNNING = "Running"
     PAUSED = "Paused"
@@ -68,9 +69,10 @@ def progress_text(frame: Frame, left_s: float | None) -> str:
     return "  ·  ".join(parts)
 
 
-def outcome_text(reason: str, steps: int, seconds: float) -> str:
-    """Say how a run ended."""
-    spent = f"{steps} {'step' if steps == 1 else 'steps'} in {duration_text(seconds)}"
+def outcome_text(reason: str, steps: int, seconds: float | None) -> str:
+    """Say how a run ended; of one of an earlier session the seconds are not known."""
+    spent = f"{steps} {'step' if steps == 1 else 'steps'}"
+    spent += "" if seconds is None else f" in {duration_text(seconds)}"
     match reason:
         case "stopped":
             return f"Stopped after {spent}; the layer keeps what is there."

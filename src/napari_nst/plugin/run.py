@@ -1,22 +1,26 @@
-"""One run in the viewer: its thread, its live layer and its state."""
+"""One run in the viewer: its thread, its layers and its state."""
 
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_nst.config import StyleConfig
 from napari_nst.core.control import RunControl
 from napari_nst.errors import NstError
+from napari_nst.plugin.export import record_at
 from napari_nst.plugin.frames import Frame, FrameGate, Point
+from napari_nst.plugin.history import History
 from napari_nst.plugin.live_layer import LiveLayer
 from napari_nst.plugin.pictures import as_uint8
-from napari_nst.plugin.placement import Placement
+from napari_nst.plugin.plans import Moment, RunPlan, steered
 from napari_nst.plugin.progress import RunState, StepClock, outcome_text, progress_text
-from napari_nst.plugin.worker import RunRequest, RunWorker
+from napari_nst.plugin.worker import RunWorker
+from napari_nst.record import METADATA_KEY, RunRecord
 
 if TYPE_CHECKING:
-    from napari.layers import Layer
-    from napari.utils.events import Event
+    from napari.layers import Image, Layer
     from napari.viewer import Viewer
 
     from napari_nst.api import StyleResult
@@ -26,51 +30,71 @@ _TURNS_TO_PAINT = 2
 
 
 class Run(QObject):
-    """Ties a worker to a live layer; a widget listens to its signals.
+    """Ties a worker to a live layer; a session listens to its signals.
 
-    Signals: `changed` when state or text are new, `framed` with each Frame, `ended` once.
+    Signals: `changed` and `ended` (once) with the run itself, `framed` with each Frame.
 
     Parameters
     ----------
-    request
-        What to run.
+    plan
+        What to run, and where to show it.
     viewer
         Gets the live layer.
-    name
-        The live layer's name.
-    placement
-        Where the content lies.
+    history
+        Keeps snapshots.
     """
 
-    changed = Signal()
+    changed = Signal(object)
     framed = Signal(object)
-    ended = Signal()
+    ended = Signal(object)
 
-    def __init__(
-        self, request: RunRequest, viewer: "Viewer", name: str, placement: Placement
-    ) -> None:
+    def __init__(self, plan: RunPlan, viewer: "Viewer", history: History) -> None:
         super().__init__()
-        self.state = RunState.PREPARING
-        self.text = "Loading the network and looking at the pictures…"
+        self.plan = plan
+        self.name = plan.name
+        self.state = RunState.WAITING
+        self.text = "Waits for its turn."
+        self.points: list[Point] = []
+        self.frame: Frame | None = None
         self.result: StyleResult | None = None
-        self.live = LiveLayer(viewer, name, placement)
+        self.record: RunRecord | None = None
+        self.history = history
+        self.live = LiveLayer(viewer, plan.name, plan.placement)
+        self.moments: list[Moment] = []
         self.control = RunControl()
-        self._viewer = viewer
+        self._steered: dict[str, Any] = {}
         self._gate = FrameGate()
         self._clock = StepClock()
         self._drawing: tuple[float, bool] | None = None
         self._turns = 0
-        self._worker: RunWorker | None = RunWorker(request, self.control, self._gate)
-        self._worker.yielded.connect(self._on_frame)
-        self._worker.returned.connect(self._on_result)
-        self._worker.errored.connect(self._on_error)
-        self._worker.finished.connect(self._on_finished)
-        viewer.layers.events.removed.connect(self._on_layer_removed)
+        self._worker: RunWorker | None = None
+
+    @property
+    def config(self) -> StyleConfig:
+        """The settings as asked, with what was steered since."""
+        if self.record is not None:
+            return steered(self.record)
+        assert self.plan.request is not None
+        return self.plan.request.config.replace(**self._steered)
+
+    @property
+    def layers(self) -> "list[Layer]":
+        """The layers of this run that the viewer has."""
+        live = [] if self.live.layer is None else [self.live.layer]
+        return [*live, *(moment.layer for moment in self.moments)]
 
     def start(self) -> None:
         """Start the thread."""
-        assert self._worker is not None
-        self._worker.start()
+        assert self.plan.request is not None
+        self.text = "Loading the network and looking at the pictures…"
+        worker = RunWorker(self.plan.request, self.control, self._gate, self.history)
+        worker.yielded.connect(self._on_frame)
+        worker.returned.connect(self._on_result)
+        worker.errored.connect(self._on_error)
+        worker.finished.connect(self._on_finished)
+        self._worker = worker
+        self._set(RunState.PREPARING)
+        worker.start()
 
     def pause(self) -> None:
         """Hold the run before its next step."""
@@ -90,22 +114,61 @@ class Run(QObject):
             self.control.stop()
             self._set(RunState.STOPPING)
 
+    def steer(self, **changes: Any) -> None:  # noqa: ANN401 - validated by StyleConfig
+        """Change settings from the next step on; raises ConfigError if they do not fit."""
+        self.control.steer(**changes)
+        self._steered |= changes
+        self.history.mark_change(self.points[-1].iteration if self.points else 0)
+
     def abandon(self) -> None:
-        """End the run and forget its layer, as when the viewer closes; safe to repeat."""
+        """End the run and forget its layers, as when the viewer closes; safe to repeat."""
         self.live.release()
+        self.moments.clear()
         self.result = None
         if self._worker is not None:
             self._worker.quit()
 
-    def history(self) -> list[Point]:
-        """Give the loss at every step of a run that has ended with a result."""
-        history = () if self.result is None else self.result.history
-        return [Point(at.iteration, at.loss, at.terms, at.seconds) for at in history]
+    def adopt(self, layer: "Image", record: RunRecord) -> None:
+        """Become the run of an earlier session that left `layer`."""
+        self.live.adopt(layer)
+        self.record = record
+        self.state, self.text = RunState.DONE, outcome_text(record.reason, record.steps_done, None)
+
+    def forget_layer(self, layer: "Layer") -> bool:
+        """Take note that a layer was removed; without its live layer a run that is on ends.
+
+        Returns
+        -------
+        bool
+            Whether the layer was this run's.
+        """
+        kept = [moment for moment in self.moments if moment.layer != layer]
+        ours = len(kept) < len(self.moments)
+        self.moments[:] = kept
+        if self.live.is_layer(layer):
+            ours = True
+            if self.state.active:
+                self.abandon()
+            self.live.release()
+        return ours
+
+    def show_result(self) -> None:
+        """Show the result, in a new layer if the old one is gone."""
+        if self.result is not None and self.record is not None:
+            self.live.finish(as_uint8(self.result.image), self.record)
+
+    def label_moment(self, moment: Moment) -> None:
+        """Store in a moment's layer what reproduces it, as soon as that is known."""
+        if self.record is not None:
+            step = self.record.steps_done if moment.step is None else moment.step
+            moment.layer.metadata[METADATA_KEY] = record_at(self.record, step).to_dict()
 
     def _on_frame(self, frame: Frame) -> None:
         started = time.perf_counter()
         if self._worker is None or self._worker.abort_requested:
             return
+        self.frame = frame
+        self.points += frame.points
         self._clock.add(frame.points)
         if frame.picture is not None:
             first = self.live.layer is None
@@ -130,8 +193,14 @@ class Run(QObject):
         self._gate.consumed(time.perf_counter() - started, picture=picture)
 
     def _on_result(self, result: "StyleResult") -> None:
-        self.result = result
+        self.result, self.record = result, result.record
+        self.points = list(_points(result))
+        self.history.learn(self.points)
+        for event in result.record.events:
+            self.history.mark_change(event.step)
         self.live.finish(as_uint8(result.image), result.record)
+        for moment in self.moments:
+            self.label_moment(moment)
         self.text = outcome_text(result.reason, result.record.steps_done, result.seconds)
         self._set(RunState.DONE)
 
@@ -140,18 +209,17 @@ class Run(QObject):
         self._set(RunState.FAILED)
 
     def _on_finished(self) -> None:
-        self._viewer.layers.events.removed.disconnect(self._on_layer_removed)
         self._worker = None
         if self.state.active:
             self.text = "The run ended with its layer."
             self._set(RunState.DONE)
-        self.ended.emit()
-
-    def _on_layer_removed(self, event: "Event[Any]") -> None:
-        layer: Layer = event.value
-        if self.live.is_layer(layer):
-            self.abandon()
+        self.ended.emit(self)
 
     def _set(self, state: RunState) -> None:
         self.state = state
-        self.changed.emit()
+        self.changed.emit(self)
+
+
+def _points(result: "StyleResult") -> Iterator[Point]:
+    """Give the loss at every step, and last that of the result."""
+    return (Point(at.iteration, at.loss, at.terms, at.seconds) for at in result.history)

@@ -8,8 +8,9 @@ from napari_nst.plugin.looks import colour_bar, make_bar, primary
 from napari_nst.plugin.loss_plot import LossPlot
 from napari_nst.plugin.progress import RunState
 
-_COLOURS = {
+STATE_COLOURS = {
     RunState.IDLE: "#8a919b",
+    RunState.WAITING: "#b48ee0",
     RunState.PREPARING: "#56b4e9",
     RunState.RUNNING: "#56b4e9",
     RunState.PAUSED: "#f0b429",
@@ -20,7 +21,7 @@ _COLOURS = {
 
 
 class RunPanel(QWidget):
-    """Shows one run and asks for its start, pause, resume and stop.
+    """Shows one run and asks for its start, pause, resume and stop; the dock places `plot`.
 
     Signals: `run_asked`, `pause_asked`, `resume_asked`, `stop_asked`.
     """
@@ -33,7 +34,10 @@ class RunPanel(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.run = QPushButton("Run")
-        self.run.setToolTip("Paint the content in the style's manner, in a new layer")
+        self.run.setToolTip(
+            "<p>Paint the content in the style's manner, in a new layer. While a run is on, the "
+            "new one waits in the queue for its turn.</p>"
+        )
         primary(self.run)
         self.pause = QPushButton("Pause")
         self.pause.setToolTip("Hold the run after the step it is at; Resume goes on")
@@ -56,17 +60,18 @@ class RunPanel(QWidget):
     def show_state(self, state: RunState, text: str) -> None:
         """Show what a run is doing, by word and colour, and enable what can be asked."""
         if state is not self._state:
-            colour_bar(self.bar, _COLOURS[state])
+            colour_bar(self.bar, STATE_COLOURS[state])
         self._state = state
         self.state.setText(
-            f'<span style="color:{_COLOURS[state]}">●</span>&nbsp; <b>{state.value}</b>'
+            f'<span style="color:{STATE_COLOURS[state]}">●</span>&nbsp; <b>{state.value}</b>'
         )
         self.text.setText(text)
         self.text.setVisible(bool(text))
         self.pause.setText("Resume" if state is RunState.PAUSED else "Pause")
         self.pause.setEnabled(state in (RunState.PREPARING, RunState.RUNNING, RunState.PAUSED))
         self.stop.setEnabled(state.active and state is not RunState.STOPPING)
-        self.run.setEnabled(self._startable and not state.active)
+        self.run.setEnabled(self._startable)
+        self.run.setText("Queue" if state.active else "Run")
         self.bar.setVisible(state is not RunState.IDLE)
         if state is RunState.PREPARING:
             self.bar.setRange(0, 0)
@@ -86,7 +91,7 @@ class RunPanel(QWidget):
     def set_startable(self, *, startable: bool) -> None:
         """Tell whether a run could start now."""
         self._startable = startable
-        self.run.setEnabled(startable and not self._state.active)
+        self.run.setEnabled(startable)
 
     def _on_pause(self) -> None:
         paused = self._state is RunState.PAUSED
@@ -100,5 +105,5 @@ class RunPanel(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(buttons)
-        for widget in (self.state, self.text, self.bar, self.plot):
+        for widget in (self.state, self.text, self.bar):
             column.addWidget(widget)

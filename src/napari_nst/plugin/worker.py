@@ -8,7 +8,7 @@ tensors, and a traceback kept by a notification keeps them as well.
 import logging
 import os
 import traceback
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,9 @@ from napari_nst.config import StyleConfig
 from napari_nst.core.control import RunControl
 from napari_nst.errors import DeviceError, DeviceMemoryError, NstError
 from napari_nst.plugin.frames import Frame, FrameGate, frames
+from napari_nst.plugin.history import History
 from napari_nst.plugin.torch_import import import_torch
+from napari_nst.record import SteeringEvent
 
 if TYPE_CHECKING:
     from napari_nst.api import StyleResult
@@ -41,6 +43,10 @@ class RunRequest:
         "auto", "imagenet", "builtin", "untrained" or a file's path.
     init : array or None, shape (H, W, 3) or (H, W, 4)
         The picture to start from; None leaves it to the settings.
+    events
+        Steering to repeat.
+    until
+        The step to stop after, to repeat a run that was stopped there.
     """
 
     content: npt.NDArray[Any]
@@ -48,6 +54,8 @@ class RunRequest:
     config: StyleConfig
     weights: str = "auto"
     init: npt.NDArray[Any] | None = None
+    events: Sequence[SteeringEvent] = ()
+    until: int | None = None
 
 
 class RunWorker(GeneratorWorker):  # type: ignore[misc] # napari ships no types
@@ -61,10 +69,18 @@ class RunWorker(GeneratorWorker):  # type: ignore[misc] # napari ships no types
         Stops, pauses and steers the run.
     gate
         Lets frames through.
+    history
+        Gets the snapshots that are due.
     """
 
-    def __init__(self, request: RunRequest, control: RunControl, gate: FrameGate) -> None:
-        super().__init__(run_request, request, control, gate)
+    def __init__(
+        self,
+        request: RunRequest,
+        control: RunControl,
+        gate: FrameGate,
+        history: History | None = None,
+    ) -> None:
+        super().__init__(run_request, request, control, gate, history)
         self._control = control
 
     def quit(self) -> None:
@@ -86,7 +102,10 @@ class RunWorker(GeneratorWorker):  # type: ignore[misc] # napari ships no types
 
 
 def run_request(
-    request: RunRequest, control: RunControl, gate: FrameGate
+    request: RunRequest,
+    control: RunControl,
+    gate: FrameGate,
+    history: History | None = None,
 ) -> "Generator[Frame, None, StyleResult]":
     """Start the engine and hand on its frames. Imports torch, in the run's thread."""
     import_torch()
@@ -102,8 +121,9 @@ def run_request(
         weights=request.weights,
         control=control,
         init=request.init,
+        events=request.events,
     )
-    return (yield from frames(run, gate, control))
+    return (yield from frames(run, gate, control, history=history, until=request.until))
 
 
 def thread_count() -> int:
