@@ -61,5 +61,5 @@ def test_steering_is_marked_at_the_step_it_first_concerns():
 
 
 def test_a_legend_gets_short_names():
-    assert Curve("a" * 50, ()).short_name == "a" * 29 + "…"
+    assert Curve("a" * 50, ()).short_name == "a" * 25 + "…"
     assert Curve("harbour", ()).short_name == "harbour"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 MOST_POINTS = 1000
 """Of a line; a dock is narrower than this in pixels."""
 
-_NAME_LIMIT = 30
+_NAME_LIMIT = 26
 
 Line = tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]
 

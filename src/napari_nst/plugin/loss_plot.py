@@ -26,7 +26,7 @@ from napari_nst.plugin.looks import quiet
 if TYPE_CHECKING:
     from pyqtgraph import PlotWidget
 
-_HEIGHT_PX = 150
+_HEIGHT_PX = 160
 _INTERVAL_S = 0.5
 _TERM_COLOURS = {
     "content": (86, 180, 233),
@@ -36,7 +36,10 @@ _TERM_COLOURS = {
 """Okabe and Ito's palette, which colour-blind people can tell apart."""
 
 _RUN_COLOURS = ((86, 180, 233), (230, 159, 0), (0, 158, 115), (204, 121, 167), (213, 94, 0))
+"""Of the other runs; no more of them are laid over."""
 _MARK_COLOURS = {"scale": (138, 145, 155), "change": (240, 180, 41)}
+_LABEL_AT = (0.03, 0.13)
+"""Heights of marks' labels, in turn, so that neighbours can be read."""
 
 
 class LossPlot(QCollapsible):
@@ -136,6 +139,7 @@ class LossPlot(QCollapsible):
         self._drawn_at = time.monotonic()
         item = self._plot.getPlotItem()
         lines = self._overlaid() if self.all_runs.isChecked() else self._terms()
+        item.legend.setColumnCount(1 if self.all_runs.isChecked() else 2)
         for line in list(item.listDataItems()):
             if line.name() not in lines:
                 item.removeItem(line)
@@ -158,14 +162,16 @@ class LossPlot(QCollapsible):
     def _overlaid(self) -> dict[str, tuple[tuple[int, ...], Line]]:
         others = {
             f"{place}  {curve.short_name}": (
-                _RUN_COLOURS[place % len(_RUN_COLOURS)],
+                _RUN_COLOURS[place - 1],
                 total_line(curve.points),
             )
-            for place, curve in enumerate(self._others(), start=1)
-            if curve.points
+            for place, curve in enumerate(self._latest(), start=1)
         }
         this = {"this run": (self._text_rgb(), total_line(self._points))} if self._points else {}
         return this | others
+
+    def _latest(self) -> Sequence[Curve]:
+        return [curve for curve in self._others() if curve.points][-len(_RUN_COLOURS) :]
 
     def _save(self) -> None:
         path, _ = QFileDialog.getSaveFileName(self, "Save losses", LOSS_FILE, "Table (*.csv)")
@@ -225,13 +231,18 @@ def _draw_marks(plot: "PlotWidget", marks: Sequence[Mark]) -> None:
     item = plot.getPlotItem()
     for old in [each for each in item.items if isinstance(each, pyqtgraph.InfiniteLine)]:
         item.removeItem(old)
-    for mark in marks:
-        colour = _MARK_COLOURS[mark.kind]
+    last = max((line.xData[-1] for line in item.listDataItems()), default=0)
+    for place, mark in enumerate(marks):
+        colour, beyond = _MARK_COLOURS[mark.kind], float(mark.step > last / 2)
         item.addItem(
             pyqtgraph.InfiniteLine(
                 mark.step,
                 pen=pyqtgraph.mkPen(colour, style=Qt.PenStyle.DashLine),
                 label=mark.text,
-                labelOpts={"color": colour, "position": 0.1, "rotateAxis": (1, 0)},
+                labelOpts={
+                    "color": colour,
+                    "position": _LABEL_AT[place % len(_LABEL_AT)],
+                    "anchors": [(beyond, 1), (beyond, 1)],
+                },
             )
         )
