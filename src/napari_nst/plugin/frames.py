@@ -29,6 +29,8 @@ TEXT_INTERVAL_S = 0.1
 SCREEN_WAIT_S = 0.5
 """How long a run waits at most for the screen: before it pauses, and at its first frame."""
 
+_POLL_S = 0.01
+
 Portion = Literal["nothing", "text", "picture"]
 
 
@@ -99,17 +101,17 @@ class FrameGate:
         urgent
             A picture is wanted whatever it costs, for the run is about to pause.
         """
-        if urgent:
-            self.wait_for_screen()
         now = self._clock()
         if not self._ready.is_set() or not (urgent or now >= self._text_due):
             return "nothing"
         self._ready.clear()
         return "picture" if urgent or now >= self._picture_due else "text"
 
-    def wait_for_screen(self) -> None:
+    def wait_for_screen(self, control: RunControl) -> None:
         """Hold the run's thread until the frame in flight is drawn, but not for long."""
-        self._ready.wait(SCREEN_WAIT_S)
+        end = time.monotonic() + SCREEN_WAIT_S
+        while not (control.stopped or time.monotonic() > end or self._ready.wait(_POLL_S)):
+            pass
 
     def consumed(self, cost_s: float, *, picture: bool) -> None:
         """Let the next frame come, after it drew for `cost_s` seconds.
@@ -154,6 +156,7 @@ def frames(
         Stop after this step, to repeat a run that was stopped there.
     """
     points: list[Point] = []
+    is_first = True
     try:
         while True:
             try:
@@ -166,11 +169,17 @@ def frames(
                 control.stop()
             if history is not None:
                 _remember(history, points[-1], step)
+            if control.paused:
+                gate.wait_for_screen(control)
             portion = gate.take(urgent=control.paused)
             if portion != "nothing":
                 picture = as_uint8(step.image()) if portion == "picture" else None
                 yield Frame(tuple(points), step.total, step.scale, picture)
                 points.clear()
+                if is_first:
+                    # Adding the layer is the GUI's dearest moment: leave it the processor.
+                    gate.wait_for_screen(control)
+                    is_first = False
     finally:
         run.close()
 
