@@ -5,7 +5,7 @@ import pytest
 
 from napari_nst import weights
 from napari_nst.errors import DownloadCancelled, DownloadError
-from napari_nst.plugin.weights_panel import WeightsPanel, lacks_weights
+from napari_nst.plugin.weights_panel import WeightsPanel, falls_back_on_builtin, lacks_weights
 
 pytestmark = pytest.mark.gui
 
@@ -36,6 +36,33 @@ def test_only_weights_that_are_absent_are_asked_for(monkeypatch):
     assert not lacks_weights("auto")
     places(monkeypatch, "imagenet")
     assert not lacks_weights("imagenet")
+
+
+def test_only_auto_falls_back_on_the_builtin_features(monkeypatch):
+    places(monkeypatch, "builtin")
+    assert falls_back_on_builtin("auto")
+    assert not falls_back_on_builtin("builtin")
+    places(monkeypatch, "builtin", "imagenet")
+    assert not falls_back_on_builtin("auto")
+
+
+def test_the_builtin_features_are_mentioned_once_and_refusing_is_quiet(panel):
+    panel.suggest()
+    assert "built-in" in panel.text.text()
+    assert not panel.isHidden()
+    panel.no.click()
+    assert panel.isHidden()
+    panel.suggest()
+    assert panel.isHidden()
+    assert panel.answers == []
+
+
+def test_a_suggested_download_starts_no_run(panel, monkeypatch, qtbot):
+    monkeypatch.setattr(weights, "download", lambda **_: None)
+    panel.suggest()
+    panel.yes.click()
+    qtbot.waitUntil(panel.isHidden, timeout=10_000)
+    assert panel.answers == []
 
 
 def test_nothing_is_downloaded_unasked(panel, monkeypatch):

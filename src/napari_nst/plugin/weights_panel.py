@@ -19,6 +19,17 @@ _QUESTION = (
     f"pytorch.org? {weights.IMAGENET.size_bytes / 1e6:.0f} MB come, 80 MB are kept."
 )
 
+_SUGGESTION = (
+    "Painting with the built-in features, which need no download. ImageNet's see more: fetch "
+    f"them once from pytorch.org? {weights.IMAGENET.size_bytes / 1e6:.0f} MB come, 80 MB are kept."
+)
+
+
+def falls_back_on_builtin(choice: str) -> bool:
+    """Whether "auto" will take the built-in features, for want of ImageNet's weights."""
+    usable = {place.weights for place in weights.status() if place.usable}
+    return choice == "auto" and usable == {"builtin"}
+
 
 def lacks_weights(choice: str) -> bool:
     """Whether a choice of weights needs a download first."""
@@ -47,7 +58,13 @@ class Transfer:
 class WeightsPanel(QFrame):
     """A question, then a progress bar; hidden while there is nothing to ask.
 
-    Signals: `ready` when the weights are there, `refused` with a message when they are not.
+    Signals: `ready` when the weights that a run asked for are there, `refused` with a message
+    when they are not.
+
+    Attributes
+    ----------
+    asks
+        Whether a download waits for an answer, as the preferences say.
     """
 
     ready = Signal()
@@ -61,6 +78,9 @@ class WeightsPanel(QFrame):
         self.yes = QPushButton("Download")
         primary(self.yes)
         self.no = QPushButton("Not now")
+        self.asks = True
+        self._suggested = False
+        self._for_a_run = False
         self._transfer: Transfer | None = None
         self._worker: FunctionWorker | None = None
         self._timer = QTimer(self)
@@ -72,20 +92,36 @@ class WeightsPanel(QFrame):
         self.hide()
 
     def ask(self) -> None:
-        """Show the question; answers come by the signals."""
+        """Show the question, or download at once where none is wanted."""
+        self._for_a_run = True
         if self._worker is not None:
             return
-        self.text.setText(_QUESTION)
-        self.bar.hide()
-        self.yes.show()
-        self.no.setText("Not now")
-        self.no.setEnabled(True)
-        self.show()
+        if not self.asks:
+            self._start()
+            self.no.setEnabled(True)
+            self.show()
+            return
+        self._pose(_QUESTION)
+
+    def suggest(self) -> None:
+        """Say, once, that runs use the built-in features, and offer ImageNet's."""
+        if self._worker is None and not self._suggested:
+            self._suggested = True
+            self._for_a_run = False
+            self._pose(_SUGGESTION)
 
     def cancel(self) -> None:
         """End a download, if one is on; what came is kept for a resume."""
         if self._transfer is not None:
             self._transfer.cancelled.set()
+
+    def _pose(self, question: str) -> None:
+        self.text.setText(question)
+        self.bar.hide()
+        self.yes.show()
+        self.no.setText("Not now")
+        self.no.setEnabled(True)
+        self.show()
 
     def _start(self) -> None:
         self._transfer = Transfer()
@@ -103,7 +139,8 @@ class WeightsPanel(QFrame):
     def _decline(self) -> None:
         if self._worker is None:
             self.hide()
-            self.refused.emit("Nothing was downloaded. Choose other weights to run without.")
+            if self._for_a_run:
+                self.refused.emit("Nothing was downloaded. Choose other weights to run without.")
             return
         self.cancel()
         self.no.setEnabled(False)
@@ -120,7 +157,8 @@ class WeightsPanel(QFrame):
 
     def _on_ready(self) -> None:
         self._close()
-        self.ready.emit()
+        if self._for_a_run:
+            self.ready.emit()
 
     def _on_error(self, error: Exception) -> None:
         self._close()
