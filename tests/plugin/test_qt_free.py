@@ -1,7 +1,21 @@
 import subprocess
 import sys
 
-MODULES = ["queue", "sweep", "sweep_text", "history", "files", "export", "writers", "readers"]
+MODULES = [
+    "queue",
+    "sweep",
+    "sweep_text",
+    "history",
+    "files",
+    "export",
+    "writers",
+    "readers",
+    "saved",
+    "compare",
+    "curves",
+    "preferences",
+    "keys",
+]
 
 
 def test_the_studios_logic_imports_neither_torch_nor_qt():

@@ -25,6 +25,7 @@ from napari_nst.plugin.files import (
 )
 from napari_nst.plugin.frames import Point
 from napari_nst.plugin.history import Snapshot, stack_of
+from napari_nst.plugin.saved import note_saved
 from napari_nst.record import RunRecord
 
 RESULT_FILE, RECORD_FILE, LOSS_FILE = "result.png", "record.json", "loss.csv"
@@ -48,6 +49,7 @@ def save_result(folder: Path, name: str, image: npt.NDArray[Any], record: RunRec
         folder.mkdir(parents=True, exist_ok=True)
     path = free_path(folder, safe_name(name), ".png")
     write_picture(path, image, record=record)
+    note_saved(record)
     return path
 
 
@@ -97,6 +99,7 @@ def export_run(
             part.rename(folder)
         finally:
             shutil.rmtree(part, ignore_errors=True)
+    note_saved(record)
     return folder
 
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from napari_nst.errors import ConfigError, ImageError
 from napari_nst.plugin.files import free_path, save_picture
+from napari_nst.plugin.saved import note_saved
 from napari_nst.record import METADATA_KEY, RunRecord
 
 logger = logging.getLogger(__name__)
@@ -71,7 +72,9 @@ def _write(path: str, data: Any, meta: dict[str, Any], suffixes: tuple[str, ...]
     pixels = np.asarray(data[0] if meta.get("multiscale") else data)
     picture = _as_integers(_single(pixels, rgb=bool(meta.get("rgb"))), meta)
     record = record_in(meta.get("metadata") or {})
-    return [str(each) for each in save_picture(_ending_in(Path(path), suffixes), picture, record)]
+    written = save_picture(_ending_in(Path(path), suffixes), picture, record)
+    note_saved(record)
+    return [str(each) for each in written]
 
 
 def _ending_in(path: Path, suffixes: tuple[str, ...]) -> Path:

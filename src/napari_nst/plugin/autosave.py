@@ -1,0 +1,92 @@
+"""Keeps results safe: saves each one unasked, or knows which are in no file yet."""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+
+from napari.qt.threading import FunctionWorker
+from napari.utils.notifications import show_info, show_warning
+from qtpy.QtCore import QObject, Signal
+from qtpy.QtWidgets import QApplication, QWidget
+
+from napari_nst.plugin.export import save_result
+from napari_nst.plugin.progress import RunState
+from napari_nst.plugin.run import Run
+from napari_nst.plugin.saved import is_saved
+from napari_nst.plugin.session import Session
+from napari_nst.plugin.worker import translated
+
+LONG_S = 60
+"""Whoever waits longer than this has looked elsewhere, and is told that a run is done."""
+
+
+class Autosave(QObject):
+    """Saves the results of a session in threads of their own.
+
+    Signals: `kept` with the Run and the Path, once a result is in a file.
+
+    Parameters
+    ----------
+    session
+        Its runs are watched.
+    folder
+        Tells the folder of the user's choice; None saves nothing unasked.
+    """
+
+    kept = Signal(object, object)
+
+    def __init__(self, session: Session, folder: Callable[[], Path | None]) -> None:
+        super().__init__()
+        self._session = session
+        self._folder = folder
+        self._saving: dict[Run, FunctionWorker] = {}
+        session.ended.connect(self._on_ended)
+
+    def unsaved(self) -> list[Run]:
+        """Give the runs whose result is in the viewer, and in no file nor on its way there."""
+        return [
+            run
+            for run in self._session.runs
+            if run.result is not None
+            and run.record is not None
+            and run.live.layer is not None
+            and run not in self._saving
+            and not is_saved(run.record)
+        ]
+
+    def save(self, runs: Iterable[Run], folder: Path) -> None:
+        """Save results at once, in the calling thread.
+
+        Raises
+        ------
+        ImageError
+            If one cannot be written.
+        """
+        for run in runs:
+            if run.result is not None:
+                save_result(folder, run.name, run.result.image, run.result.record)
+
+    def _on_ended(self, run: Run) -> None:
+        folder = self._folder()
+        if folder is None or run.result is None:
+            return
+        result = run.result
+        worker = FunctionWorker(save_result, folder, run.name, result.image, result.record)
+        worker.returned.connect(partial(self._on_kept, run))
+        worker.errored.connect(self._on_error)
+        worker.finished.connect(partial(self._saving.pop, run, None))
+        self._saving[run] = worker
+        worker.start()
+
+    def _on_kept(self, run: Run, path: Path) -> None:
+        self.kept.emit(run, path)
+
+    def _on_error(self, error: Exception) -> None:
+        show_warning(f"A result was not saved: {translated(error)}")
+
+
+def tell_when_done(run: Run, window: QWidget) -> None:
+    """Tell of the end of a run that took long: in napari, and in the system's task bar."""
+    if run.state is RunState.DONE and run.result is not None and run.result.seconds > LONG_S:
+        show_info(f"{run.name}: {run.text}")
+        QApplication.alert(window)

@@ -1,0 +1,141 @@
+"""What surrounds the runs in the dock: comparing, preferences, keys, and keeping results safe."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QEvent, QObject
+from qtpy.QtWidgets import QMainWindow, QPushButton, QWidget
+
+from napari_nst.errors import NstError
+from napari_nst.plugin.autosave import Autosave, tell_when_done
+from napari_nst.plugin.close_guard import CloseGuard
+from napari_nst.plugin.compare_panel import ComparePanel
+from napari_nst.plugin.curves import Curve
+from napari_nst.plugin.keys import KeyBindings, key_text
+from napari_nst.plugin.preferences import LastUsed, Preferences, use_weights_folder, watch
+from napari_nst.plugin.run import Run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari.viewer import Viewer
+
+    from napari_nst.plugin.widget import StyleTransferWidget
+
+
+class Studio(QObject):
+    """Adds to the dock what does not start or draw a run.
+
+    Parameters
+    ----------
+    dock
+        The dock widget; its parts are there already.
+    viewer
+        The viewer that it is docked in.
+    """
+
+    def __init__(self, dock: "StyleTransferWidget", viewer: "Viewer") -> None:
+        super().__init__(dock)
+        self.preferences = Preferences.read()
+        self.compare = ComparePanel(viewer, lambda: dock.form.pickers.content.value)
+        self.autosave = Autosave(dock.session, self._autosave_folder)
+        self.guard = CloseGuard(
+            self.autosave,
+            enabled=lambda: self.preferences.warn_unsaved,
+            folder=self._autosave_folder,
+        )
+        self.keys = KeyBindings(viewer, self._actions(dock))
+        self._dock = dock
+        self._viewer = viewer
+        self._fill_form()
+        self._follow_preferences()
+        dock.add_section("Compare", self.compare)
+        dock.panel.plot.compare_with(self._other_curves)
+        dock.session.added.connect(self._on_added)
+        dock.session.ended.connect(self._on_ended)
+        self.autosave.kept.connect(self._on_kept)
+        self._show_keys()
+        # A destroyed widget's methods can no longer be called; this stack outlives it.
+        self._after = ExitStack()
+        self._after.callback(watch(self._follow_preferences))
+        self._after.callback(self.keys.unbind)
+        self._after.callback(self.compare.comparison.leave)
+        dock.destroyed.connect(self._after.close)
+        dock.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Bind the keys while the dock is to be seen, and find the window it is in."""
+        if event is not None and event.type() == QEvent.Type.Show:
+            self.keys.bind()
+            if (window := main_window_of(self._dock)) is not None:
+                self.guard.watch(window)
+        elif event is not None and event.type() == QEvent.Type.Hide:
+            self.keys.unbind()
+        return super().eventFilter(watched, event)
+
+    def _autosave_folder(self) -> "Path | None":
+        return self.preferences.autosave_folder
+
+    def _fill_form(self) -> None:
+        """Start with the settings last used, or with the preferred preset and size."""
+        form, last = self._dock.form, LastUsed.read() if self.preferences.restore_last else None
+        if last is None:
+            form.apply(self.preferences.config())
+            return
+        form.apply(last.config)
+        form.set_weights(last.weights)
+
+    def _follow_preferences(self) -> None:
+        self.preferences = Preferences.read()
+        use_weights_folder(self.preferences.weights_folder)
+        self._dock.weights_panel.asks = self.preferences.ask_before_download
+        session = self._dock.session
+        session.history_bytes = self.preferences.history_budget_mb * 2**20
+        session.history_every = self.preferences.history_every or None
+
+    def _on_added(self, run: Run) -> None:
+        """Keep what the form says, if the run came from it."""
+        if run.plan.request is None:
+            return
+        try:
+            LastUsed(self._dock.form.config(), self._dock.form.weights_choice()).write()
+        except NstError:
+            return  # the run came from elsewhere: the form is being filled
+
+    def _on_ended(self, run: Run) -> None:
+        tell_when_done(run, self._dock)
+
+    def _on_kept(self, _: Run, path: "Path") -> None:
+        self._viewer.status = f"Saved {path}"
+
+    def _other_curves(self) -> list[Curve]:
+        session = self._dock.session
+        return [Curve(run.name, run.points) for run in session.runs if run is not session.current]
+
+    def _show_keys(self) -> None:
+        panel = self._dock.panel
+        for name, button in (("run", panel.run), ("pause", panel.pause), ("stop", panel.stop)):
+            _append_key(button, name)
+
+    def _actions(self, dock: "StyleTransferWidget") -> dict[str, Callable[[], None]]:
+        panel = dock.panel
+        return {
+            "run": panel.run.click,
+            "pause": panel.pause.click,
+            "stop": panel.stop.click,
+            "compare": self.compare.toggle,
+            "blink": self.compare.flip,
+        }
+
+
+def main_window_of(widget: QWidget) -> QMainWindow | None:
+    """Give the main window that a widget is in, be its dock floating or not."""
+    parent = widget.parentWidget()
+    while parent is not None and not isinstance(parent, QMainWindow):
+        parent = parent.parentWidget()
+    return parent
+
+
+def _append_key(button: QPushButton, name: str) -> None:
+    button.setToolTip(f"<p>{button.toolTip()}. {key_text(name)}</p>")
