@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 
 from napari_nst.api import LossPoint
@@ -5,6 +7,7 @@ from napari_nst.plugin.curves import (
     MOST_POINTS,
     Curve,
     change_marks,
+    marks_of,
     scale_marks,
     term_lines,
     thinned,
@@ -63,3 +66,11 @@ def test_steering_is_marked_at_the_step_it_first_concerns():
 def test_a_legend_gets_short_names():
     assert Curve("a" * 50, ()).short_name == "a" * 25 + "…"
     assert Curve("harbour", ()).short_name == "harbour"
+
+
+def test_a_run_that_has_ended_has_all_its_marks():
+    history = [LossPoint(1, 0, 1.0, {}, 0.0), LossPoint(2, 1, 1.0, {}, 0.0)]
+    record = SimpleNamespace(events=[SteeringEvent(1, "tv_weight", 0.5)])
+    run = SimpleNamespace(result=SimpleNamespace(history=history), record=record)
+    assert [mark.text for mark in marks_of(run)] == ["scale 2", "tv weight 0.5"]
+    assert marks_of(SimpleNamespace(result=None, record=None)) == []

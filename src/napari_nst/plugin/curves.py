@@ -12,6 +12,7 @@ from napari_nst.plugin.frames import Point
 
 if TYPE_CHECKING:
     from napari_nst.api import LossPoint
+    from napari_nst.plugin.run import Run
     from napari_nst.record import SteeringEvent
 
 MOST_POINTS = 1000
@@ -86,6 +87,13 @@ def thinned(points: Sequence[Point]) -> list[Point]:
         return list(points)
     kept = list(points[::stride])
     return kept if kept[-1] is points[-1] else [*kept, points[-1]]
+
+
+def marks_of(run: "Run") -> list[Mark]:
+    """Give the marks of a run that has ended; of one that is on, none are certain yet."""
+    history = () if run.result is None else run.result.history
+    events = () if run.record is None else run.record.events
+    return [*scale_marks(history), *change_marks(events)]
 
 
 def scale_marks(history: "Iterable[LossPoint]") -> list[Mark]:

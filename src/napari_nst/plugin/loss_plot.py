@@ -54,7 +54,7 @@ class LossPlot(QCollapsible):
         quiet(self)
         self._points: list[Point] = []
         self._marks: list[Mark] = []
-        self._scale = 0
+        self._scale: int | None = None
         self._others: Callable[[], Sequence[Curve]] = tuple
         self._plot: PlotWidget | None = None
         self._drawn_at = 0.0
@@ -71,8 +71,7 @@ class LossPlot(QCollapsible):
 
     def clear(self) -> None:
         """Forget the curve, for a new run."""
-        self._points, self._marks, self._scale = [], [], 0
-        self._draw()
+        self.show_history(())
 
     def add(self, points: Iterable[Point], *, scale: int | None = None) -> None:
         """Take note of steps; draws at most twice a second, and only while unfolded.
@@ -85,9 +84,10 @@ class LossPlot(QCollapsible):
             Index of the last step's scale; a change of it is marked.
         """
         added = list(points)
-        if scale is not None and scale != self._scale and added:
+        if scale is not None and added:
+            if scale != (scale if self._scale is None else self._scale):
+                self._marks.append(scale_mark(added[-1].iteration, scale))
             self._scale = scale
-            self._marks.append(scale_mark(added[-1].iteration, scale))
         self._points += added
         if time.monotonic() - self._drawn_at >= _INTERVAL_S:
             self._draw()
@@ -98,19 +98,9 @@ class LossPlot(QCollapsible):
         self._marks.append(Mark(step, text, "change"))
         self._draw()
 
-    def show_history(self, points: Iterable[Point], marks: Iterable[Mark] | None = None) -> None:
-        """Show the whole of a run, steps without a frame included.
-
-        Parameters
-        ----------
-        points
-            All its steps.
-        marks
-            Its marks; None keeps those there are.
-        """
-        self._points = list(points)
-        if marks is not None:
-            self._marks = list(marks)
+    def show_history(self, points: Iterable[Point], marks: Iterable[Mark] = ()) -> None:
+        """Show the whole of a run, steps without a frame included."""
+        self._points, self._marks, self._scale = list(points), list(marks), None
         self._draw()
 
     def compare_with(self, others: Callable[[], Sequence[Curve]]) -> None:
