@@ -1,6 +1,5 @@
 """The front door: arrays in, a generator of steps out."""
 
-import hashlib
 import platform
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -25,7 +24,7 @@ from napari_nst.core.objective import PUBLISHED, Balance
 from napari_nst.core.run import Pictures, Reason, Run, Scale
 from napari_nst.errors import DeviceMemoryError, ImageError
 from napari_nst.presets import NATIVE_WEIGHTS, REFERENCE_RATIO
-from napari_nst.record import RunRecord, SteeringEvent
+from napari_nst.record import RunRecord, SteeringEvent, picture_hash
 from napari_nst.weights import InputKind, Weights, load
 
 Array = npt.NDArray[Any]
@@ -208,9 +207,9 @@ def iter_stylize(
         [read_picture(each, "style") for each in styles],
         None if init is None else read_picture(init, "the picture to start from"),
     )
-    hashes = {"content": _hash(content), "styles": [_hash(each) for each in styles]}
+    hashes = {"content": picture_hash(content), "styles": [picture_hash(each) for each in styles]}
     if init is not None:
-        hashes["init"] = _hash(init)
+        hashes["init"] = picture_hash(init)
     plan = _Plan(pictures, config or StyleConfig(), hashes, control or RunControl(), tuple(events))
     return _generate(plan, weights, weights_input, device)
 
@@ -303,12 +302,6 @@ def _last_point(run: Run, history: list[LossPoint], began: float) -> LossPoint:
 
 def _show(run: Run, like: Picture) -> Array:
     return write_array(run.picture, like)
-
-
-def _hash(array: Array) -> str:
-    pixels = np.ascontiguousarray(array)
-    header = f"{pixels.dtype.str}{pixels.shape}".encode()
-    return hashlib.sha256(header + pixels.tobytes()).hexdigest()
 
 
 @contextmanager

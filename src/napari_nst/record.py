@@ -1,8 +1,12 @@
 """RunRecord: what reproduces a run, as stored in layers, files and checkpoints."""
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
 
 from napari_nst.config import StyleConfig
 from napari_nst.errors import ConfigError
@@ -103,3 +107,10 @@ class RunRecord:
             return cls.from_dict(json.loads(text))
         except json.JSONDecodeError as error:
             raise ConfigError(f"the record is not JSON: {error}") from error
+
+
+def picture_hash(pixels: npt.NDArray[Any]) -> str:
+    """Give the SHA-256 of a picture, dtype and shape included."""
+    whole = np.ascontiguousarray(pixels)
+    header = f"{whole.dtype.str}{whole.shape}".encode()
+    return hashlib.sha256(header + whole.tobytes()).hexdigest()

@@ -13,7 +13,8 @@ from napari_nst.config import StyleConfig
 from napari_nst.core.control import RunControl
 from napari_nst.errors import ConfigError, DeviceError, DeviceMemoryError, NstError
 from napari_nst.plugin.frames import FrameGate
-from napari_nst.plugin.worker import RunRequest, RunWorker, run_request, translated
+from napari_nst.plugin.plans import RunRequest
+from napari_nst.plugin.worker import RunWorker, run_request, translated
 from tests.plugin.fakes import FakeStep
 
 pytestmark = pytest.mark.gui

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any, get_args, get_origin
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QWheelEvent
@@ -18,6 +18,9 @@ from superqt import QLargeIntSpinBox
 
 from napari_nst.config import StyleConfig, choices, setting_type
 from napari_nst.errors import ConfigError
+
+if TYPE_CHECKING:
+    from qtpy.QtCore import SignalInstance
 
 _INT_MAX = 2**31 - 1
 _METADATA = {setting.name: setting.metadata for setting in fields(StyleConfig)}
@@ -67,6 +70,15 @@ def make_control(name: str, *, absent: str = "as published") -> Control:
     if not isinstance(control.widget, QLineEdit):
         control.widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
     return control
+
+
+def edits(control: Control) -> "SignalInstance":
+    """Give the signal that a control's value was changed; of a text, when it is done."""
+    widget = control.widget
+    if isinstance(widget, QLineEdit):
+        return widget.editingFinished
+    assert isinstance(widget, (QSpinBox, QDoubleSpinBox))
+    return widget.valueChanged
 
 
 def _control_for(name: str, annotation: Any, title: str, absent: str) -> Control:  # noqa: ANN401 - a type

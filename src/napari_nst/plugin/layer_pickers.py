@@ -67,6 +67,11 @@ class LayerPickers:
             return EMPTY_HINT if len(self._images()) == 0 else ONE_HINT
         return SAME_HINT if self.content.value == self.style.value else ""
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no picture to pick."""
+        return not self._images()
+
     def start_layer(self) -> "Image | None":
         """Give the layer to start from; None where the start is content or noise."""
         return None if isinstance(self.start.value, str) else self.start.value

@@ -1,9 +1,10 @@
 """What napari's theme leaves open: quiet folds, a thin bar, one button that stands out."""
 
-from qtpy.QtWidgets import QProgressBar, QPushButton
+from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QProgressBar, QPushButton, QWidget
 from superqt import QCollapsible
 
 ACCENT = "#4f6bd6"
+ACCENT_TEXT = "#56b4e9"
 
 
 def fold(title: str) -> QCollapsible:
@@ -50,3 +51,25 @@ def primary(button: QPushButton) -> None:
     button.setStyleSheet(
         f"QPushButton:enabled {{ background: {ACCENT}; color: white; font-weight: bold; }}"
     )
+
+
+def mark(label: QLabel, title: str, *, marked: bool) -> None:
+    """Mark a row's title with a dot, for a setting that acts on the run at once."""
+    dot = f'<span style="color:{ACCENT_TEXT}">●</span> ' if marked else ""
+    label.setText(f"{dot}{title}")
+
+
+def form_layout() -> QFormLayout:
+    """Make the rows of a form, close together."""
+    rows = QFormLayout()
+    rows.setContentsMargins(0, 0, 0, 0)
+    rows.setVerticalSpacing(4)
+    rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+    return rows
+
+
+def narrow(form: QWidget) -> None:
+    """Let long layer names be cut off rather than widen the dock."""
+    for box in form.findChildren(QComboBox):
+        box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        box.setMinimumContentsLength(10)

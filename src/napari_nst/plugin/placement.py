@@ -81,3 +81,30 @@ class Placement:
             "translate": np.asarray(self.transform(offset)),
             **self.carried,
         }
+
+    def stack_arguments(self, size: tuple[int, ...]) -> dict[str, Any]:
+        """Give the arguments that lay a stack of such pictures over the plane, first axis ahead.
+
+        The whole way into the world becomes one affine matrix, with the new axis apart.
+        """
+        one = self.arguments(size)
+        ndim = len(self.index)
+        own = Affine(
+            scale=one["scale"],
+            translate=one["translate"],
+            rotate=self.carried["rotate"],
+            shear=self.carried["shear"],
+            ndim=ndim,
+        )
+        whole = np.eye(ndim + 2)
+        whole[1:, 1:] = self.carried["affine"] @ own.affine_matrix
+        return {
+            "affine": whole,
+            "units": ("pixel", *self.carried["units"]),
+            "axis_labels": ("step", *self.carried["axis_labels"]),
+        }
+
+    def expand_stack(self, stack: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Give a stack (T, H, W, C) the layer's dimensions behind its first axis."""
+        axes = tuple(axis + 1 for axis, item in enumerate(self.index) if isinstance(item, int))
+        return np.expand_dims(stack, axes)

@@ -4,6 +4,8 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_nst.config import StyleConfig
@@ -55,7 +57,7 @@ class Run(QObject):
         self.state = RunState.WAITING
         self.text = "Waits for its turn."
         self.points: list[Point] = []
-        self.frame: Frame | None = None
+        self.shown: Frame | None = None
         self.result: StyleResult | None = None
         self.record: RunRecord | None = None
         self.history = history
@@ -76,6 +78,16 @@ class Run(QObject):
             return steered(self.record)
         assert self.plan.request is not None
         return self.plan.request.config.replace(**self._steered)
+
+    @property
+    def picture(self) -> "npt.NDArray[Any] | None":
+        """The picture of now, shape (H, W, 3) or (H, W, 4); None before the first."""
+        if self.result is not None:
+            return self.result.image
+        layer = self.live.layer
+        if layer is None or not layer.rgb:
+            return None
+        return np.asarray(layer.data.reshape(layer.data.shape[-3:]))
 
     @property
     def layers(self) -> "list[Layer]":
@@ -124,7 +136,7 @@ class Run(QObject):
         """End the run and forget its layers, as when the viewer closes; safe to repeat."""
         self.live.release()
         self.moments.clear()
-        self.result = None
+        self.result = self.shown = None
         if self._worker is not None:
             self._worker.quit()
 
@@ -160,19 +172,18 @@ class Run(QObject):
     def label_moment(self, moment: Moment) -> None:
         """Store in a moment's layer what reproduces it, as soon as that is known."""
         if self.record is not None:
-            step = self.record.steps_done if moment.step is None else moment.step
-            moment.layer.metadata[METADATA_KEY] = record_at(self.record, step).to_dict()
+            moment.layer.metadata[METADATA_KEY] = record_at(self.record, moment.steps[-1]).to_dict()
 
     def _on_frame(self, frame: Frame) -> None:
         started = time.perf_counter()
         if self._worker is None or self._worker.abort_requested:
             return
-        self.frame = frame
         self.points += frame.points
         self._clock.add(frame.points)
         if frame.picture is not None:
             first = self.live.layer is None
             self.live.show(frame.picture)
+            self.shown = frame
             # Adding the layer is paid once; the next picture's cost is that of drawing.
             started = time.perf_counter() if first else started
         self.text = progress_text(frame, self._clock.left_s(frame.total))
@@ -195,7 +206,7 @@ class Run(QObject):
     def _on_result(self, result: "StyleResult") -> None:
         self.result, self.record = result, result.record
         self.points = list(_points(result))
-        self.history.learn(self.points)
+        self._remember_end(result)
         for event in result.record.events:
             self.history.mark_change(event.step)
         self.live.finish(as_uint8(result.image), result.record)
@@ -203,6 +214,13 @@ class Run(QObject):
             self.label_moment(moment)
         self.text = outcome_text(result.reason, result.record.steps_done, result.seconds)
         self._set(RunState.DONE)
+
+    def _remember_end(self, result: "StyleResult") -> None:
+        """Let the snapshots end with the result, and know their losses."""
+        if result.history:
+            last, picture = result.history[-1], as_uint8(result.image)
+            self.history.add(result.record.steps_done, last.loss, last.scale, picture)
+        self.history.learn(self.points)
 
     def _on_error(self, error: Exception) -> None:
         self.text = str(error) if isinstance(error, NstError) else repr(error)

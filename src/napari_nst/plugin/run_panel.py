@@ -1,7 +1,7 @@
 """Buttons, state, progress and curve of a run."""
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_nst.plugin.frames import Frame
 from napari_nst.plugin.looks import colour_bar, make_bar, primary
@@ -23,10 +23,11 @@ STATE_COLOURS = {
 class RunPanel(QWidget):
     """Shows one run and asks for its start, pause, resume and stop; the dock places `plot`.
 
-    Signals: `run_asked`, `pause_asked`, `resume_asked`, `stop_asked`.
+    Signals: `run_asked`, `preview_asked`, `pause_asked`, `resume_asked`, `stop_asked`.
     """
 
     run_asked = Signal()
+    preview_asked = Signal()
     pause_asked = Signal()
     resume_asked = Signal()
     stop_asked = Signal()
@@ -39,6 +40,11 @@ class RunPanel(QWidget):
             "new one waits in the queue for its turn.</p>"
         )
         primary(self.run)
+        self.preview = QPushButton("Preview")
+        self.preview.setToolTip(
+            "<p>The same at 256 px and with few steps: shows in seconds where the full run "
+            "would lead.</p>"
+        )
         self.pause = QPushButton("Pause")
         self.pause.setToolTip("Hold the run after the step it is at; Resume goes on")
         self.stop = QPushButton("Stop")
@@ -47,12 +53,19 @@ class RunPanel(QWidget):
         self.text = QLabel()
         self.text.setWordWrap(True)
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.steer = QCheckBox("Marked settings act on this run")
+        self.steer.setToolTip(
+            "<p>While a run is on, edits of the settings marked with a dot act on it from its "
+            "next step, and are kept in its record. Untick it to prepare the next run.</p>"
+        )
+        self.steer.setChecked(True)
         self.bar = make_bar()
         self.plot = LossPlot()
         self._state = RunState.IDLE
         self._startable = False
         self._lay_out()
         self.run.clicked.connect(self.run_asked)
+        self.preview.clicked.connect(self.preview_asked)
         self.pause.clicked.connect(self._on_pause)
         self.stop.clicked.connect(self.stop_asked)
         self.show_state(RunState.IDLE, "")
@@ -72,6 +85,7 @@ class RunPanel(QWidget):
         self.stop.setEnabled(state.active and state is not RunState.STOPPING)
         self.run.setEnabled(self._startable)
         self.run.setText("Queue" if state.active else "Run")
+        self.steer.setVisible(state.active)
         self.bar.setVisible(state is not RunState.IDLE)
         if state is RunState.PREPARING:
             self.bar.setRange(0, 0)
@@ -88,10 +102,15 @@ class RunPanel(QWidget):
         self.bar.setValue(frame.points[-1].iteration)
         self.plot.add(frame.points)
 
+    def show_steered(self, text: str) -> None:
+        """Say what was just steered, until the run's next word."""
+        self.text.setText(text)
+
     def set_startable(self, *, startable: bool) -> None:
         """Tell whether a run could start now."""
         self._startable = startable
         self.run.setEnabled(startable)
+        self.preview.setEnabled(startable)
 
     def _on_pause(self) -> None:
         paused = self._state is RunState.PAUSED
@@ -99,11 +118,11 @@ class RunPanel(QWidget):
 
     def _lay_out(self) -> None:
         buttons = QHBoxLayout()
-        for button in (self.run, self.pause, self.stop):
+        for button in (self.run, self.preview, self.pause, self.stop):
             button.setMinimumHeight(28)
             buttons.addWidget(button, stretch=1)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(buttons)
-        for widget in (self.state, self.text, self.bar):
+        for widget in (self.state, self.text, self.bar, self.steer):
             column.addWidget(widget)

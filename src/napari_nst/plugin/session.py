@@ -1,5 +1,6 @@
 """The runs of one viewer, in order, and the queue that lets one of them compute at a time."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal
@@ -45,6 +46,8 @@ class Session(QObject):
         Steps between snapshots of runs to come; None keeps only those asked for.
     history_bytes
         What the snapshots of all runs may take.
+    device
+        Where runs to come compute, if they do not say so themselves.
     """
 
     added = Signal(object)
@@ -58,6 +61,7 @@ class Session(QObject):
         self.queue: RunQueue[Run] = RunQueue(self._begin, self._stop)
         self.history_every: int | None = HISTORY_EVERY
         self.history_bytes = HISTORY_BYTES
+        self.device = "auto"
         self._viewer = viewer
         self._tickets: dict[Run, Ticket[Run]] = {}
         self._latest: Run | None = None
@@ -77,6 +81,8 @@ class Session(QObject):
 
     def start(self, plan: RunPlan) -> Run:
         """Start a run now if none computes, else let it wait for its turn."""
+        if plan.request is not None and plan.request.device == "auto":
+            plan = replace(plan, request=replace(plan.request, device=self.device))
         history = History(self.history_bytes, every=self.history_every)
         run = Run(plan, self._viewer, history)
         run.changed.connect(self._on_changed)

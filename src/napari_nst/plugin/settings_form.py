@@ -1,17 +1,23 @@
 """The form of the dock: pickers and settings in, a StyleConfig and a weights choice out."""
 
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from magicgui.types import FileDialogMode
 from magicgui.widgets import FileEdit
-from qtpy.QtWidgets import QComboBox, QFormLayout, QVBoxLayout, QWidget
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QVBoxLayout, QWidget
 
-from napari_nst.config import StyleConfig
+from napari_nst.config import STEERABLE, StyleConfig
 from napari_nst.errors import WeightsError
-from napari_nst.plugin.controls import Control, make_control
+from napari_nst.plugin.controls import Control, edits, make_control
 from napari_nst.plugin.layer_pickers import START_CONTENT, START_NOISE, LayerPickers
-from napari_nst.plugin.looks import fold
+from napari_nst.plugin.looks import fold, form_layout, mark, narrow
+from napari_nst.plugin.sweep import describe
 from napari_nst.presets import PRESETS
 
 if TYPE_CHECKING:
@@ -54,14 +60,26 @@ _WEIGHTS_HELP = (
 class SettingsForm(QWidget):
     """All settings of a run, the rarer ones folded away.
 
+    Signals: `edited` with a setting's name, when the user changes one that can be steered.
+
     Parameters
     ----------
     viewer
         Its image layers can be picked.
     """
 
+    edited = Signal(str)
+
     def __init__(self, viewer: "Viewer") -> None:
         super().__init__()
+        self._unseen: dict[str, Any] = {}
+        self._filling = False
+        self.unseen_note = QLabel()
+        self.unseen_note.setWordWrap(True)
+        self.unseen_note.setToolTip(
+            "<p>Settings that came with those you reuse and have no control here. Choosing a "
+            "preset drops them.</p>"
+        )
         self.pickers = LayerPickers(viewer)
         self.preset = QComboBox()
         self.preset.addItems(list(PRESETS))
@@ -83,6 +101,8 @@ class SettingsForm(QWidget):
         self.folded = fold("Advanced")
         self._lay_out()
         self.preset.currentTextChanged.connect(self._fill)
+        for name in STEERABLE:
+            edits(self._controls()[name]).connect(partial(self._on_edit, name))
         self.weights.currentIndexChanged.connect(self._show_weights_file)
         self.apply(StyleConfig())
 
@@ -99,18 +119,31 @@ class SettingsForm(QWidget):
             If a value does not fit; its message is for the user.
         """
         values = {name: control.get() for name, control in self._controls().items()}
+        values |= self._unseen
         noise = self.pickers.start.value == START_NOISE
         return StyleConfig.preset(
             self.preset.currentText(), **values, init=START_NOISE if noise else START_CONTENT
         )
 
+    def value(self, name: str) -> Any:  # noqa: ANN401 - the setting's type
+        """Read one setting; raises ConfigError if its text makes none."""
+        return self._controls()[name].get()
+
     def apply(self, config: StyleConfig) -> None:
-        """Show the settings of `config`."""
-        if config.name in PRESETS:
-            self.preset.setCurrentText(config.name)
-        for name, control in self._controls().items():
-            control.set(getattr(config, name))
-        self.pickers.start.value = config.init
+        """Show the settings of `config`; those without a control are kept beside."""
+        with self._not_by_hand():
+            if config.name in PRESETS:
+                self.preset.setCurrentText(config.name)
+            for name, control in self._controls().items():
+                control.set(getattr(config, name))
+            self.pickers.start.value = config.init
+            self._keep_unseen(config)
+
+    def mark_live(self, names: Collection[str]) -> None:
+        """Mark the settings whose edits act on the run at once."""
+        for name in STEERABLE:
+            control = self._controls()[name]
+            mark(self._labels[name], control.title, marked=name in names)
 
     def weights_choice(self) -> str:
         """Read the choice of weights: a name or a file's path.
@@ -142,48 +175,69 @@ class SettingsForm(QWidget):
     def _fill(self, preset: str) -> None:
         """Show a preset's own settings; size, steps, strength and seed stay the user's."""
         config = StyleConfig.preset(preset)
-        for name, control in self.advanced.items():
-            control.set(getattr(config, name))
-        if self.pickers.start_layer() is None:
-            self.pickers.start.value = config.init
+        with self._not_by_hand():
+            for name, control in self.advanced.items():
+                control.set(getattr(config, name))
+            if self.pickers.start_layer() is None:
+                self.pickers.start.value = config.init
+            self._keep_unseen(config)
+
+    def _keep_unseen(self, config: StyleConfig) -> None:
+        """Keep the settings that differ from the preset's and have no control."""
+        known = {"name", "init", *self._controls()}
+        preset = StyleConfig.preset(self.preset.currentText())
+        self._unseen = {
+            setting.name: value
+            for setting in fields(StyleConfig)
+            if setting.name not in known
+            and (value := getattr(config, setting.name)) != getattr(preset, setting.name)
+        }
+        self.unseen_note.setText(f"Also: {describe(self._unseen)}")
+        self.unseen_note.setVisible(bool(self._unseen))
+
+    def _on_edit(self, name: str, *_: object) -> None:
+        if not self._filling:
+            self.edited.emit(name)
+
+    @contextmanager
+    def _not_by_hand(self) -> Iterator[None]:
+        """Mark changes as the program's, which steer nothing."""
+        before, self._filling = self._filling, True
+        try:
+            yield
+        finally:
+            self._filling = before
 
     def _show_weights_file(self) -> None:
         self._rows.setRowVisible(self.weights_file.native, self.weights.currentData() == "file")
 
     def _lay_out(self) -> None:
-        self._rows = _form_layout()
+        self._rows = form_layout()
         self._rows.addRow("Content", self.pickers.content.native)
         self._rows.addRow("Style", self.pickers.style.native)
         self._rows.addRow("Preset", self.preset)
+        self._labels: dict[str, QLabel] = {}
         for name in ("size", "steps", "style_strength"):
-            self._rows.addRow(self.basic[name].title, self.basic[name].widget)
+            self._add_row(self._rows, self.basic[name])
         self._rows.addRow("Start from", self.pickers.start.native)
-        self._rows.addRow(self.basic["seed"].title, self.basic["seed"].widget)
+        self._add_row(self._rows, self.basic["seed"])
         self._rows.addRow("Weights", self.weights)
         self._rows.addRow("", self.weights_file.native)
         self._show_weights_file()
-        inside, rows = QWidget(), _form_layout()
+        inside, rows = QWidget(), form_layout()
         for control in self.advanced.values():
-            rows.addRow(control.title, control.widget)
+            self._add_row(rows, control)
         inside.setLayout(rows)
         self.folded.addWidget(inside)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(self._rows)
+        column.addWidget(self.unseen_note)
         column.addWidget(self.folded)
-        _narrow(self)
+        narrow(self)
 
-
-def _form_layout() -> QFormLayout:
-    rows = QFormLayout()
-    rows.setContentsMargins(0, 0, 0, 0)
-    rows.setVerticalSpacing(4)
-    rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-    return rows
-
-
-def _narrow(form: QWidget) -> None:
-    """Let long layer names be cut off rather than widen the dock."""
-    for box in form.findChildren(QComboBox):
-        box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        box.setMinimumContentsLength(10)
+    def _add_row(self, rows: QFormLayout, control: Control) -> None:
+        label = QLabel(control.title)
+        label.setToolTip(control.widget.toolTip())
+        self._labels[control.name] = label
+        rows.addRow(label, control.widget)

@@ -1,29 +1,42 @@
 """The dock widget: controls to a plan, a plan to the session, the session to the panel."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 from superqt import QCollapsible
 
+from napari_nst.config import STEERABLE, StyleConfig
 from napari_nst.errors import NstError
 from napari_nst.plugin.device_badge import DeviceBadge
+from napari_nst.plugin.ending import Ending
 from napari_nst.plugin.frames import Frame
-from napari_nst.plugin.pictures import picture_of
-from napari_nst.plugin.plans import RunPlan
+from napari_nst.plugin.history_form import HistoryForm
+from napari_nst.plugin.moments import Moments
+from napari_nst.plugin.planner import plan_of
+from napari_nst.plugin.plans import preview
 from napari_nst.plugin.progress import RunState
 from napari_nst.plugin.run import Run
+from napari_nst.plugin.run_actions import RunActions
+from napari_nst.plugin.run_menu import entries
 from napari_nst.plugin.run_panel import RunPanel
+from napari_nst.plugin.runs_list import RunsList
 from napari_nst.plugin.sections import Sections
 from napari_nst.plugin.session import Session
 from napari_nst.plugin.settings_form import SettingsForm
+from napari_nst.plugin.steering import Steering
+from napari_nst.plugin.sweep import Variant
+from napari_nst.plugin.sweep_form import SweepForm
 from napari_nst.plugin.weights_panel import WeightsPanel, lacks_weights
-from napari_nst.plugin.worker import RunRequest
+from napari_nst.plugin.welcome import Welcome
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 _WIDTH_PX = 320
+_PAIR = ("napari-nst", "sample-pair")
 
 
 class StyleTransferWidget(QWidget):
@@ -40,16 +53,24 @@ class StyleTransferWidget(QWidget):
         self._viewer = napari_viewer
         self.session = Session(napari_viewer)
         self.form = SettingsForm(napari_viewer)
+        self.welcome = Welcome()
         self.badge = DeviceBadge()
         self.weights_panel = WeightsPanel()
         self.panel = RunPanel()
         self.sections = Sections()
+        self.runs_list = RunsList(self.session)
+        self.history_form = HistoryForm(self.session)
+        self.sweep_form = SweepForm(self.form.config)
+        self.steering = Steering(self.form, self.session)
+        self.moments = Moments(napari_viewer, self.session)
+        self.actions_of_runs = RunActions(napari_viewer, self.session, self.form, self)
         self._shown: Run | None = None
+        self._after_weights: Callable[[], None] = self.run
         self._lay_out()
         self._connect()
         # The viewer's closing reaches a widget only as its destruction, when its own
         # methods can no longer be called.
-        self._ending = _Ending(self.session, self.weights_panel)
+        self._ending = Ending(self.session, self.moments, self.weights_panel)
         self.destroyed.connect(self._ending.abandon)
         self.session.adopt_layers()
         self._check()
@@ -70,38 +91,40 @@ class StyleTransferWidget(QWidget):
 
     def run(self) -> None:
         """Start a run of what the form says, or queue it, or say why not."""
-        if problem := self.form.pickers.problem():
-            self._refuse(problem)
-            return
-        try:
-            weights = self.form.weights_choice()
-            if lacks_weights(weights):
-                self.weights_panel.ask()
-                return
-            self.session.start(self._plan(weights))
-        except NstError as error:
-            self._refuse(str(error))
+        self._begin(lambda: [("", self.form.config())], self.run)
+
+    def preview(self) -> None:
+        """Start a small and short run of what the form says."""
+        self._begin(lambda: [("preview", preview(self.form.config()))], self.preview)
+
+    def sweep(self, variants: list[Variant]) -> None:
+        """Queue the runs of a sweep."""
+        wanted = [(variant.name, variant.config) for variant in variants]
+        self._begin(lambda: wanted, partial(self.sweep, variants))
 
     def stop(self) -> None:
         """End the run and keep what is there."""
         if self.current is not None:
             self.current.stop()
 
-    def _plan(self, weights: str) -> RunPlan:
-        pickers, dims = self.form.pickers, self._viewer.dims
-        content = picture_of(pickers.content.value, dims)
-        style = picture_of(pickers.style.value, dims)
-        start = pickers.start_layer()
-        config = self.form.config()
-        request = RunRequest(
-            content=content.pixels,
-            style=style.pixels,
-            config=config,
-            weights=weights,
-            init=None if start is None else picture_of(start, dims).pixels,
-        )
-        name = f"{content.name} × {style.name} · {config.name}"
-        return RunPlan(request, name, content.placement)
+    def _begin(
+        self, wanted: Callable[[], list[tuple[str, StyleConfig]]], again: Callable[[], None]
+    ) -> None:
+        """Queue runs of labels and settings; if weights lack, ask, and then try again."""
+        if problem := self.form.pickers.problem():
+            self._refuse(problem)
+            return
+        try:
+            weights = self.form.weights_choice()
+            if lacks_weights(weights):
+                self._after_weights = again
+                self.weights_panel.ask()
+                return
+            pickers, dims = self.form.pickers, self._viewer.dims
+            for label, config in wanted():
+                self.session.start(plan_of(pickers, dims, config, weights=weights, label=label))
+        except NstError as error:
+            self._refuse(str(error))
 
     def _pause(self) -> None:
         if self.current is not None:
@@ -117,6 +140,7 @@ class StyleTransferWidget(QWidget):
         if run is not self._shown:
             self._show(run)
         self.panel.show_state(run.state, run.text)
+        self._mark_live()
 
     def _show(self, run: Run) -> None:
         """Turn the panel to another run."""
@@ -135,9 +159,27 @@ class StyleTransferWidget(QWidget):
         if run is self._shown and run.result is not None:
             self.panel.plot.show_history(run.points)
 
+    def _on_added(self, run: Run) -> None:
+        self.runs_section.show()
+        if not self.runs_section.isExpanded():
+            self.runs_section.expand(animate=False)
+
+    def _on_removed(self, run: Run) -> None:
+        self.runs_section.setVisible(bool(self.session.runs))
+        if self.current is None:
+            self._shown = None
+            self._check()
+
+    def _on_steer_toggled(self, checked: bool) -> None:
+        self.steering.enabled = checked
+        self._mark_live()
+
+    def _mark_live(self) -> None:
+        self.form.mark_live(STEERABLE if self.steering.live else ())
+
     def _refuse(self, message: str) -> None:
-        busy = self.current is not None and self.current.state.active
-        if busy:
+        """Say why not: beside the state, or as a notification while a run is shown there."""
+        if self.current is not None and self.current.state.active:
             show_error(message)
         else:
             self.panel.show_state(RunState.IDLE, message)
@@ -146,25 +188,51 @@ class StyleTransferWidget(QWidget):
         """Enable Run where it can start, and hint at what is missing."""
         problem = self.form.pickers.problem()
         self.panel.set_startable(startable=not problem)
+        self.welcome.setVisible(self.form.pickers.is_empty)
         if self.current is None or not self.current.state.active:
             idle = self.panel.text.text() if not problem and self.current is not None else problem
             state = self.current.state if self.current is not None and not problem else None
             self.panel.show_state(state or RunState.IDLE, idle)
 
+    def _of_chosen(self, show: Callable[[Run], object]) -> None:
+        self.actions_of_runs.show_moment(show, self.runs_list.chosen[-1:])
+
     def _connect(self) -> None:
-        self.panel.run_asked.connect(self.run)
-        self.panel.pause_asked.connect(self._pause)
-        self.panel.resume_asked.connect(self._resume)
-        self.panel.stop_asked.connect(self.stop)
-        self.weights_panel.ready.connect(self.run)
+        panel, session = self.panel, self.session
+        panel.run_asked.connect(self.run)
+        panel.preview_asked.connect(self.preview)
+        panel.pause_asked.connect(self._pause)
+        panel.resume_asked.connect(self._resume)
+        panel.stop_asked.connect(self.stop)
+        panel.steer.toggled.connect(self._on_steer_toggled)
+        self.steering.refused.connect(show_error)
+        self.steering.steered.connect(panel.show_steered)
+        self.weights_panel.ready.connect(lambda: self._after_weights())
         self.weights_panel.refused.connect(self._refuse)
-        self.session.changed.connect(self._on_changed)
-        self.session.ended.connect(self._on_ended)
+        self.welcome.pair_asked.connect(lambda: self._viewer.open_sample(*_PAIR))
+        self.sweep_form.asked.connect(self.sweep)
+        session.changed.connect(self._on_changed)
+        session.ended.connect(self._on_ended)
+        session.added.connect(self._on_added)
+        session.removed.connect(self._on_removed)
         for picker in (self.form.pickers.content, self.form.pickers.style):
             picker.changed.connect(self._check)
+        for entry in entries(self.actions_of_runs, self.moments):
+            self.runs_list.add_action(entry)
+        self.runs_list.selected.connect(self.actions_of_runs.select_layers)
+        self.history_form.connect_buttons(
+            show_stack=lambda: self._of_chosen(self.moments.show_stack),
+            pin=lambda: self._of_chosen(self.moments.pin),
+            best=lambda: self._of_chosen(self.moments.pin_best),
+        )
 
     def _lay_out(self) -> None:
+        self.sections.add(self.welcome)
         self.sections.add(self.form)
+        self.runs_section = self.add_section("Runs", self.runs_list)
+        self.runs_section.hide()
+        self.add_section("History", self.history_form)
+        self.add_section("Sweep", self.sweep_form)
         self.sections.add(self.panel.plot)
         column = QVBoxLayout(self)
         column.setContentsMargins(8, 8, 8, 8)
@@ -172,19 +240,3 @@ class StyleTransferWidget(QWidget):
         for widget in (self.badge, self.weights_panel, self.panel):
             column.addWidget(widget)
         self.setMinimumWidth(_WIDTH_PX)
-
-
-class _Ending:
-    """Outlives the widget, to end what it began. No QObject: Qt would disconnect it."""
-
-    def __init__(self, session: Session, weights_panel: WeightsPanel) -> None:
-        self._session: Session | None = session
-        self._weights_panel: WeightsPanel | None = weights_panel
-
-    def abandon(self) -> None:
-        """End the runs and the download that the widget began."""
-        if self._session is not None:
-            self._session.close()
-        if self._weights_panel is not None:
-            self._weights_panel.cancel()
-        self._session = self._weights_panel = None

@@ -8,54 +8,22 @@ tensors, and a traceback kept by a notification keeps them as well.
 import logging
 import os
 import traceback
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Generator
+from typing import TYPE_CHECKING
 
-import numpy.typing as npt
 from napari.qt.threading import GeneratorWorker
 
-from napari_nst.config import StyleConfig
 from napari_nst.core.control import RunControl
 from napari_nst.errors import DeviceError, DeviceMemoryError, NstError
 from napari_nst.plugin.frames import Frame, FrameGate, frames
 from napari_nst.plugin.history import History
+from napari_nst.plugin.plans import RunRequest
 from napari_nst.plugin.torch_import import import_torch
-from napari_nst.record import SteeringEvent
 
 if TYPE_CHECKING:
     from napari_nst.api import StyleResult
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class RunRequest:
-    """All that a run needs, taken from the viewer when it starts.
-
-    Parameters
-    ----------
-    content, style : array, shape (H, W, 3) or (H, W, 4)
-        The pictures.
-    config
-        The settings.
-    weights
-        "auto", "imagenet", "builtin", "untrained" or a file's path.
-    init : array or None, shape (H, W, 3) or (H, W, 4)
-        The picture to start from; None leaves it to the settings.
-    events
-        Steering to repeat.
-    until
-        The step to stop after, to repeat a run that was stopped there.
-    """
-
-    content: npt.NDArray[Any]
-    style: npt.NDArray[Any]
-    config: StyleConfig
-    weights: str = "auto"
-    init: npt.NDArray[Any] | None = None
-    events: Sequence[SteeringEvent] = ()
-    until: int | None = None
 
 
 class RunWorker(GeneratorWorker):  # type: ignore[misc] # napari ships no types
@@ -119,6 +87,7 @@ def run_request(
         request.style,
         request.config,
         weights=request.weights,
+        device=request.device,
         control=control,
         init=request.init,
         events=request.events,

@@ -1,0 +1,154 @@
+"""The past of a run as layers: one stack that the slider scrubs through, and pinned moments."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_nst.errors import ConfigError
+from napari_nst.plugin.plans import Moment
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+    from napari.viewer import Viewer
+
+    from napari_nst.plugin.run import Run
+    from napari_nst.plugin.session import Session
+
+
+class Moments:
+    """Shows the snapshots of a session's runs, and says in the overlay which one is seen.
+
+    Parameters
+    ----------
+    viewer
+        Gets the layers and the overlay's text.
+    session
+        The runs.
+    """
+
+    def __init__(self, viewer: "Viewer", session: "Session") -> None:
+        self._viewer = viewer
+        self._session = session
+        self._text_before: tuple[bool, str] | None = None
+        viewer.dims.events.current_step.connect(self._label)
+        viewer.layers.events.removed.connect(self._label)
+
+    def show_stack(self, run: "Run") -> "Image":
+        """Show all snapshots of a run as one layer, or bring the layer up to date.
+
+        Raises
+        ------
+        ConfigError
+            If there are none.
+        """
+        snapshots = run.history.snapshots
+        if not snapshots:
+            raise ConfigError(
+                "this run has kept no moments. Under History set how often one is kept, then "
+                "run again."
+            )
+        placement = run.plan.placement
+        stack = run.history.stack()
+        data, size = placement.expand_stack(stack), stack.shape[1:3]
+        steps = tuple(kept.step for kept in snapshots)[: len(stack)]
+        labels = tuple(kept.label for kept in snapshots)[: len(stack)]
+        before = self._stack_of(run)
+        if before is not None and before.layer.data.shape[1:] == data.shape[1:]:
+            layer = before.layer
+            layer.data = data
+            run.moments.remove(before)
+        else:
+            layer = self._viewer.add_image(
+                data, rgb=True, name=f"{run.name} · history", **placement.stack_arguments(size)
+            )
+            layer.events.visible.connect(self._label)
+        self._keep(run, Moment(layer, steps, labels))
+        layer.visible = True
+        self._viewer.dims.set_current_step(self._viewer.dims.ndim - layer.ndim, len(stack) - 1)
+        self._label()
+        return layer
+
+    def pin(self, run: "Run") -> "Image":
+        """Keep the picture that is seen as a layer of its own: the slider's, else the latest.
+
+        Raises
+        ------
+        ConfigError
+            If there is no picture yet.
+        """
+        stack = self._stack_of(run)
+        if stack is not None and stack.layer.visible:
+            place = self._place(stack)
+            picture = stack.layer.data[place]
+            return self._pin(run, picture.reshape(picture.shape[-3:]), stack.steps[place])
+        if run.result is not None and run.record is not None:
+            kept = run.history.snapshots[-1:]
+            step = run.record.steps_done
+            return self._pin(run, kept[0].picture if kept else run.result.image, step)
+        if run.shown is None or run.shown.picture is None:
+            raise ConfigError("there is no picture to pin yet. Wait for the first one.")
+        last, scale = run.shown.points[-1], run.shown.scale.index
+        run.history.add(last.iteration, last.loss, scale, run.shown.picture, pinned=True)
+        run.history.learn(run.points)
+        return self._pin(run, run.shown.picture, last.iteration)
+
+    def pin_best(self, run: "Run") -> "Image":
+        """Show the snapshot of lowest loss at the final scale since the last change.
+
+        Raises
+        ------
+        ConfigError
+            If there is none.
+        """
+        best = run.history.best()
+        if best is None:
+            raise ConfigError("no moment has been kept since the last change. Let it run on.")
+        return self._pin(run, best.picture, best.step, word="best, ")
+
+    def close(self) -> None:
+        """Watch the viewer no more."""
+        self._viewer.dims.events.current_step.disconnect(self._label)
+        self._viewer.layers.events.removed.disconnect(self._label)
+
+    def _pin(self, run: "Run", picture: npt.NDArray[Any], step: int, *, word: str = "") -> "Image":
+        placement = run.plan.placement
+        layer = self._viewer.add_image(
+            placement.expand(np.array(picture)),
+            rgb=True,
+            name=f"{run.name} · {word}step {step}",
+            **placement.arguments(picture.shape[:2]),
+        )
+        self._keep(run, Moment(layer, (step,)))
+        return layer
+
+    def _keep(self, run: "Run", moment: Moment) -> None:
+        run.moments.append(moment)
+        run.label_moment(moment)
+
+    def _stack_of(self, run: "Run") -> Moment | None:
+        return next((moment for moment in run.moments if moment.is_stack), None)
+
+    def _place(self, stack: Moment) -> int:
+        point = stack.layer.world_to_data(self._viewer.dims.point)
+        place = round(float(point[-stack.layer.ndim]))
+        return min(max(place, 0), len(stack.steps) - 1)
+
+    def _label(self, _: object = None) -> None:
+        """Say step and loss of the topmost stack that is seen; else what was said before."""
+        stacks = [
+            moment
+            for run in self._session.runs
+            if (moment := self._stack_of(run)) is not None
+            and moment.layer.visible
+            and moment.layer in self._viewer.layers
+        ]
+        overlay = self._viewer.canvas.overlays.text
+        if stacks:
+            if self._text_before is None:
+                self._text_before = (overlay.visible, overlay.text)
+            top = max(stacks, key=lambda moment: self._viewer.layers.index(moment.layer))
+            overlay.text = top.labels[self._place(top)]
+            overlay.visible = True
+        elif self._text_before is not None:
+            (overlay.visible, overlay.text), self._text_before = self._text_before, None

@@ -1,0 +1,115 @@
+"""From what the user chose to plans of runs. No Qt here."""
+
+from typing import TYPE_CHECKING
+
+from napari_nst.config import StyleConfig
+from napari_nst.errors import ConfigError, ImageError
+from napari_nst.plugin.pictures import LayerPicture, picture_of
+from napari_nst.plugin.plans import (
+    RunPlan,
+    RunRequest,
+    continued,
+    extended,
+    replayed,
+    request_of,
+)
+from napari_nst.record import METADATA_KEY
+
+if TYPE_CHECKING:
+    from napari.components import Dims
+    from napari.layers import Image
+    from napari.viewer import Viewer
+
+    from napari_nst.plugin.layer_pickers import LayerPickers
+    from napari_nst.plugin.run import Run
+
+
+def plan_of(
+    pickers: "LayerPickers",
+    dims: "Dims",
+    config: StyleConfig,
+    *,
+    weights: str,
+    label: str = "",
+    style: "Image | None" = None,
+) -> RunPlan:
+    """Take the pictures that are picked; a start from a result goes on at its final scale.
+
+    Parameters
+    ----------
+    pickers
+        Content, style and start.
+    dims
+        The viewer's: which slice is shown.
+    config
+        The settings.
+    weights
+        As in RunRequest.
+    label
+        What sets the run apart, for its name; the preset by default.
+    style
+        Another style than the one picked.
+
+    Raises
+    ------
+    ImageError
+        If a layer's slice is no picture.
+    """
+    content = picture_of(pickers.content.value, dims)
+    painted = picture_of(pickers.style.value if style is None else style, dims)
+    start = pickers.start_layer()
+    init = None
+    if start is not None:
+        init = picture_of(start, dims).pixels
+        config = continued(config) if METADATA_KEY in start.metadata else config
+    request = RunRequest(content.pixels, painted.pixels, config, weights, init)
+    name = f"{content.name} × {painted.name} · {label or config.name}"
+    return RunPlan(request, name, content.placement)
+
+
+def plan_again(run: "Run", viewer: "Viewer", *, weights: str) -> RunPlan:
+    """Plan what the run was asked for, without its steering.
+
+    Raises
+    ------
+    ConfigError
+        If it is of an earlier session and its pictures are not open.
+    """
+    if run.plan.request is not None:
+        return run.plan
+    assert run.record is not None
+    pictures = _pictures(viewer)
+    request, content = request_of(run.record, pictures, weights=weights)
+    return RunPlan(request, run.name, content.placement)
+
+
+def plan_replay(run: "Run", viewer: "Viewer", *, weights: str) -> RunPlan:
+    """Plan the same again, steering and stop included; raises as `plan_again`."""
+    again = plan_again(run, viewer, weights=weights)
+    if run.record is None or again.request is None:
+        raise ConfigError("the run has not ended yet, so there is no record to replay")
+    return RunPlan(replayed(again.request, run.record), f"{run.name} · replay", again.placement)
+
+
+def plan_more(run: "Run", steps: int, viewer: "Viewer", *, weights: str) -> RunPlan:
+    """Plan more steps from a run's result, with the settings it ended with."""
+    picture = run.picture
+    again = plan_again(run, viewer, weights=weights)
+    if run.record is None or picture is None or again.request is None:
+        raise ConfigError("the run has no result to go on from")
+    request = extended(again.request, run.record, picture, steps=steps)
+    return RunPlan(request, f"{run.name} · {steps} more", again.placement)
+
+
+def _pictures(viewer: "Viewer") -> list[LayerPicture]:
+    """Take all open image layers that are pictures now."""
+    from napari.layers import Image
+
+    found = []
+    for layer in viewer.layers:
+        if isinstance(layer, Image):
+            try:
+                found.append(picture_of(layer, viewer.dims))
+            except ImageError:
+                continue
+    return found

@@ -1,0 +1,180 @@
+"""What can be done with runs of the list."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari.qt.threading import FunctionWorker
+from napari.utils.notifications import show_error, show_info
+from qtpy.QtWidgets import QApplication, QFileDialog, QInputDialog, QMessageBox, QWidget
+
+from napari_nst.errors import NstError
+from napari_nst.plugin.export import export_run
+from napari_nst.plugin.planner import plan_again, plan_more, plan_replay
+from napari_nst.plugin.plans import RunPlan, continued
+from napari_nst.plugin.worker import translated
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+    from napari_nst.plugin.run import Run
+    from napari_nst.plugin.session import Session
+    from napari_nst.plugin.settings_form import SettingsForm
+
+MORE_STEPS = 100
+
+
+class RunActions:
+    """Does what the entries of the runs list's menu say.
+
+    Parameters
+    ----------
+    viewer
+        Holds the layers.
+    session
+        The runs.
+    form
+        Gets reused settings.
+    parent
+        Dialogs stand over it.
+    """
+
+    def __init__(
+        self,
+        viewer: "Viewer",
+        session: "Session",
+        form: "SettingsForm",
+        parent: QWidget,
+    ) -> None:
+        self._viewer = viewer
+        self._session = session
+        self._form = form
+        self._parent = parent
+        self._exports: list[FunctionWorker] = []
+
+    def select_layers(self, runs: "list[Run]") -> None:
+        """Select the layers of runs in the viewer's layer list."""
+        layers = [layer for run in runs for layer in run.layers if layer in self._viewer.layers]
+        if layers:
+            self._viewer.layers.selection = set(layers)
+
+    def reuse(self, runs: "list[Run]") -> None:
+        """Put a run's settings, steering included, into the form."""
+        self._form.apply(runs[-1].config)
+        request = runs[-1].plan.request
+        if request is not None:
+            self._form.set_weights(request.weights)
+
+    def again(self, runs: "list[Run]") -> None:
+        """Run the same once more."""
+        for run in runs:
+            self._start(partial(plan_again, run, self._viewer))
+
+    def replay(self, runs: "list[Run]") -> None:
+        """Repeat runs with their steering, bit for bit."""
+        for run in runs:
+            self._start(partial(plan_replay, run, self._viewer))
+
+    def more(self, runs: "list[Run]") -> None:
+        """Ask how many, and take more steps from the results."""
+        steps, agreed = QInputDialog.getInt(
+            self._parent, "More steps", "Steps to add:", MORE_STEPS, 1, 1_000_000
+        )
+        if agreed:
+            self.extend(runs, steps)
+
+    def extend(self, runs: "list[Run]", steps: int) -> None:
+        """Take more steps from the results, with the settings that the runs ended with."""
+        for run in runs:
+            self._start(partial(plan_more, run, steps, self._viewer))
+
+    def continue_from(self, runs: "list[Run]") -> None:
+        """Let the form start from a result, its settings ready to be changed."""
+        run = runs[-1]
+        run.show_result()
+        self._form.apply(continued(run.config))
+        if run.live.layer is not None:
+            self._form.pickers.start.value = run.live.layer
+
+    def show_or_hide(self, runs: "list[Run]") -> None:
+        """Hide the runs' layers, or show them if all are hidden."""
+        for run in runs:
+            if run.live.layer is None and run.result is not None:
+                run.show_result()
+                continue
+            visible = any(layer.visible for layer in run.layers)
+            for layer in run.layers:
+                layer.visible = not visible
+
+    def copy_settings(self, runs: "list[Run]") -> None:
+        """Put a run's record, or what is known of it, on the clipboard as JSON."""
+        run = runs[-1]
+        text = run.config.to_json() if run.record is None else run.record.to_json()
+        clipboard = QApplication.clipboard()
+        if clipboard is not None:
+            clipboard.setText(text)
+
+    def export(self, runs: "list[Run]") -> None:
+        """Ask for a folder and write all of the runs into it."""
+        chosen = QFileDialog.getExistingDirectory(self._parent, "Export runs into a folder")
+        if chosen:
+            self.export_to(Path(chosen), runs)
+
+    def export_to(self, folder: Path, runs: "list[Run]") -> None:
+        """Write result, snapshots, animation, record and losses of each run, in a thread."""
+        for run in runs:
+            picture, record = run.picture, run.record
+            if picture is None or record is None:
+                continue
+            work = FunctionWorker(
+                export_run,
+                folder,
+                run.name,
+                picture,
+                record,
+                snapshots=run.history.snapshots,
+                points=tuple(run.points),
+            )
+            work.returned.connect(lambda path: show_info(f"The run is in {path}"))
+            work.errored.connect(lambda error: show_error(str(translated(error))))
+            work.finished.connect(lambda work=work: self._exports.remove(work))
+            self._exports.append(work)
+            work.start()
+
+    def delete(self, runs: "list[Run]") -> None:
+        """Ask, then remove runs with their layers."""
+        what = f"“{runs[0].name}”" if len(runs) == 1 else f"{len(runs)} runs"
+        answer = QMessageBox.question(
+            self._parent,
+            "Delete runs",
+            f"Delete {what} with all layers? Files that were saved stay.",
+        )
+        if answer == QMessageBox.StandardButton.Yes:
+            for run in runs:
+                self._session.delete(run)
+
+    def cancel(self, runs: "list[Run]") -> None:
+        """Stop what computes, take what waits off the list."""
+        for run in runs:
+            self._session.cancel(run)
+
+    def move(self, runs: "list[Run]", by: int) -> None:
+        """Let waiting runs start earlier or later."""
+        for run in runs if by < 0 else reversed(runs):
+            self._session.move(run, by)
+
+    def show_moment(self, show: "Callable[[Run], object]", runs: "list[Run]") -> None:
+        """Show something of the runs' past, or say why not."""
+        try:
+            for run in runs:
+                show(run)
+        except NstError as error:
+            show_error(str(error))
+
+    def _start(self, plan: Callable[..., RunPlan]) -> None:
+        """Start what a planner gives, with the form's weights where a run names none."""
+        try:
+            self._session.start(plan(weights=self._form.weights_choice()))
+        except NstError as error:
+            show_error(str(error))

@@ -1,0 +1,108 @@
+"""One run in the list: thumbnail, name, state, loss, time and what differs."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtGui import QImage, QPixmap
+from qtpy.QtWidgets import QGridLayout, QLabel, QWidget
+from superqt import QElidingLabel
+
+from napari_nst.plugin.pictures import as_uint8
+from napari_nst.plugin.progress import RunState, duration_text
+from napari_nst.plugin.run_panel import STATE_COLOURS
+from napari_nst.plugin.sweep import describe, differences
+
+if TYPE_CHECKING:
+    from napari_nst.plugin.run import Run
+
+THUMBNAIL_PX = 40
+ROW_PX = 56
+
+
+class RunRow(QWidget):
+    """Shows one run; `refresh` when it has changed.
+
+    Parameters
+    ----------
+    run
+        The run.
+    """
+
+    def __init__(self, run: "Run") -> None:
+        super().__init__()
+        self.run = run
+        self.thumbnail = QLabel()
+        self.thumbnail.setFixedSize(THUMBNAIL_PX, THUMBNAIL_PX)
+        self.thumbnail.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.name = QElidingLabel(run.name)
+        self.name.setElideMode(Qt.TextElideMode.ElideMiddle)
+        self.status = QLabel()
+        self.settings = QElidingLabel()
+        self.settings.setStyleSheet("color: palette(mid);")
+        self._drawn: object = None
+        self._lay_out()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show how the run is doing now."""
+        run = self.run
+        colour = STATE_COLOURS[run.state]
+        self.status.setText(
+            f'<span style="color:{colour}">●</span> {" · ".join([run.state.value, *facts(run)])}'
+        )
+        settings = describe(differences(run.config)) or "as the preset"
+        self.settings.setText(settings)
+        self.setToolTip(f"<p><b>{run.name}</b><br/>{run.text}<br/>{settings}</p>")
+        picture = run.picture
+        if picture is not self._drawn and picture is not None:
+            self._drawn = picture
+            self.thumbnail.setPixmap(pixmap(as_uint8(small(picture))))
+
+    def sizeHint(self) -> QSize:
+        """Ask for a row of one height, whatever its width."""
+        return QSize(100, ROW_PX)
+
+    def _lay_out(self) -> None:
+        grid = QGridLayout(self)
+        grid.setContentsMargins(4, 2, 4, 2)
+        grid.setHorizontalSpacing(8)
+        grid.setVerticalSpacing(0)
+        grid.addWidget(self.thumbnail, 0, 0, 3, 1)
+        for row, label in enumerate((self.name, self.status, self.settings)):
+            grid.addWidget(label, row, 1)
+        grid.setColumnStretch(1, 1)
+
+
+def facts(run: "Run") -> list[str]:
+    """Say step, loss and time of a run in short, as far as they are known."""
+    parts: list[str] = []
+    if run.state in (RunState.RUNNING, RunState.PAUSED, RunState.STOPPING) and run.points:
+        parts.append(f"step {run.points[-1].iteration}")
+    if run.points:
+        parts.append(f"loss {run.points[-1].loss:.4g}")
+        parts.append(duration_text(run.points[-1].seconds))
+    elif run.record is not None:
+        parts.append(f"{run.record.steps_done} steps")
+    return parts
+
+
+def small(picture: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+    """Take every n-th pixel, so that the longest side is near the thumbnail's, never below."""
+    stride = max(1, max(picture.shape[:2]) // (2 * THUMBNAIL_PX))
+    return picture[::stride, ::stride]
+
+
+def pixmap(picture: npt.NDArray[np.uint8]) -> QPixmap:
+    """Make a thumbnail of a picture, shape (H, W, 3) or (H, W, 4)."""
+    pixels = np.ascontiguousarray(picture)
+    height, width, channels = pixels.shape
+    form = QImage.Format.Format_RGBA8888 if channels == 4 else QImage.Format.Format_RGB888
+    image = QImage(pixels.tobytes(), width, height, width * channels, form)
+    return QPixmap.fromImage(image).scaled(
+        THUMBNAIL_PX,
+        THUMBNAIL_PX,
+        Qt.AspectRatioMode.KeepAspectRatio,
+        Qt.TransformationMode.SmoothTransformation,
+    )
