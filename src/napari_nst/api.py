@@ -290,7 +290,7 @@ def _balance(config: StyleConfig, weights: Weights, encoder: Encoder) -> Balance
     is_native = native in (weights.name, weights.input)
     if config.balance == "published" or (config.balance == "auto" and is_native):
         return PUBLISHED
-    return matched_balance(encoder, config, REFERENCE_RATIO)
+    return matched_balance(encoder, config, REFERENCE_RATIO, weights_hash=weights.sha256)
 
 
 def _last_point(run: Run, history: list[LossPoint], began: float) -> LossPoint:

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from napari_nst.config import StyleConfig
+from napari_nst.core import balance as balance_module
 from napari_nst.core.balance import generated_pair, matched_balance
 from napari_nst.core.encoder import Encoder
 from napari_nst.core.gradient import loss_and_gradient
@@ -22,7 +23,7 @@ def test_the_gradients_have_the_reference_ratio(
         taps=(*config.content_layers, *config.style_layers),
         dtype=torch.float64,
     )
-    balance = matched_balance(encoder, config, 12.0)
+    balance = matched_balance(encoder, config, 12.0, weights_hash="tiny")
     content, style = (picture.double() for picture in generated_pair())
     objective = build_objective(encoder, content, [style], config, balance=balance)
     halfway = (content + style) / 2
@@ -37,8 +38,26 @@ def test_a_run_without_content_has_nothing_to_balance(tiny_tensors: Mapping[str,
     config = StyleConfig(content_weight=0.0)
     taps = (*config.content_layers, *config.style_layers)
     encoder = Encoder(tiny_tensors, feed="torchvision", taps=taps, dtype=torch.float64)
-    balance = matched_balance(encoder, config, 12.0)
+    balance = matched_balance(encoder, config, 12.0, weights_hash="tiny")
     assert (balance.content, balance.style) == (1.0, 1.0)
+
+
+def test_the_balance_is_worked_out_once_for_weights_and_settings(
+    tiny_tensors: Mapping[str, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = StyleConfig()
+    taps = (*config.content_layers, *config.style_layers)
+    encoder = Encoder(tiny_tensors, feed="torchvision", taps=taps, dtype=torch.float64)
+    first = matched_balance(encoder, config, 5.0, weights_hash="once")
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("worked out twice")
+
+    monkeypatch.setattr(balance_module, "_match", refuse)
+    stronger = config.replace(style_strength=3.0, steps=7, size=64)
+    assert matched_balance(encoder, stronger, 5.0, weights_hash="once") == first
+    with pytest.raises(AssertionError, match="twice"):
+        matched_balance(encoder, config, 5.0, weights_hash="other")
 
 
 def test_the_generated_pair_is_always_the_same_and_in_range() -> None:

@@ -25,8 +25,14 @@ _CELLS = 9
 _STYLE_SLOPE = 0.5
 
 
-def matched_balance(encoder: Encoder, config: StyleConfig, reference_ratio: float) -> Balance:
-    """Find the factors on the terms that give the preset's gradients.
+_Key = tuple[str, torch.dtype, torch.device, float, StyleConfig]
+_known: dict[_Key, Balance] = {}
+
+
+def matched_balance(
+    encoder: Encoder, config: StyleConfig, reference_ratio: float, *, weights_hash: str
+) -> Balance:
+    """Find, once per weights and settings, the factors that give the preset's gradients.
 
     Parameters
     ----------
@@ -36,16 +42,25 @@ def matched_balance(encoder: Encoder, config: StyleConfig, reference_ratio: floa
         Weights and losses; steering and strength do not enter.
     reference_ratio
         |∇style| / |∇content| halfway between the generated content and style.
+    weights_hash
+        Tells the encoder's weights from others.
 
     Returns
     -------
     Balance
         1 and 1 where a term has no gradient to compare.
     """
+    plain = config.replace(style_strength=1.0, tv_weight=0.0, size=None, steps=None, seed=0)
+    key = (weights_hash, encoder.dtype, encoder.device, reference_ratio, plain)
+    if key not in _known:
+        _known[key] = _match(encoder, plain, reference_ratio)
+    return _known[key]
+
+
+def _match(encoder: Encoder, plain: StyleConfig, reference_ratio: float) -> Balance:
     content, style = generated_pair()
     wide = torch.float64 if encoder.dtype == torch.float64 else torch.float32
     content, style = (picture.to(encoder.device, wide) for picture in (content, style))
-    plain = config.replace(style_strength=1.0, tv_weight=0.0)
     objective = build_objective(encoder, content, [style], plain)
     halfway = (content + style) / 2
     contentless, styleless = plain.replace(content_weight=0.0), plain.replace(style_weight=0.0)
@@ -53,7 +68,7 @@ def matched_balance(encoder: Encoder, config: StyleConfig, reference_ratio: floa
     d_content = loss_and_gradient(halfway, encoder, objective, styleless).gradient
     if not (d_style.any() and d_content.any()):
         return PUBLISHED
-    slope = float(d_style.abs().mean()) / VARIABLE_MAXIMUM[config.variable]
+    slope = float(d_style.abs().mean()) / VARIABLE_MAXIMUM[plain.variable]
     style_factor = _STYLE_SLOPE / slope
     norms = float(d_style.norm()) / float(d_content.norm())
     return Balance(style_factor * norms / reference_ratio, style_factor)
