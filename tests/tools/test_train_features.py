@@ -4,10 +4,19 @@ import torch
 from tools.train_features.augment import lightness_cells, make_batch
 from tools.train_features.dataset import SetSpec, render_class
 from tools.train_features.fold import calibrate, fold, mean_activations, pack, plain_taps
-from tools.train_features.network import Learner, Trunk, convolve, normalise, region_means
+from tools.train_features.network import (
+    Learner,
+    Trunk,
+    conv_table,
+    convolve,
+    normalise,
+    region_means,
+)
 from tools.train_features.train import Run, TrainSpec
 
 from napari_nst.weights import load
+from napari_nst.weights._files import read_header
+from napari_nst.weights._places import builtin_path
 
 TINY_SET = SetSpec(classes=3, per_class=2, size=64, seed=5)
 
@@ -132,3 +141,14 @@ def test_heads_name_only_the_regions_kept(pictures):
     logits, drawing = learner(torch.rand(2, 3, 32, 32), mask, keep)
     assert logits.shape == (3, 3, 3)
     assert drawing.shape == (2, 16, 4, 4)
+
+
+def test_the_shipped_file_says_where_it_comes_from():
+    weights = load("builtin")
+    header = read_header(builtin_path())
+    assert weights.input == "torchvision"
+    assert set(weights.tensors) == {
+        f"conv{name}.{kind}" for name, _, _ in conv_table() for kind in ("weight", "bias")
+    }
+    assert {"commit", "seed", "crops", "sha256"} <= set(header)
+    assert builtin_path().stat().st_size <= 26_000_000
