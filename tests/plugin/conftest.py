@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 
+from napari_nst.plugin import preferences
 from napari_nst.plugin import worker as worker_module
 from tests.plugin.fakes import fake_engine
 
@@ -16,6 +17,14 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if "gui" in item.keywords and not HAS_SCREEN:
             item.add_marker(pytest.mark.skip(reason="no display; put xvfb-run -a in front"))
+
+
+@pytest.fixture(autouse=True)
+def forget_last_settings():
+    """Let no test start with the settings that another one used last."""
+    yield
+    if "napari.settings" in sys.modules and (path := preferences.last_file()):
+        path.unlink(missing_ok=True)
 
 
 @pytest.fixture

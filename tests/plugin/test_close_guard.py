@@ -54,8 +54,7 @@ def guard(window, autosave):
     guard = CloseGuard(autosave, enabled=lambda: True, folder=lambda: Path("results"))
     guard.watch(window)
     guard.ask = lambda *_: pytest.fail("nobody is to be asked")
-    yield guard
-    guard.end()
+    return guard
 
 
 def answering(guard, answer):
@@ -107,7 +106,6 @@ def test_without_a_folder_one_is_asked_for(window, autosave, monkeypatch):
     assert not window.close(), "no folder is no answer"
     assert window.close()
     assert autosave.folder == Path("pictures")
-    guard.end()
 
 
 def test_saved_results_are_not_asked_about(window, guard, autosave):
@@ -120,7 +118,6 @@ def test_whoever_does_not_want_it_is_not_asked(window, autosave):
     guard.watch(window)
     guard.ask = lambda *_: pytest.fail("nobody is to be asked")
     assert window.close()
-    guard.end()
 
 
 def test_a_script_that_closes_the_canvas_first_is_not_asked(window, guard):

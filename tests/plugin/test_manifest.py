@@ -31,7 +31,7 @@ def test_the_top_level_manifest_is_a_link_to_the_packaged_one():
 
 def test_every_menu_is_one_that_napari_lets_plugins_fill(manifest):
     known = {str(menu) for menu in MenuId.contributables()}
-    assert set(manifest.contributions.menus) == {"napari/layers/filter"}
+    assert "napari/layers/filter" in manifest.contributions.menus
     assert set(manifest.contributions.menus) <= known
 
 

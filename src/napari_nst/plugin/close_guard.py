@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from enum import Enum
 from pathlib import Path
+from weakref import ReferenceType, ref
 
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtWidgets import QFileDialog, QMainWindow, QMessageBox, QWidget
@@ -46,24 +47,18 @@ class CloseGuard(QObject):
         self._autosave = autosave
         self._enabled = enabled
         self._folder = folder
-        self._window: QMainWindow | None = None
+        self._window: ReferenceType[QMainWindow] | None = None
         self.ask: Callable[[QWidget, Sequence[Run]], Answer] = ask_user
 
     def watch(self, window: QMainWindow) -> None:
-        """Start watching; a window is watched once."""
+        """Start watching; a window is watched once, and not kept alive."""
         if self._window is None:
-            self._window = window
+            self._window = ref(window)
             window.installEventFilter(self)
-
-    def end(self) -> None:
-        """Watch no more."""
-        if self._window is not None:
-            self._window.removeEventFilter(self)
-            self._window = None
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Hold a close event back where the user wants to stay."""
-        window = self._window
+        window = None if self._window is None else self._window()
         closes = event is not None and event.type() == QEvent.Type.Close
         if window is None or event is None or not closes or watched is not window:
             return False

@@ -100,7 +100,7 @@ class RunPanel(QWidget):
         """Move the bar and the curve."""
         self.bar.setRange(0, frame.total)
         self.bar.setValue(frame.points[-1].iteration)
-        self.plot.add(frame.points)
+        self.plot.add(frame.points, scale=frame.scale.index)
 
     def show_steered(self, text: str) -> None:
         """Say what was just steered, until the run's next word."""

@@ -11,10 +11,11 @@ from napari_nst.errors import NstError
 from napari_nst.plugin.autosave import Autosave, tell_when_done
 from napari_nst.plugin.close_guard import CloseGuard
 from napari_nst.plugin.compare_panel import ComparePanel
-from napari_nst.plugin.curves import Curve
+from napari_nst.plugin.curves import Curve, marks_of
 from napari_nst.plugin.keys import KeyBindings, key_text
 from napari_nst.plugin.preferences import LastUsed, Preferences, use_weights_folder, watch
 from napari_nst.plugin.run import Run
+from napari_nst.plugin.runs_list import RunAction
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,6 +53,16 @@ class Studio(QObject):
         self._follow_preferences()
         dock.add_section("Compare", self.compare)
         dock.panel.plot.compare_with(self._other_curves)
+        dock.steering.steered.connect(self._on_steered)
+        dock.runs_list.add_action(
+            RunAction(
+                "Compare",
+                "The results and the content side by side, with names on and one camera",
+                self._compare_runs,
+                lambda runs: any(run.live.layer is not None for run in runs),
+                group=2,
+            )
+        )
         dock.session.added.connect(self._on_added)
         dock.session.ended.connect(self._on_ended)
         self.autosave.kept.connect(self._on_kept)
@@ -65,13 +76,19 @@ class Studio(QObject):
         dock.installEventFilter(self)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        """Bind the keys while the dock is to be seen, and find the window it is in."""
-        if event is not None and event.type() == QEvent.Type.Show:
+        """Bind the keys while the dock is to be seen, and find the window it is in.
+
+        napari takes the widget of a dock that is closed out of it, and leaves it to Python.
+        """
+        kind = None if event is None else event.type()
+        if kind == QEvent.Type.Show:
             self.keys.bind()
             if (window := main_window_of(self._dock)) is not None:
                 self.guard.watch(window)
-        elif event is not None and event.type() == QEvent.Type.Hide:
+        elif kind == QEvent.Type.Hide:
             self.keys.unbind()
+        elif kind == QEvent.Type.ParentChange and self._dock.parentWidget() is None:
+            self.compare.comparison.leave()
         return super().eventFilter(watched, event)
 
     def _autosave_folder(self) -> "Path | None":
@@ -103,7 +120,17 @@ class Studio(QObject):
         except NstError:
             return  # the run came from elsewhere: the form is being filled
 
+    def _on_steered(self, text: str) -> None:
+        self._dock.panel.plot.mark_change(text.removesuffix(" from the next step"))
+
+    def _compare_runs(self, runs: list[Run]) -> None:
+        content = self._dock.form.pickers.content.value
+        layers = [content, *(run.live.layer for run in runs)]
+        self.compare.enter([layer for layer in layers if layer is not None])
+
     def _on_ended(self, run: Run) -> None:
+        if run.result is not None and run is self._dock.current:
+            self._dock.panel.plot.show_history(run.points, marks_of(run))
         tell_when_done(run, self._dock)
 
     def _on_kept(self, _: Run, path: "Path") -> None:

@@ -27,6 +27,7 @@ from napari_nst.plugin.sections import Sections
 from napari_nst.plugin.session import Session
 from napari_nst.plugin.settings_form import SettingsForm
 from napari_nst.plugin.steering import Steering
+from napari_nst.plugin.studio import Studio
 from napari_nst.plugin.sweep import Variant
 from napari_nst.plugin.sweep_form import SweepForm
 from napari_nst.plugin.weights_panel import WeightsPanel, lacks_weights
@@ -73,6 +74,7 @@ class StyleTransferWidget(QWidget):
         self._ending = Ending(self.session, self.moments, self.weights_panel)
         self.destroyed.connect(self._ending.abandon)
         self.session.adopt_layers()
+        self.studio = Studio(self, napari_viewer)
         self._check()
 
     @property

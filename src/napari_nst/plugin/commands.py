@@ -1,0 +1,59 @@
+"""What napari's command palette and menus offer; napari hands in the viewer by its type."""
+
+from typing import TYPE_CHECKING
+
+from napari.layers import Image
+from napari.utils.notifications import show_info
+from napari.viewer import Viewer
+
+from napari_nst.plugin.plans import steered
+from napari_nst.plugin.writers import record_in
+
+if TYPE_CHECKING:
+    from napari_nst.plugin.widget import StyleTransferWidget
+
+PLUGIN, DOCK = "napari-nst", "Neural Style Transfer"
+
+
+def stylise_selected(viewer: Viewer) -> None:
+    """Paint the lower one of two selected image layers in the manner of the other."""
+    layers = _selected_images(viewer)
+    if len(layers) != 2:
+        show_info("Select two image layers: the content, and above it the style.")
+        return
+    pickers = open_dock(viewer).form.pickers
+    pickers.content.value, pickers.style.value = layers
+    open_dock(viewer).run()
+
+
+def compare_results(viewer: Viewer) -> None:
+    """Put the selected pictures, or content and results, into the grid; or leave it."""
+    open_dock(viewer).studio.compare.toggle()
+
+
+def reuse_settings(viewer: Viewer) -> None:
+    """Put the settings that the selected layer was made with into the form."""
+    records = [record_in(layer.metadata) for layer in _selected_images(viewer)]
+    record = next((each for each in records if each is not None), None)
+    if record is None:
+        show_info("Select a result: its layer carries the settings that made it.")
+        return
+    form = open_dock(viewer).form
+    form.apply(steered(record))
+    if form.weights.findData(record.weights) >= 0:
+        form.set_weights(record.weights)
+
+
+def open_dock(viewer: Viewer) -> "StyleTransferWidget":
+    """Open the dock, or bring the one that is open to the front."""
+    dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, DOCK)
+    dock.show()
+    dock.raise_()
+    opened: StyleTransferWidget = widget
+    return opened
+
+
+def _selected_images(viewer: Viewer) -> list[Image]:
+    """Give the selected image layers, the lowest first."""
+    selection = viewer.layers.selection
+    return [layer for layer in viewer.layers if isinstance(layer, Image) and layer in selection]

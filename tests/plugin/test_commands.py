@@ -1,0 +1,76 @@
+"""The commands as napari runs them: by their ids, with the viewer handed in."""
+
+import pytest
+from napari._app_model import get_app_model
+
+from napari_nst.config import StyleConfig
+from napari_nst.plugin import commands
+from napari_nst.record import METADATA_KEY, RunRecord, SteeringEvent
+
+pytestmark = pytest.mark.gui
+
+
+@pytest.fixture
+def execute(viewer):
+    """Run a command of ours in the test's viewer."""
+
+    def run(name):
+        get_app_model().commands.execute_command(f"napari-nst.{name}").result()
+
+    return run
+
+
+@pytest.fixture
+def told(monkeypatch):
+    messages = []
+    monkeypatch.setattr(commands, "show_info", messages.append)
+    return messages
+
+
+def test_two_selected_pictures_are_stylised(docked, viewer, pictures, engine, finished, execute):
+    engine(3)
+    content, style = pictures
+    docked.form.pickers.content.value, docked.form.pickers.style.value = style, content
+    viewer.layers.selection = {style, content}
+    execute("stylise_selected")
+    finished(docked)
+    assert docked.current.name == "harbour × waves · gatys"
+    assert commands.open_dock(viewer) is docked, "the open dock was used"
+
+
+def test_any_other_selection_says_what_to_select(docked, viewer, pictures, told, execute):
+    viewer.layers.selection = {pictures[0]}
+    execute("stylise_selected")
+    assert docked.current is None
+    assert told[0].startswith("Select two image layers")
+
+
+def test_comparing_goes_in_and_out(docked, viewer, pictures, execute):
+    viewer.layers.selection = set(pictures)
+    execute("compare")
+    assert viewer.canvas.grid.enabled
+    execute("compare")
+    assert not viewer.canvas.grid.enabled
+
+
+def test_the_settings_of_a_result_come_back_as_steered(docked, viewer, pictures, execute):
+    config = StyleConfig.preset("crowsonkb", steps=11)
+    events = (SteeringEvent(3, "style_strength", 2.0),)
+    record = RunRecord(config, {}, {}, "untrained", events, 11, "finished")
+    pictures[0].metadata[METADATA_KEY] = record.to_dict()
+    viewer.layers.selection = {pictures[0]}
+    execute("reuse_settings")
+    shown = docked.form.config()
+    assert (shown.name, shown.steps, shown.style_strength) == ("crowsonkb", 11, 2.0)
+    assert docked.form.weights_choice() == "untrained"
+
+
+def test_a_layer_without_settings_is_told(docked, viewer, pictures, told, execute):
+    viewer.layers.selection = {pictures[1]}
+    execute("reuse_settings")
+    assert told[0].startswith("Select a result")
+
+
+def test_stylising_is_offered_only_for_two_pictures(viewer, pictures):
+    action = get_app_model().registered_actions["napari-nst.stylise_selected"]
+    assert str(action.enablement) == "num_selected_image_layers == 2"
