@@ -40,6 +40,18 @@ def test_the_next_picture_comes_no_sooner_than_20_times_the_cost_of_the_last():
     assert gate.take() == "picture"
 
 
+def test_pictures_come_no_sooner_than_the_user_prefers():
+    clock = Clock()
+    gate = FrameGate(clock, interval_s=5.0)
+    gate.take()
+    gate.consumed(0.001, picture=True)
+    clock.now = 4.9
+    assert gate.take() == "text"
+    gate.consumed(0.001, picture=False)
+    clock.now = 5.1
+    assert gate.take() == "picture"
+
+
 def test_a_run_about_to_pause_shows_its_picture_at_once():
     clock = Clock()
     gate = FrameGate(clock)

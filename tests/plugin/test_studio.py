@@ -60,9 +60,13 @@ def test_changed_preferences_act_at_once(settings, docked):
     settings.history.budget_mb = 3
     settings.history.every_steps = 0
     settings.files.ask_before_download = False
+    settings.runs.device = "cpu"
+    settings.runs.preview_interval_s = 2.5
     assert docked.session.history_bytes == 3 * 2**20
     assert docked.session.history_every is None
     assert not docked.weights_panel.asks
+    assert docked.session.device == "cpu"
+    assert docked.session.interval_s == 2.5
 
 
 def test_results_are_saved_where_the_user_wants(

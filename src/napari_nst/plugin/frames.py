@@ -85,10 +85,15 @@ class FrameGate:
     ----------
     clock
         A monotonic clock in seconds.
+    interval_s
+        A picture comes no sooner than this after the last one, as the user prefers.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, *, interval_s: float = 0.0
+    ) -> None:
         self._clock = clock
+        self._interval_s = interval_s
         self._ready = threading.Event()
         self._ready.set()
         self._text_due = self._picture_due = -float("inf")
@@ -126,7 +131,7 @@ class FrameGate:
         now = self._clock()
         self._text_due = now + max(TEXT_INTERVAL_S, TEXT_RATIO * cost_s)
         if picture:
-            self._picture_due = now + PICTURE_RATIO * cost_s
+            self._picture_due = now + max(self._interval_s, PICTURE_RATIO * cost_s)
         self._ready.set()
 
 

@@ -44,13 +44,17 @@ class Run(QObject):
         Gets the live layer.
     history
         Keeps snapshots.
+    interval_s
+        The least time between two pictures.
     """
 
     changed = Signal(object)
     framed = Signal(object)
     ended = Signal(object)
 
-    def __init__(self, plan: RunPlan, viewer: "Viewer", history: History) -> None:
+    def __init__(
+        self, plan: RunPlan, viewer: "Viewer", history: History, *, interval_s: float = 0.0
+    ) -> None:
         super().__init__()
         self.plan = plan
         self.name = plan.name
@@ -65,7 +69,7 @@ class Run(QObject):
         self.moments: list[Moment] = []
         self.control = RunControl()
         self._steered: dict[str, Any] = {}
-        self._gate = FrameGate()
+        self._gate = FrameGate(interval_s=interval_s)
         self._clock = StepClock()
         self._drawing: tuple[float, bool] | None = None
         self._turns = 0

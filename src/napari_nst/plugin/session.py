@@ -46,6 +46,8 @@ class Session(QObject):
         Steps between snapshots of runs to come; None keeps only those asked for.
     history_bytes
         What the snapshots of all runs may take.
+    interval_s
+        The least time between two pictures of a run to come.
     device
         Where runs to come compute, if they do not say so themselves.
     """
@@ -61,6 +63,7 @@ class Session(QObject):
         self.queue: RunQueue[Run] = RunQueue(self._begin, self._stop)
         self.history_every: int | None = HISTORY_EVERY
         self.history_bytes = HISTORY_BYTES
+        self.interval_s = 0.0
         self.device = "auto"
         self._viewer = viewer
         self._tickets: dict[Run, Ticket[Run]] = {}
@@ -84,7 +87,7 @@ class Session(QObject):
         if plan.request is not None and plan.request.device == "auto":
             plan = replace(plan, request=replace(plan.request, device=self.device))
         history = History(self.history_bytes, every=self.history_every)
-        run = Run(plan, self._viewer, history)
+        run = Run(plan, self._viewer, history, interval_s=self.interval_s)
         run.changed.connect(self._on_changed)
         run.ended.connect(self._on_ended)
         self._share_memory(run)

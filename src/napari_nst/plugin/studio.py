@@ -110,6 +110,8 @@ class Studio(QObject):
         session = self._dock.session
         session.history_bytes = self.preferences.history_budget_mb * 2**20
         session.history_every = self.preferences.history_every or None
+        session.device = self.preferences.device
+        session.interval_s = self.preferences.preview_interval_s
 
     def _on_added(self, run: Run) -> None:
         """Keep what the form says, if the run came from it."""
