@@ -24,8 +24,8 @@ class FakeStep:
         return np.full((8, 10, 3), self.iteration % 256, np.uint8)
 
 
-def result(steps_done, reason="finished"):
-    record = RunRecord(StyleConfig(), {}, {}, "untrained", (), steps_done, reason)
+def result(steps_done, reason="finished", config=None):
+    record = RunRecord(config or StyleConfig(), {}, {}, "untrained", (), steps_done, reason)
     return SimpleNamespace(
         image=np.full((8, 10, 3), 77, np.uint8),
         history=(),
@@ -43,12 +43,12 @@ def fake_engine(total=20, *, wait_s=0.0, fail_at=None, error=None, closed=None):
         try:
             for step in range(1, total + 1):
                 if control.wait_while_paused():
-                    return result(step - 1, "stopped")
+                    return result(step - 1, "stopped", config)
                 control._stopped.wait(wait_s)
                 if step == fail_at:
                     raise error
                 yield FakeStep(step, total, seconds=step * wait_s)
-            return result(total)
+            return result(total, config=config)
         finally:
             if closed is not None:
                 closed.append(step)

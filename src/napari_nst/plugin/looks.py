@@ -1,10 +1,14 @@
 """What napari's theme leaves open: quiet folds, a thin bar, one button that stands out."""
 
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
 from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QProgressBar, QPushButton, QWidget
 from superqt import QCollapsible
 
 ACCENT = "#4f6bd6"
 ACCENT_TEXT = "#56b4e9"
+_ARROW_PX = 16
+_ARROW_COLOUR = "#8a919b"
 
 
 def fold(title: str) -> QCollapsible:
@@ -16,17 +20,30 @@ def fold(title: str) -> QCollapsible:
 
 def quiet(section: QCollapsible) -> None:
     """Make a fold's head look like a heading rather than a button."""
-    section.setExpandedIcon("▾")
-    section.setCollapsedIcon("▸")
+    section.setExpandedIcon(_arrow("▾"))
+    section.setCollapsedIcon(_arrow("▸"))
     section.setDuration(120)
     section.toggleButton().setStyleSheet(
         "QPushButton, QPushButton:checked, QPushButton:pressed {"
         " background: transparent; border: none; text-align: left; padding: 3px 0px; }"
         "QPushButton:hover { color: palette(highlight); }"
     )
+    section.toggleButton().setFixedHeight(24)
     layout = section.layout()
     assert layout is not None
     layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(0)
+
+
+def _arrow(sign: str) -> QIcon:
+    """Draw an arrow in a grey that both themes can bear; superqt's own is black on the dark one."""
+    pixmap = QPixmap(_ARROW_PX, _ARROW_PX)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    painter.setPen(QColor(_ARROW_COLOUR))
+    painter.drawText(pixmap.rect(), Qt.AlignmentFlag.AlignCenter, sign)
+    painter.end()
+    return QIcon(pixmap)
 
 
 def make_bar() -> QProgressBar:

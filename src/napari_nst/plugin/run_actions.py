@@ -115,6 +115,11 @@ class RunActions:
         if clipboard is not None:
             clipboard.setText(text)
 
+    @property
+    def exporting(self) -> bool:
+        """Whether files are being written."""
+        return bool(self._exports)
+
     def export(self, runs: "list[Run]") -> None:
         """Ask for a folder and write all of the runs into it."""
         chosen = QFileDialog.getExistingDirectory(self._parent, "Export runs into a folder")

@@ -77,15 +77,12 @@ class RunRow(QWidget):
 
 def facts(run: "Run") -> list[str]:
     """Say step, loss and time of a run in short, as far as they are known."""
-    parts: list[str] = []
-    if run.state in (RunState.RUNNING, RunState.PAUSED, RunState.STOPPING) and run.points:
-        parts.append(f"step {run.points[-1].iteration}")
-    if run.points:
-        parts.append(f"loss {run.points[-1].loss:.4g}")
-        parts.append(duration_text(run.points[-1].seconds))
-    elif run.record is not None:
-        parts.append(f"{run.record.steps_done} steps")
-    return parts
+    if not run.points:
+        return [] if run.record is None else [f"{run.record.steps_done} steps"]
+    last = run.points[-1]
+    on = run.state in (RunState.RUNNING, RunState.PAUSED, RunState.STOPPING)
+    progress = f"step {last.iteration}" if on else duration_text(last.seconds)
+    return [progress, f"loss {last.loss:.4g}"]
 
 
 def small(picture: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:

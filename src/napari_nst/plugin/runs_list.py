@@ -90,16 +90,17 @@ class RunsList(QWidget):
         session.changed.connect(self._on_changed)
         session.ended.connect(self._on_changed)
         session.removed.connect(self._on_removed)
+        session.queue.changed.connect(self._adjust)
         for run in session.runs:
             self._on_added(run)
         self._adjust()
 
     @property
     def chosen(self) -> "list[Run]":
-        """The runs selected, else the current one; oldest first."""
+        """The runs selected, else the current or newest one; oldest first."""
         picked = [run for run, item in self._items.items() if item.isSelected()]
         current = self._session.current
-        return picked or ([current] if current is not None else [])
+        return picked or ([current] if current is not None else self._session.runs[-1:])
 
     def row(self, run: "Run") -> RunRow:
         """Give the row of a run."""

@@ -209,7 +209,9 @@ class SettingsForm(QWidget):
             self._filling = before
 
     def _show_weights_file(self) -> None:
-        self._rows.setRowVisible(self.weights_file.native, self.weights.currentData() == "file")
+        self._folded_rows.setRowVisible(
+            self.weights_file.native, self.weights.currentData() == "file"
+        )
 
     def _lay_out(self) -> None:
         self._rows = form_layout()
@@ -220,11 +222,12 @@ class SettingsForm(QWidget):
         for name in ("size", "steps", "style_strength"):
             self._add_row(self._rows, self.basic[name])
         self._rows.addRow("Start from", self.pickers.start.native)
-        self._add_row(self._rows, self.basic["seed"])
-        self._rows.addRow("Weights", self.weights)
-        self._rows.addRow("", self.weights_file.native)
-        self._show_weights_file()
         inside, rows = QWidget(), form_layout()
+        self._folded_rows = rows
+        rows.addRow("Weights", self.weights)
+        rows.addRow("", self.weights_file.native)
+        self._show_weights_file()
+        self._add_row(rows, self.basic["seed"])
         for control in self.advanced.values():
             self._add_row(rows, control)
         inside.setLayout(rows)

@@ -75,6 +75,7 @@ class StyleTransferWidget(QWidget):
         self.destroyed.connect(self._ending.abandon)
         self.session.adopt_layers()
         self.studio = Studio(self, napari_viewer)
+        self.history_form.refresh()
         self._check()
 
     @property
@@ -192,7 +193,8 @@ class StyleTransferWidget(QWidget):
         self.panel.set_startable(startable=not problem)
         self.welcome.setVisible(self.form.pickers.is_empty)
         if self.current is None or not self.current.state.active:
-            idle = self.panel.text.text() if not problem and self.current is not None else problem
+            hint = "" if self.form.pickers.is_empty else problem
+            idle = self.panel.text.text() if not problem and self.current is not None else hint
             state = self.current.state if self.current is not None and not problem else None
             self.panel.show_state(state or RunState.IDLE, idle)
 

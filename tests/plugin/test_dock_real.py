@@ -1,0 +1,212 @@
+"""The dock drives the real engine: steer, history, pin, replay, more steps; small and shallow."""
+
+import numpy as np
+import pytest
+from qtpy.QtWidgets import QFileDialog
+
+from napari_nst.plugin.progress import RunState
+from napari_nst.plugin.readers import record_of
+from napari_nst.record import METADATA_KEY, RunRecord, SteeringEvent
+
+pytestmark = pytest.mark.gui
+
+
+@pytest.fixture
+def shallow(docked, pictures):
+    """The dock, set to runs of some milliseconds a step."""
+    form = docked.form
+    form.set_weights("untrained")
+    form.basic["size"].set(32)
+    form.basic["steps"].set(40)
+    form.advanced["content_layers"].set(("relu1_2",))
+    form.advanced["style_layers"].set(("relu1_1", "relu2_1"))
+    form.advanced["precision"].set("float32")
+    return docked
+
+
+@pytest.fixture
+def done(qtbot):
+    def wait(run):
+        qtbot.waitUntil(lambda: run.state is RunState.DONE, timeout=120_000)
+        assert run.result is not None, run.text
+        qtbot.wait(20)
+        return run.result
+
+    return wait
+
+
+def steer(docked, name, value, qtbot):
+    """Edit a setting as a user would, and wait until it has acted."""
+    widget = docked.form._controls()[name].widget
+    if hasattr(widget, "setValue"):
+        widget.setValue(value)
+    else:
+        widget.setText(value)
+        widget.editingFinished.emit()
+    docked.steering.flush()
+    taken = docked.current.points[-1].iteration if docked.current.points else 0
+    qtbot.waitUntil(
+        lambda: bool(docked.current.points) and docked.current.points[-1].iteration > taken + 1,
+        timeout=60_000,
+    )
+
+
+def test_a_steered_run_replays_bit_for_bit(shallow, qtbot, done):
+    shallow.form.basic["steps"].set(5000)
+    shallow.run()
+    run = shallow.current
+    qtbot.waitUntil(lambda: len(run.points) > 3, timeout=120_000)
+    steer(shallow, "style_strength", 4.0, qtbot)
+    steer(shallow, "style_layer_weights", "1, 3", qtbot)
+    steer(shallow, "tv_weight", 0.5, qtbot)
+    run.stop()
+    result = done(run)
+    fields = [event.field for event in result.record.events]
+    assert fields == ["style_strength", "style_layer_weights", "tv_weight"]
+    assert all(event.step > 0 for event in result.record.events)
+    assert run.config.style_layer_weights == (1, 3)
+    shallow.actions_of_runs.replay([run])
+    replay = shallow.session.runs[-1]
+    repeated = done(replay)
+    np.testing.assert_array_equal(repeated.image, result.image)
+    assert repeated.record.events == result.record.events
+    assert repeated.record.steps_done == result.record.steps_done
+    losses = [[point.loss for point in each.history] for each in (repeated, result)]
+    shared = min(map(len, losses))
+    assert losses[0][:shared] == losses[1][:shared]
+
+
+def test_settings_edited_in_vain_are_refused_in_words(shallow, qtbot, done):
+    shallow.form.basic["steps"].set(5000)
+    shallow.run()
+    run, seen = shallow.current, []
+    shallow.steering.refused.connect(seen.append)
+    qtbot.waitUntil(lambda: bool(run.points), timeout=120_000)
+    weights = shallow.form.advanced["style_layer_weights"].widget
+    weights.setText("1, 2, 3")
+    weights.editingFinished.emit()
+    shallow.steering.flush()
+    assert "one weight for each of the 2 style layers" in seen[0]
+    run.stop()
+    assert done(run).record.events == ()
+
+
+def test_live_settings_are_marked_only_while_they_act(shallow, qtbot, done):
+    label = shallow.form._labels["style_strength"]
+    assert "●" not in label.text()
+    shallow.form.basic["steps"].set(5000)
+    shallow.run()
+    run = shallow.current
+    assert "●" in label.text()
+    shallow.panel.steer.click()
+    assert "●" not in label.text()
+    shallow.form.basic["style_strength"].widget.setValue(9)
+    shallow.steering.flush()
+    shallow.panel.steer.click()
+    shallow.form.preset.setCurrentText("seed")
+    shallow.steering.flush()
+    qtbot.waitUntil(lambda: len(run.points) > 2, timeout=120_000)
+    run.stop()
+    assert done(run).record.events == (), "neither unticked edits nor a preset steer"
+    assert "●" not in label.text()
+
+
+def test_the_slider_scrubs_through_a_run_and_a_moment_is_pinned(shallow, viewer, qtbot, done):
+    shallow.session.history_every = 10
+    shallow.run()
+    run = shallow.current
+    result = done(run)
+    shallow.history_form.show_stack.click()
+    (stack,) = [moment for moment in run.moments if moment.is_stack]
+    assert stack.steps == (1, 10, 20, 30, 40)
+    assert stack.layer.data.shape == (5, 24, 32, 3)
+    np.testing.assert_array_equal(stack.layer.data[-1], result.image)
+    overlay = viewer.canvas.overlays.text
+    assert overlay.visible
+    assert overlay.text.startswith("Step 40  ·  loss")
+    for corner in ((0, 0), (23, 31)):
+        np.testing.assert_allclose(
+            stack.layer.data_to_world((0, *corner))[1:], run.live.layer.data_to_world(corner)
+        )
+    viewer.dims.set_current_step(0, 2)
+    assert overlay.text == f"Step 20  ·  loss {result.history[20].loss:.4g}", "of that picture"
+    shallow.history_form.pin.click()
+    pinned = run.moments[-1].layer
+    np.testing.assert_array_equal(pinned.data, stack.layer.data[2])
+    record = RunRecord.from_dict(pinned.metadata[METADATA_KEY])
+    assert (record.steps_done, record.reason) == (20, "stopped")
+    shallow.history_form.best.click()
+    losses = {kept.step: kept.loss for kept in run.history.snapshots}
+    assert run.moments[-1].steps == (min(losses, key=losses.get),)
+    stack.layer.visible = False
+    assert not overlay.visible, "what was there before is there again"
+
+
+def test_a_moment_pinned_during_a_run_gets_its_record_at_the_end(shallow, qtbot, done):
+    shallow.form.basic["steps"].set(5000)
+    shallow.run()
+    run = shallow.current
+    qtbot.waitUntil(lambda: run.shown is not None, timeout=120_000)
+    shallow.panel.pause.click()
+    qtbot.wait(300)
+    shallow.history_form.pin.click()
+    (moment,) = run.moments
+    np.testing.assert_array_equal(moment.layer.data, run.live.layer.data)
+    assert METADATA_KEY not in moment.layer.metadata
+    assert any(kept.pinned for kept in run.history.snapshots)
+    run.stop()
+    done(run)
+    record = RunRecord.from_dict(moment.layer.metadata[METADATA_KEY])
+    assert record.steps_done == moment.steps[0]
+
+
+def test_more_steps_and_continuing_start_from_the_result(shallow, qtbot, done):
+    shallow.form.basic["steps"].set(5)
+    shallow.run()
+    run = shallow.current
+    result = done(run)
+    shallow.actions_of_runs.extend([run], 3)
+    more = shallow.session.runs[-1]
+    assert done(more).record.steps_done == 3
+    assert "init" in more.record.hashes
+    assert more.points[0].loss == pytest.approx(result.history[-1].loss, rel=1e-2)
+    shallow.form.preset.setCurrentText("crowsonkb")
+    shallow.actions_of_runs.continue_from([run])
+    assert shallow.form.pickers.start.value == run.live.layer
+    shallow.run()
+    again = shallow.session.runs[-1]
+    np.testing.assert_array_equal(again.plan.request.init, result.image)
+    done(again)
+
+
+def test_an_exported_run_comes_back_with_its_settings(
+    shallow, viewer, qtbot, done, tmp_path, monkeypatch
+):
+    shallow.form.basic["steps"].set(12)
+    shallow.run()
+    run = shallow.current
+    done(run)
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path))
+    shallow.actions_of_runs.export([run])
+    qtbot.waitUntil(lambda: any(tmp_path.glob("*/loss.csv")), timeout=30_000)
+    qtbot.waitUntil(lambda: not shallow.actions_of_runs.exporting)
+    (result,) = tmp_path.glob("*/result.png")
+    assert record_of(result).config == run.config
+    viewer.open(result, plugin="napari")
+    adopted = shallow.session.runs[-1]
+    assert adopted.config == run.config
+    shallow.actions_of_runs.replay([adopted])
+    replay = shallow.session.runs[-1]
+    np.testing.assert_array_equal(done(replay).image, run.result.image)
+
+
+def test_events_are_told_to_the_engine_by_a_replay_only(shallow, done):
+    shallow.form.basic["steps"].set(3)
+    shallow.run()
+    run = shallow.current
+    done(run)
+    run.record = run.record.replace(events=(SteeringEvent(1, "tv_weight", 3.0),))
+    shallow.actions_of_runs.again([run])
+    assert done(shallow.session.runs[-1]).record.events == ()
+    shallow.actions_of_runs.replay([run])
+    assert done(shallow.session.runs[-1]).record.events == run.record.events

@@ -1,0 +1,213 @@
+"""Queue, runs list, sections and menu in a real napari, with the engine replaced by fakes."""
+
+import json
+
+import numpy as np
+import pytest
+from napari.utils.notifications import notification_manager
+from qtpy.QtWidgets import QApplication, QMessageBox
+
+from napari_nst.config import StyleConfig
+from napari_nst.plugin.progress import RunState
+from napari_nst.plugin.sweep import differences
+from napari_nst.record import METADATA_KEY, RunRecord
+
+pytestmark = pytest.mark.gui
+
+
+@pytest.fixture
+def all_ended(qtbot):
+    def wait(widget, timeout=60_000):
+        over = (RunState.DONE, RunState.FAILED)
+        runs = widget.session.runs
+        qtbot.waitUntil(lambda: all(run.state in over for run in runs), timeout=timeout)
+        qtbot.wait(20)
+
+    return wait
+
+
+def act(widget, title):
+    """Choose an entry of the menu of the chosen runs."""
+    menu = widget.runs_list.menu()
+    (entry,) = [entry for entry in menu.actions() if entry.text() == title]
+    assert entry.isEnabled(), title
+    entry.trigger()
+
+
+def test_a_newcomer_is_told_what_to_do_and_one_button_does_it(docked, viewer):
+    assert not docked.welcome.isHidden()
+    assert not docked.panel.run.isEnabled()
+    docked.welcome.button.click()
+    assert docked.welcome.isHidden()
+    assert [layer.name for layer in viewer.layers] == ["coffee", "brush strokes"]
+    assert docked.panel.run.isEnabled()
+
+
+def test_a_preview_is_small_and_short(docked, pictures, engine, all_ended):
+    engine(3)
+    docked.panel.preview.click()
+    config = docked.current.plan.request.config
+    assert (config.size, config.steps) == (256, 40)
+    assert docked.current.name.endswith("preview")
+    all_ended(docked)
+
+
+def test_waiting_runs_move_and_leave_the_queue(docked, pictures, engine, qtbot, all_ended):
+    engine(100_000, wait_s=0.01)
+    for _ in range(4):
+        docked.run()
+    first, second, third, fourth = docked.session.runs
+    assert [run.state for run in docked.session.runs[1:]] == [RunState.WAITING] * 3
+    assert second.text == "Starts next."
+    docked.runs_list.select(fourth)
+    act(docked, "Start earlier")
+    docked.runs_list.select(second)
+    act(docked, "Cancel")
+    waiting = [ticket.job for ticket in docked.session.queue.waiting]
+    assert waiting == [fourth, third]
+    assert second not in docked.session.runs
+    first.stop()
+    qtbot.waitUntil(lambda: docked.current is fourth)
+    assert first.state is RunState.DONE
+    docked.runs_list.cancel_all.click()
+    all_ended(docked)
+    assert docked.session.runs == [first, fourth]
+    assert not docked.runs_list.cancel_all.isEnabled()
+
+
+def test_each_run_has_a_row_with_its_state_and_what_differs(docked, pictures, engine, all_ended):
+    engine(5)
+    docked.form.basic["style_strength"].set(2.5)
+    docked.run()
+    (run,) = docked.session.runs
+    all_ended(docked)
+    row = docked.runs_list.row(run)
+    assert "Done" in row.status.text()
+    assert row.settings.text() == "style_strength 2.5"
+    assert not row.thumbnail.pixmap().isNull()
+
+
+def test_choosing_a_run_selects_its_layers(docked, pictures, viewer, engine, all_ended):
+    engine(5)
+    docked.run()
+    docked.run()
+    all_ended(docked)
+    for run in docked.session.runs:
+        docked.runs_list.select(run)
+        assert set(viewer.layers.selection) == set(run.layers)
+
+
+def test_settings_of_a_run_come_back_into_the_form(docked, pictures, engine, all_ended):
+    engine(2)
+    config = StyleConfig.preset("seed", size=48, steps=7, pyramid="down_to", min_scale=32)
+    docked.form.apply(config)
+    docked.run()
+    all_ended(docked)
+    docked.form.apply(StyleConfig())
+    act(docked, "Reuse these settings")
+    run = docked.session.runs[0]
+    assert docked.form.config() == run.config, "those without a control as well"
+    assert "pyramid" in docked.form.unseen_note.text()
+    docked.form.preset.setCurrentText("johnson")
+    assert docked.form.config().pyramid == "single"
+
+
+def test_settings_go_to_the_clipboard_as_json(docked, pictures, engine, all_ended):
+    engine(2)
+    docked.run()
+    all_ended(docked)
+    act(docked, "Copy settings as JSON")
+    assert json.loads(QApplication.clipboard().text())["weights"] == "untrained"
+
+
+def test_hiding_and_showing_a_run(docked, pictures, viewer, engine, all_ended):
+    engine(2)
+    docked.run()
+    all_ended(docked)
+    (run,) = docked.session.runs
+    act(docked, "Show / hide")
+    assert not run.live.layer.visible
+    act(docked, "Show / hide")
+    assert run.live.layer.visible
+    viewer.layers.remove(run.live.layer.name)
+    assert run.layers == []
+    act(docked, "Show / hide")
+    assert run.live.layer in viewer.layers
+    assert METADATA_KEY in run.live.layer.metadata
+
+
+def test_deleting_a_run_asks_and_takes_its_layers(
+    docked, pictures, viewer, engine, all_ended, monkeypatch
+):
+    engine(2)
+    docked.run()
+    all_ended(docked)
+    answers = [QMessageBox.StandardButton.No, QMessageBox.StandardButton.Yes]
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: answers.pop(0))
+    act(docked, "Delete…")
+    assert len(docked.session.runs) == 1
+    act(docked, "Delete…")
+    assert docked.session.runs == []
+    assert len(viewer.layers) == 2
+    assert docked.runs_section.isHidden()
+    assert docked.panel.run.isEnabled()
+
+
+def test_a_run_that_is_on_can_be_deleted(docked, pictures, viewer, engine, qtbot, monkeypatch):
+    engine(100_000, wait_s=0.005)
+    docked.run()
+    (run,) = docked.session.runs
+    docked.run()
+    qtbot.waitUntil(lambda: run.live.layer is not None)
+    docked.session.delete(run)
+    assert len(viewer.layers) == 2
+    qtbot.waitUntil(lambda: not run.state.active)
+    qtbot.waitUntil(lambda: docked.session.runs[0].state.active)
+
+
+def test_a_sweep_queues_runs_named_by_what_differs(docked, pictures, engine, all_ended):
+    engine(2)
+    form = docked.sweep_form
+    form.values[0].setText("1, 2")
+    form.settings[1].setCurrentIndex(form.settings[1].findData("seed"))
+    form.values[1].setText("0..2")
+    assert form.queue.text() == "Queue 6 runs"
+    form.queue.click()
+    names = [run.name.split(" · ", 1)[1] for run in docked.session.runs]
+    assert names[:2] == ["style_strength 1 · seed 0", "style_strength 1 · seed 1"]
+    assert differences(docked.session.runs[5].config) == {"style_strength": 2, "seed": 2}
+    all_ended(docked)
+
+
+@pytest.mark.parametrize("text", ["", "one", "-1"])
+def test_a_sweep_that_does_not_fit_says_so_while_it_is_typed(docked, pictures, text):
+    docked.sweep_form.values[0].setText(text)
+    assert not docked.sweep_form.queue.isEnabled()
+    assert docked.sweep_form.text.text()
+
+
+def test_results_of_earlier_sessions_are_listed(docked, viewer, pictures):
+    record = RunRecord(StyleConfig(size=99), {}, {}, "untrained", (), 5, "finished")
+    metadata = {METADATA_KEY: record.to_dict()}
+    layer = viewer.add_image(np.zeros((9, 9, 3), np.uint8), name="old", metadata=metadata)
+    (run,) = docked.session.runs
+    assert (run.state, run.config.size) == (RunState.DONE, 99)
+    act(docked, "Reuse these settings")
+    assert docked.form.config().size == 99
+    seen = []
+    notification_manager.notification_ready.connect(seen.append)
+    act(docked, "Run again")
+    notification_manager.notification_ready.disconnect(seen.append)
+    assert "cannot be found" in str(seen[0].message)
+    viewer.layers.remove(layer.name)
+    assert docked.session.runs == []
+
+
+def test_older_runs_give_up_snapshots_for_newer_ones(docked, pictures, engine, all_ended):
+    engine(2)
+    docked.session.history_bytes = 1000
+    for _ in range(3):
+        docked.run()
+        all_ended(docked)
+    budgets = [run.history.budget_bytes for run in docked.session.runs]
+    assert budgets == [250, 250, 500]
