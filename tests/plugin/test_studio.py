@@ -57,12 +57,13 @@ def test_without_last_settings_the_preferred_ones_are_there(settings, viewer):
 
 
 def test_changed_preferences_act_at_once(settings, docked):
-    settings.history.budget_mb = 3
+    settings.history.budget_mb = 32
     settings.history.every_steps = 0
     settings.files.ask_before_download = False
     settings.runs.device = "cpu"
     settings.runs.preview_interval_s = 2.5
-    assert docked.session.history_bytes == 3 * 2**20
+    assert docked.session.history_bytes == 32 * 2**20
+    assert docked.history_form.memory.value() == 32
     assert docked.session.history_every is None
     assert not docked.weights_panel.asks
     assert docked.session.device == "cpu"

@@ -112,6 +112,7 @@ class Studio(QObject):
         session.history_every = self.preferences.history_every or None
         session.device = self.preferences.device
         session.interval_s = self.preferences.preview_interval_s
+        self._dock.history_form.refresh()
 
     def _on_added(self, run: Run) -> None:
         """Keep what the form says, if the run came from it."""
