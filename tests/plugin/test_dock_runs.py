@@ -48,7 +48,7 @@ def test_a_preview_is_small_and_short(docked, pictures, engine, all_ended):
     docked.panel.preview.click()
     config = docked.current.plan.request.config
     assert (config.size, config.steps) == (256, 40)
-    assert docked.current.name.endswith("preview")
+    assert "· preview" in docked.current.name
     all_ended(docked)
 
 
@@ -174,7 +174,8 @@ def test_a_sweep_queues_runs_named_by_what_differs(docked, pictures, engine, all
     assert form.queue.text() == "Queue 6 runs"
     form.queue.click()
     names = [run.name.split(" · ", 1)[1] for run in docked.session.runs]
-    assert names[:2] == ["style_strength 1 · seed 0", "style_strength 1 · seed 1"]
+    assert names[0].startswith("style_strength 1 · seed 0")
+    assert names[1].startswith("style_strength 1 · seed 1")
     assert differences(docked.session.runs[5].config) == {"style_strength": 2, "seed": 2}
     all_ended(docked)
 
@@ -211,3 +212,59 @@ def test_older_runs_give_up_snapshots_for_newer_ones(docked, pictures, engine, a
         all_ended(docked)
     budgets = [run.history.budget_bytes for run in docked.session.runs]
     assert budgets == [250, 250, 500]
+
+
+def test_each_selected_layer_becomes_a_style(docked, pictures, viewer, engine, all_ended):
+    engine(2)
+    viewer.add_image(np.zeros((9, 9, 3), np.uint8), name="ink")
+    viewer.layers.selection = set(viewer.layers)
+    docked.sweep_form.styles.click()
+    names = [run.name for run in docked.session.runs]
+    assert [name.split(" · ")[0] for name in names] == ["harbour × waves", "harbour × ink"]
+    all_ended(docked)
+    viewer.layers.selection.clear()
+    docked.sweep_form.styles.click()
+    assert "select the styles" in docked.panel.text.text()
+
+
+def test_the_queue_goes_on_when_the_live_layer_is_removed(
+    docked, pictures, viewer, engine, qtbot, all_ended
+):
+    engine(100_000, wait_s=0.005)
+    docked.run()
+    docked.run()
+    first, second = docked.session.runs
+    qtbot.waitUntil(lambda: first.live.layer is not None)
+    viewer.layers.remove(first.live.layer.name)
+    qtbot.waitUntil(lambda: second.state is RunState.RUNNING)
+    assert docked.current is second
+    docked.session.cancel_all()
+    all_ended(docked)
+
+
+def test_closing_the_dock_ends_the_run_and_empties_the_queue(
+    docked, pictures, viewer, engine, qtbot
+):
+    closed = []
+    engine(100_000, wait_s=0.005, closed=closed)
+    docked.run()
+    docked.run()
+    session, (first, second) = docked.session, docked.session.runs
+    qtbot.waitUntil(lambda: first.live.layer is not None)
+    viewer.window.remove_dock_widget(docked)
+    docked.deleteLater()
+    qtbot.waitUntil(lambda: not first.state.active)
+    assert len(closed) == 1
+    assert second.state is RunState.WAITING
+    assert session.queue.waiting == ()
+
+
+def test_deleting_the_only_run_while_it_is_on_leaves_an_idle_dock(docked, pictures, engine, qtbot):
+    engine(100_000, wait_s=0.005)
+    docked.run()
+    (run,) = docked.session.runs
+    qtbot.waitUntil(lambda: run.live.layer is not None)
+    docked.session.delete(run)
+    qtbot.waitUntil(lambda: not run.state.active)
+    qtbot.waitUntil(lambda: docked.current is None)
+    assert docked.panel.state.text().endswith("<b>Ready</b>")

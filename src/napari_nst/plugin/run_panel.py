@@ -59,6 +59,9 @@ class RunPanel(QWidget):
             "next step, and are kept in its record. Untick it to prepare the next run.</p>"
         )
         self.steer.setChecked(True)
+        self.steered = QLabel()
+        self.steered.setWordWrap(True)
+        self.steered.hide()
         self.bar = make_bar()
         self.plot = LossPlot()
         self._state = RunState.IDLE
@@ -86,6 +89,7 @@ class RunPanel(QWidget):
         self.run.setEnabled(self._startable)
         self.run.setText("Queue" if state.active else "Run")
         self.steer.setVisible(state.active)
+        self.steered.setVisible(state.active and bool(self.steered.text()))
         self.bar.setVisible(state is not RunState.IDLE)
         if state is RunState.PREPARING:
             self.bar.setRange(0, 0)
@@ -103,8 +107,9 @@ class RunPanel(QWidget):
         self.plot.add(frame.points, scale=frame.scale.index)
 
     def show_steered(self, text: str) -> None:
-        """Say what was just steered, until the run's next word."""
-        self.text.setText(text)
+        """Say what was steered last."""
+        self.steered.setText(text)
+        self.steered.setVisible(bool(text) and self._state.active)
 
     def set_startable(self, *, startable: bool) -> None:
         """Tell whether a run could start now."""
@@ -124,5 +129,5 @@ class RunPanel(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(buttons)
-        for widget in (self.state, self.text, self.bar, self.steer):
+        for widget in (self.state, self.text, self.bar, self.steer, self.steered):
             column.addWidget(widget)

@@ -40,7 +40,7 @@ class RunRow(QWidget):
         self.name.setElideMode(Qt.TextElideMode.ElideMiddle)
         self.status = QLabel()
         self.settings = QElidingLabel()
-        self.settings.setStyleSheet("color: palette(mid);")
+        self.settings.setStyleSheet("font-size: 11px;")
         self._drawn: object = None
         self._lay_out()
         self.refresh()

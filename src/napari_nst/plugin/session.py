@@ -179,6 +179,9 @@ class Session(QObject):
             self.ended.emit(run)
         if ticket is not None:
             self.queue.ended(ticket)
+        if self._latest is run and run not in self.runs:
+            self._latest = None
+            self.removed.emit(run)
 
     def _on_queue(self) -> None:
         """Tell each waiting run its place in the line."""

@@ -1,22 +1,19 @@
 """The dock widget: controls to a plan, a plan to the session, the session to the panel."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 from superqt import QCollapsible
 
-from napari_nst.config import STEERABLE, StyleConfig
-from napari_nst.errors import NstError
+from napari_nst.config import STEERABLE
 from napari_nst.plugin.device_badge import DeviceBadge
 from napari_nst.plugin.ending import Ending
 from napari_nst.plugin.frames import Frame
 from napari_nst.plugin.history_form import HistoryForm
+from napari_nst.plugin.launcher import Launcher
 from napari_nst.plugin.moments import Moments
-from napari_nst.plugin.planner import plan_of
-from napari_nst.plugin.plans import preview
 from napari_nst.plugin.progress import RunState
 from napari_nst.plugin.run import Run
 from napari_nst.plugin.run_actions import RunActions
@@ -28,9 +25,8 @@ from napari_nst.plugin.session import Session
 from napari_nst.plugin.settings_form import SettingsForm
 from napari_nst.plugin.steering import Steering
 from napari_nst.plugin.studio import Studio
-from napari_nst.plugin.sweep import Variant
 from napari_nst.plugin.sweep_form import SweepForm
-from napari_nst.plugin.weights_panel import WeightsPanel, lacks_weights
+from napari_nst.plugin.weights_panel import WeightsPanel
 from napari_nst.plugin.welcome import Welcome
 
 if TYPE_CHECKING:
@@ -62,11 +58,11 @@ class StyleTransferWidget(QWidget):
         self.runs_list = RunsList(self.session)
         self.history_form = HistoryForm(self.session)
         self.sweep_form = SweepForm(self.form.config)
+        self.launcher = Launcher(napari_viewer, self.form, self.session, self.weights_panel)
         self.steering = Steering(self.form, self.session)
         self.moments = Moments(napari_viewer, self.session)
         self.actions_of_runs = RunActions(napari_viewer, self.session, self.form, self)
         self._shown: Run | None = None
-        self._after_weights: Callable[[], None] = self.run
         self._lay_out()
         self._connect()
         # The viewer's closing reaches a widget only as its destruction, when its own
@@ -94,40 +90,12 @@ class StyleTransferWidget(QWidget):
 
     def run(self) -> None:
         """Start a run of what the form says, or queue it, or say why not."""
-        self._begin(lambda: [("", self.form.config())], self.run)
-
-    def preview(self) -> None:
-        """Start a small and short run of what the form says."""
-        self._begin(lambda: [("preview", preview(self.form.config()))], self.preview)
-
-    def sweep(self, variants: list[Variant]) -> None:
-        """Queue the runs of a sweep."""
-        wanted = [(variant.name, variant.config) for variant in variants]
-        self._begin(lambda: wanted, partial(self.sweep, variants))
+        self.launcher.run()
 
     def stop(self) -> None:
         """End the run and keep what is there."""
         if self.current is not None:
             self.current.stop()
-
-    def _begin(
-        self, wanted: Callable[[], list[tuple[str, StyleConfig]]], again: Callable[[], None]
-    ) -> None:
-        """Queue runs of labels and settings; if weights lack, ask, and then try again."""
-        if problem := self.form.pickers.problem():
-            self._refuse(problem)
-            return
-        try:
-            weights = self.form.weights_choice()
-            if lacks_weights(weights):
-                self._after_weights = again
-                self.weights_panel.ask()
-                return
-            pickers, dims = self.form.pickers, self._viewer.dims
-            for label, config in wanted():
-                self.session.start(plan_of(pickers, dims, config, weights=weights, label=label))
-        except NstError as error:
-            self._refuse(str(error))
 
     def _pause(self) -> None:
         if self.current is not None:
@@ -150,6 +118,7 @@ class StyleTransferWidget(QWidget):
         if self._shown is not None and self._shown in self.session.runs:
             self._shown.framed.disconnect(self._show_frame)
         self._shown = run
+        self.panel.show_steered("")
         self.panel.plot.show_history(run.points)
         run.framed.connect(self._show_frame)
 
@@ -204,17 +173,17 @@ class StyleTransferWidget(QWidget):
     def _connect(self) -> None:
         panel, session = self.panel, self.session
         panel.run_asked.connect(self.run)
-        panel.preview_asked.connect(self.preview)
+        panel.preview_asked.connect(self.launcher.preview)
         panel.pause_asked.connect(self._pause)
         panel.resume_asked.connect(self._resume)
         panel.stop_asked.connect(self.stop)
         panel.steer.toggled.connect(self._on_steer_toggled)
         self.steering.refused.connect(show_error)
         self.steering.steered.connect(panel.show_steered)
-        self.weights_panel.ready.connect(lambda: self._after_weights())
-        self.weights_panel.refused.connect(self._refuse)
+        self.launcher.refused.connect(self._refuse)
         self.welcome.pair_asked.connect(lambda: self._viewer.open_sample(*_PAIR))
-        self.sweep_form.asked.connect(self.sweep)
+        self.sweep_form.asked.connect(self.launcher.sweep)
+        self.sweep_form.styles_asked.connect(self.launcher.every_style)
         session.changed.connect(self._on_changed)
         session.ended.connect(self._on_ended)
         session.added.connect(self._on_added)
