@@ -22,6 +22,10 @@ lint: .venv/ready
 bench: .venv/ready
 	$(BIN)/pytest benchmarks -s --override-ini python_files='bench_*.py'
 
+MINUTES ?= 95
+features: .venv/ready  # for maintainers: train the built-in weights anew, into features/
+	$(BIN)/python -m tools.train_features --minutes $(MINUTES) --out features
+
 verify-weights: .venv/ready  # for maintainers: fetches 548 MB
 	$(BIN)/python scripts/verify_weights.py
 
@@ -44,4 +48,4 @@ constraints: | $(UV)  # for maintainers: the newest versions that fit each other
 clean:
 	rm -rf .venv .venv-pyside .tools demo
 
-.PHONY: demo test test-pyside lint bench verify-weights system constraints clean
+.PHONY: demo test test-pyside lint bench features verify-weights system constraints clean
