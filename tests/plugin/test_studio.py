@@ -6,7 +6,7 @@ import pytest
 from napari_nst.config import StyleConfig
 from napari_nst.plugin import preferences
 from napari_nst.plugin.close_guard import Answer
-from napari_nst.plugin.keys import KEYS
+from napari_nst.plugin.keys import KEYS, key_text
 from napari_nst.plugin.preferences import LastUsed
 from napari_nst.plugin.studio import main_window_of
 
@@ -80,6 +80,16 @@ def test_results_are_saved_where_the_user_wants(
     assert [path.name for path in tmp_path.iterdir()] == ["harbour × waves · gatys.png"]
 
 
+def test_a_preview_is_neither_saved_nor_missed(docked, pictures, engine, finished):
+    engine(8)
+    docked.panel.preview.click()
+    finished(docked)
+    assert docked.current.result is not None
+    assert docked.studio.autosave.unsaved() == []
+    run_once(docked, engine, finished, 9)
+    assert docked.studio.autosave.unsaved() == [docked.current]
+
+
 def test_other_runs_are_offered_to_the_plot(docked, pictures, engine, finished):
     run_once(docked, engine, finished, 4)
     first = docked.current
@@ -107,7 +117,9 @@ def test_steering_is_marked_on_the_curve(docked, pictures, engine, qtbot):
 
 
 def test_tooltips_name_the_keys(docked):
-    assert "Ctrl+Alt+R" in docked.panel.run.toolTip() or "⌘" in docked.panel.run.toolTip()
+    tip = docked.panel.run.toolTip()
+    assert tip.endswith(f". {key_text('run')}</p>")
+    assert tip.count("<p>") == 1
 
 
 def test_a_comparison_ends_with_the_dock(docked, pictures, viewer, qtbot):

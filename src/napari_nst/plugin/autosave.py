@@ -19,6 +19,9 @@ from napari_nst.plugin.worker import translated
 LONG_S = 60
 """Whoever waits longer than this has looked elsewhere, and is told that a run is done."""
 
+_PREVIEW = "· preview"
+"""How the dock names previews, which nobody wants to keep."""
+
 
 class Autosave(QObject):
     """Saves the results of a session in threads of their own.
@@ -47,7 +50,7 @@ class Autosave(QObject):
         return [
             run
             for run in self._session.runs
-            if run.result is not None
+            if _is_worth_keeping(run)
             and run.record is not None
             and run.live.layer is not None
             and run not in self._saving
@@ -68,9 +71,9 @@ class Autosave(QObject):
 
     def _on_ended(self, run: Run) -> None:
         folder = self._folder()
-        if folder is None or run.result is None:
-            return
         result = run.result
+        if folder is None or result is None or not _is_worth_keeping(run):
+            return
         worker = FunctionWorker(save_result, folder, run.name, result.image, result.record)
         worker.returned.connect(partial(self._on_kept, run))
         worker.errored.connect(self._on_error)
@@ -83,6 +86,10 @@ class Autosave(QObject):
 
     def _on_error(self, error: Exception) -> None:
         show_warning(f"A result was not saved: {translated(error)}")
+
+
+def _is_worth_keeping(run: Run) -> bool:
+    return run.result is not None and not run.name.endswith(_PREVIEW)
 
 
 def tell_when_done(run: Run, window: QWidget) -> None:

@@ -168,4 +168,5 @@ def main_window_of(widget: QWidget) -> QMainWindow | None:
 
 
 def _append_key(button: QPushButton, name: str) -> None:
-    button.setToolTip(f"<p>{button.toolTip()}. {key_text(name)}</p>")
+    text = button.toolTip().removeprefix("<p>").removesuffix("</p>").rstrip(".")
+    button.setToolTip(f"<p>{text}. {key_text(name)}</p>")
