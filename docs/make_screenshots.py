@@ -13,6 +13,7 @@ from pathlib import Path
 
 import napari
 import numpy as np
+from napari._qt.dialogs.qt_notification import NapariQtNotification
 from PIL import Image
 from qtpy.QtTest import QTest
 
@@ -22,7 +23,7 @@ from napari_nst.plugin.widget import StyleTransferWidget
 
 WINDOW_PX = (1280, 800)
 SIZE_PX = 256
-STEPS = 60
+STEPS = 40
 LIMIT_BYTES = 300_000
 LIMIT_S = 600
 SETTLE_MS = 800
@@ -53,6 +54,8 @@ class Tour:
         self.shoot("running")
         self.finish()
         self.change_style()
+        self.dock.panel.plot.collapse(animate=False)
+        self.dock.studio.section.expand(animate=False)
         self.dock.studio.compare.enter(self.compared())
         self.shoot("compare")
         self.dock.studio.compare.comparison.leave()
@@ -101,7 +104,10 @@ class Tour:
     def scrub(self) -> None:
         """Show the history of the last run, half way."""
         assert self.dock.current is not None
+        self.dock.studio.section.collapse(animate=False)
         stack = self.dock.moments.show_stack(self.dock.current)
+        for layer in self.viewer.layers:
+            layer.visible = layer == stack
         self.viewer.dims.set_current_step(0, len(stack.data) // 2)
         self.viewer.reset_view()
 
@@ -121,6 +127,8 @@ class Tour:
     def shoot(self, name: str) -> None:
         """Photograph the window once it is laid out."""
         QTest.qWait(SETTLE_MS)
+        for notice in self.viewer.window._qt_window.findChildren(NapariQtNotification):
+            notice.hide()
         shot = self.viewer.window.screenshot(canvas_only=False, flash=False)
         path = self.folder / f"tutorial-{name}.png"
         path.write_bytes(png_within(np.asarray(shot)[..., :3], LIMIT_BYTES))

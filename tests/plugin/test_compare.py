@@ -29,7 +29,10 @@ def comparison(viewer):
 
 def state(viewer):
     grid, camera = viewer.canvas.grid, viewer.scene.camera
-    layers = {each.name: (each.visible, each.name_overlay.visible) for each in viewer.layers}
+    layers = {
+        each.name: (each.visible, each.name_overlay.visible, each.name_overlay.font_size)
+        for each in viewer.layers
+    }
     setting = (grid.enabled, grid.shape, grid.stride, grid.spacing)
     return (*setting, tuple(camera.center), camera.zoom, camera.angles, layers)
 

@@ -89,7 +89,7 @@ class Autosave(QObject):
 
 
 def _is_worth_keeping(run: Run) -> bool:
-    return run.result is not None and not run.name.endswith(_PREVIEW)
+    return run.result is not None and _PREVIEW not in run.name
 
 
 def tell_when_done(run: Run, window: QWidget) -> None:

@@ -26,6 +26,7 @@ MOST = 9
 _GRID = ("enabled", "shape", "stride", "spacing")
 _CAMERA = ("center", "zoom", "angles")
 _SPACING = 0.02
+_FONT_SIZE = 7  # points: names of results are long, and cells narrow
 
 
 @dataclass(frozen=True)
@@ -34,14 +35,17 @@ class _Look:
 
     visible: bool
     named: bool
+    font_size: float
 
     @classmethod
     def of(cls, layer: "Layer") -> Self:
-        return cls(layer.visible, layer.name_overlay.visible)
+        name = layer.name_overlay
+        return cls(layer.visible, name.visible, name.font_size)
 
     def restore(self, layer: "Layer") -> None:
         layer.visible = self.visible
         layer.name_overlay.visible = self.named
+        layer.name_overlay.font_size = self.font_size
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,7 @@ class Comparison:
         self._looks = {layer: _Look.of(layer) for layer in self._viewer.layers}
         self._chosen = chosen
         for layer in chosen:
+            layer.name_overlay.font_size = _FONT_SIZE
             layer.name_overlay.visible = True
         self._tile()
         self._viewer.layers.events.removed.connect(self._on_removed)

@@ -51,7 +51,7 @@ class Studio(QObject):
         self._viewer = viewer
         self._fill_form()
         self._follow_preferences()
-        dock.add_section("Compare", self.compare)
+        self.section = dock.add_section("Compare", self.compare)
         dock.panel.plot.compare_with(self._other_curves)
         dock.steering.steered.connect(self._on_steered)
         dock.runs_list.add_action(
