@@ -1,5 +1,6 @@
 """From what the user chose to plans of runs. No Qt here."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_nst.config import StyleConfig
@@ -14,6 +15,7 @@ from napari_nst.plugin.plans import (
     request_of,
 )
 from napari_nst.record import METADATA_KEY
+from napari_nst.weights import find_imagenet
 
 if TYPE_CHECKING:
     from napari.components import Dims
@@ -63,8 +65,15 @@ def plan_of(
         init = picture_of(start, dims).pixels
         config = continued(config) if METADATA_KEY in start.metadata else config
     request = RunRequest(content.pixels, painted.pixels, config, weights, init)
-    name = f"{content.name} × {painted.name} · {label or config.name}"
+    name = f"{content.name} × {painted.name} · {label or config.name} · {weights_word(weights)}"
     return RunPlan(request, name, content.placement)
+
+
+def weights_word(choice: str) -> str:
+    """Name the weights that a choice leads to, for the names of layers."""
+    if choice == "auto":
+        return "builtin" if find_imagenet() is None else "imagenet"
+    return Path(choice).stem
 
 
 def plan_again(run: "Run", viewer: "Viewer", *, weights: str) -> RunPlan:
