@@ -1,6 +1,8 @@
 """Queue, runs list, sections and menu in a real napari, with the engine replaced by fakes."""
 
+import gc
 import json
+import weakref
 
 import numpy as np
 import pytest
@@ -268,3 +270,14 @@ def test_deleting_the_only_run_while_it_is_on_leaves_an_idle_dock(docked, pictur
     qtbot.waitUntil(lambda: not run.state.active)
     qtbot.waitUntil(lambda: docked.current is None)
     assert docked.panel.state.text().endswith("<b>Ready</b>")
+
+
+def test_a_deleted_run_leaves_nothing_behind(docked, pictures, engine, all_ended):
+    engine(2)
+    docked.run()
+    docked.run()
+    all_ended(docked)
+    gone = weakref.ref(docked.session.runs[0])
+    docked.session.delete(gone())
+    gc.collect()
+    assert gone() is None

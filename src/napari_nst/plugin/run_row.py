@@ -22,7 +22,7 @@ ROW_PX = 56
 
 
 class RunRow(QWidget):
-    """Shows one run; `refresh` when it has changed.
+    """Shows one run, which it does not keep; `refresh` when the run has changed.
 
     Parameters
     ----------
@@ -32,7 +32,6 @@ class RunRow(QWidget):
 
     def __init__(self, run: "Run") -> None:
         super().__init__()
-        self.run = run
         self.thumbnail = QLabel()
         self.thumbnail.setFixedSize(THUMBNAIL_PX, THUMBNAIL_PX)
         self.thumbnail.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -41,13 +40,12 @@ class RunRow(QWidget):
         self.status = QLabel()
         self.settings = QElidingLabel()
         self.settings.setStyleSheet("font-size: 11px;")
-        self._drawn: object = None
+        self._drawn: int | None = None
         self._lay_out()
-        self.refresh()
+        self.refresh(run)
 
-    def refresh(self) -> None:
+    def refresh(self, run: "Run") -> None:
         """Show how the run is doing now."""
-        run = self.run
         colour = STATE_COLOURS[run.state]
         self.status.setText(
             f'<span style="color:{colour}">●</span> {" · ".join([run.state.value, *facts(run)])}'
@@ -56,8 +54,8 @@ class RunRow(QWidget):
         self.settings.setText(settings)
         self.setToolTip(f"<p><b>{run.name}</b><br/>{run.text}<br/>{settings}</p>")
         picture = run.picture
-        if picture is not self._drawn and picture is not None:
-            self._drawn = picture
+        if picture is not None and picture.ctypes.data != self._drawn:
+            self._drawn = picture.ctypes.data
             self.thumbnail.setPixmap(pixmap(as_uint8(small(picture))))
 
     def sizeHint(self) -> QSize:

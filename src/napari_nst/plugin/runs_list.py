@@ -120,6 +120,7 @@ class RunsList(QWidget):
         """Make the menu of the chosen runs."""
         menu, runs = QMenu(self), self.chosen
         menu.setToolTipsVisible(True)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         group = None
         for action in sorted(self._actions, key=lambda action: action.group):
             if group not in (None, action.group):
@@ -142,7 +143,7 @@ class RunsList(QWidget):
 
     def _on_changed(self, run: "Run") -> None:
         if run in self._items:
-            self.row(run).refresh()
+            self.row(run).refresh(run)
         self._adjust()
 
     def _on_removed(self, run: "Run") -> None:
