@@ -16,6 +16,7 @@ from napari_nst import StyleConfig
 from napari_nst.weights import Weights, load
 from tools.train_features.evaluate import (
     REDUCTIONS,
+    STROKES,
     Course,
     Picture,
     edge_correlation,
@@ -31,7 +32,7 @@ from tools.train_features.figures import sheet
 
 log = logging.getLogger(__name__)
 
-CROP_PX, CROPS, UNSEEN = 96, 6, 60
+CROP_PX, CROPS, UNSEEN = 96, 6, 40
 TAPS = ("relu3_2", "relu4_2", "relu5_1")
 Rows = dict[str, dict[str, float]]
 
@@ -84,6 +85,10 @@ def transfer_rows(courses: Mapping[tuple[str, str], Mapping[str, Course]]) -> Ro
         rows[f"{content} as {style}"] = {
             f"{name} / {reduction:g}": course.at(reduction)
             for reduction in REDUCTIONS
+            for name, course in by_name.items()
+        } | {
+            f"{name}, strokes {share:g}": course.at_strokes(share)
+            for share in STROKES
             for name, course in by_name.items()
         }
     columns = next(iter(rows.values()))
