@@ -30,7 +30,7 @@ def test_the_demo_leaves_its_result_and_a_screenshot_and_names_the_weights(tmp_p
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "weights: untrained" in done.stdout
+    assert "weights: builtin" in done.stdout
     assert str(tmp_path / "out" / "screenshot.png") in done.stdout
     picture = read_picture(tmp_path / "out" / "result.png")
     assert max(picture.shape) == 48
