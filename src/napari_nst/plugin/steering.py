@@ -67,8 +67,7 @@ class Steering(QObject):
             changes = {k: v for k, v in values.items() if v != getattr(run.config, k)}
             if changes:
                 run.steer(**changes)
-                done = run.points[-1].iteration if run.points else 0
-                self.steered.emit(f"{describe(changes)} from step {done + 1} on")
+                self.steered.emit(f"{describe(changes)} from the next step on")
         except NstError as error:
             self.refused.emit(str(error))
 
