@@ -19,8 +19,6 @@ from tools.train_features.evaluate import (
     STROKES,
     Course,
     Picture,
-    edge_correlation,
-    fit,
     identity,
     inversion,
     real_crops,
@@ -33,6 +31,7 @@ from tools.train_features.figures import sheet
 log = logging.getLogger(__name__)
 
 CROP_PX, CROPS, UNSEEN = 96, 6, 40
+LAYER_WEIGHTS = (16.0, 2.0, 4.0, 16.0, 32.0)
 TAPS = ("relu3_2", "relu4_2", "relu5_1")
 Rows = dict[str, dict[str, float]]
 
@@ -101,19 +100,24 @@ def transfer_rows(courses: Mapping[tuple[str, str], Mapping[str, Course]]) -> Ro
 def draw_sheets(
     courses: Mapping[tuple[str, str], Mapping[str, Course]],
     contents: Mapping[str, Picture],
-    styles: Mapping[str, Picture],
     out: Path,
 ) -> None:
-    """Save one sheet per content: content, style, and each candidate's picture."""
+    """Save one sheet per content, a row per style: what each candidate painted.
+
+    The pictures painted from are left out: they are not ours to ship.
+    """
     for content in contents:
         rows = []
-        for style in styles:
-            row = {content: contents[content], style: styles[style]}
-            for name, course in courses[content, style].items():
-                kept = edge_correlation(course.picture, fit(contents[content], course.picture))
-                row[f"{name}: edges {kept:.2f}"] = course.picture
-            rows.append(row)
-        sheet(rows, out / f"pairs-{content}.jpg")
+        for (source, style), by_name in courses.items():
+            if source == content:
+                rows.append(
+                    {
+                        f"{style}, {name}: edges {course.correlation[-1]:.2f}": course.picture
+                        for name, course in by_name.items()
+                    }
+                )
+        height = next(iter(rows[0].values())).shape[0]
+        sheet(rows, out / f"features-{content}.jpg", side_px=2 * height)
 
 
 def parse() -> argparse.Namespace:
@@ -122,8 +126,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--weights", default="builtin", help="weights to judge")
     parser.add_argument("--pictures", type=Path, required=True, help="content-*, style-*.jpg")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--size", type=int, default=256)
-    parser.add_argument("--steps", type=int, default=150)
+    parser.add_argument("--size", type=int, default=192)
+    parser.add_argument("--steps", type=int, default=80)
     parser.add_argument("--settings", type=json.loads, default={}, help="of StyleConfig, as JSON")
     return parser.parse_args()
 
@@ -137,10 +141,11 @@ def main() -> None:
     parts = [table(identity_rows(candidates))]
     log.info("texture identity\n%s", parts[0])
     settings: dict[str, Any] = {k: _tupled(v) for k, v in args.settings.items()}
+    settings = {"style_layer_weights": LAYER_WEIGHTS} | settings
     config = StyleConfig.preset("gatys", size=args.size, steps=args.steps).replace(**settings)
     contents, styles = (read_pictures(args.pictures, kind) for kind in ("content", "style"))
     courses = transfers(candidates, contents, styles, config)
-    draw_sheets(courses, contents, styles, args.out)
+    draw_sheets(courses, contents, args.out)
     parts.append(table(transfer_rows(courses)))
     content = next(iter(contents.values()))
     inverted = {
