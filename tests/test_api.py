@@ -242,6 +242,24 @@ def test_matched_balance_does_not_depend_on_the_scale_of_the_weights(
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "changes", "expected"),
+    [
+        ("builtin", {}, [16.0, 2.0, 4.0, 16.0, 32.0]),
+        ("builtin", {"style_layer_weights": (1.0,) * 5}, [1.0] * 5),
+        ("builtin", {"balance": "published"}, []),
+        ("untrained", {}, []),
+    ],
+)
+def test_the_builtin_features_get_the_layer_weights_that_suit_them(
+    content: np.ndarray, style: np.ndarray, name: str, changes: dict, expected: list[float]
+) -> None:
+    config = StyleConfig(size=None, steps=1, precision="float32", **changes)
+    record = stylize(content, style, config, weights=name).record
+    assert record.resolved["style_layer_weights"] == expected
+    assert record.config == config
+
+
 def test_bfloat16_paints_nearly_the_same_picture(
     content: np.ndarray, style: np.ndarray, weights: Weights
 ) -> None:

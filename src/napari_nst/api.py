@@ -23,7 +23,7 @@ from napari_nst.core.image import Picture, read_picture, write_array
 from napari_nst.core.objective import PUBLISHED, Balance
 from napari_nst.core.run import Pictures, Reason, Run, Scale
 from napari_nst.errors import DeviceMemoryError, ImageError
-from napari_nst.presets import NATIVE_WEIGHTS, REFERENCE_RATIO
+from napari_nst.presets import BUILTIN_LAYER_WEIGHTS, NATIVE_WEIGHTS, REFERENCE_RATIO
 from napari_nst.record import RunRecord, SteeringEvent, picture_hash
 from napari_nst.weights import InputKind, Weights, load
 
@@ -249,7 +249,7 @@ def _generate(
 
 
 def _prepare(plan: _Plan, weights: Weights, device: torch.device) -> tuple[Run, RunRecord]:
-    config = plan.config
+    config = _suited(plan.config, weights)
     in_bytes = config.feed == "bytes" and weights.input == "torchvision"
     feed: FeedKind = "bytes" if in_bytes else weights.input
     encoder = Encoder(
@@ -275,6 +275,7 @@ def _prepare(plan: _Plan, weights: Weights, device: torch.device) -> tuple[Run, 
         "device": str(device),
         "precision": str(encoder.dtype).removeprefix("torch."),
         "balance": asdict(balance),
+        "style_layer_weights": list(config.style_layer_weights),
         "feed": feed,
         "scales": [list(size) for size in run.sizes],
         "threads": torch.get_num_threads(),
@@ -282,7 +283,16 @@ def _prepare(plan: _Plan, weights: Weights, device: torch.device) -> tuple[Run, 
         | {"python": platform.python_version()},
     }
     hashes = plan.hashes | {"weights": weights.sha256}
-    return run, RunRecord(config, resolved, hashes, weights.name)
+    return run, RunRecord(plan.config, resolved, hashes, weights.name)
+
+
+def _suited(config: StyleConfig, weights: Weights) -> StyleConfig:
+    """Give the built-in features the layer weights that suit them, unless others are asked for."""
+    is_plain = not config.style_layer_weights and config.style_loss != "wasserstein"
+    is_usual = config.style_layers == StyleConfig().style_layers
+    if weights.name == "builtin" and config.balance != "published" and is_plain and is_usual:
+        return config.replace(style_layer_weights=BUILTIN_LAYER_WEIGHTS)
+    return config
 
 
 def _balance(config: StyleConfig, weights: Weights, encoder: Encoder) -> Balance:
