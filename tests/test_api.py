@@ -242,6 +242,20 @@ def test_matched_balance_does_not_depend_on_the_scale_of_the_weights(
     )
 
 
+def test_weights_act_on_a_matched_run(
+    content: np.ndarray, style: np.ndarray, weights: Weights
+) -> None:
+    config = _config(steps=1, balance="matched", init="noise")
+
+    def terms(**changes: float) -> dict[str, float]:
+        run = stylize(content, style, config.replace(**changes), weights=weights)
+        return run.history[0].terms
+
+    plain = terms()
+    assert terms(style_weight=2e3)["style"] == pytest.approx(2 * plain["style"], rel=1e-5)
+    assert terms(content_weight=3.0)["content"] == pytest.approx(3 * plain["content"], rel=1e-5)
+
+
 @pytest.mark.parametrize(
     ("name", "changes", "expected"),
     [

@@ -23,7 +23,7 @@ from napari_nst.core.image import Picture, read_picture, write_array
 from napari_nst.core.objective import PUBLISHED, Balance
 from napari_nst.core.run import Pictures, Reason, Run, Scale
 from napari_nst.errors import DeviceMemoryError, ImageError
-from napari_nst.presets import BUILTIN_LAYER_WEIGHTS, NATIVE_WEIGHTS, REFERENCE_RATIO
+from napari_nst.presets import BUILTIN_LAYER_WEIGHTS, NATIVE_WEIGHTS, PRESETS, REFERENCE_RATIO
 from napari_nst.record import RunRecord, SteeringEvent, picture_hash
 from napari_nst.weights import InputKind, Weights, load
 
@@ -300,7 +300,12 @@ def _balance(config: StyleConfig, weights: Weights, encoder: Encoder) -> Balance
     is_native = native in (weights.name, weights.input)
     if config.balance == "published" or (config.balance == "auto" and is_native):
         return PUBLISHED
-    return matched_balance(encoder, config, REFERENCE_RATIO, weights_hash=weights.sha256)
+    preset = StyleConfig.preset(config.name) if config.name in PRESETS else StyleConfig()
+    own = {"content_weight": preset.content_weight, "style_weight": preset.style_weight}
+    # Matched at the preset's own weights: those asked for then act on top of it.
+    return matched_balance(
+        encoder, config.replace(**own), REFERENCE_RATIO, weights_hash=weights.sha256
+    )
 
 
 def _last_point(run: Run, history: list[LossPoint], began: float) -> LossPoint:
