@@ -54,6 +54,7 @@ from napari_nst.errors import (
     DeviceMemoryError,
     DownloadCancelled,
     DownloadError,
+    ImageError,
     NstError,
     WeightsError,
 )
@@ -138,6 +139,7 @@ def stylize(
     )
     picture = read_picture(content)
     check_output(output, longest_px=config.size or max(picture.shape[:2]))
+    _spare(output, [content, *style])
     styles = [read_picture(path) for path in style]
     start = None if init is None else read_picture(init)
 
@@ -157,6 +159,11 @@ def stylize(
         )
         result = _run_with_bar(run, output, save_every)
     return _write_result(output, result)
+
+
+def _spare(output: Path, inputs: Sequence[Path]) -> None:
+    if output.resolve() in [path.resolve() for path in inputs]:
+        raise ImageError(f"{output} is a picture that is read; name another file for the result")
 
 
 def _settings(
@@ -241,8 +248,9 @@ def _write_result(output: Path, result: "StyleResult") -> int:
         return _fail(f"stopped before the first step; {output} is untouched", INTERRUPTED)
     write_picture(output, result.image, record=result.record)
     height, width = result.image.shape[:2]
+    steps = "1 step" if done == 1 else f"{done} steps"
     print(
-        f"{output}: {width}x{height} px, {result.reason} after {done} steps in "
+        f"{output}: {width}x{height} px, {result.reason} after {steps} in "
         f"{result.seconds:.0f} s, weights: {result.record.weights}"
     )
     if result.reason == "diverged":
@@ -321,7 +329,7 @@ def path() -> None:
 
 @weights_app.command()
 def download() -> None:
-    """Fetch ImageNet's weights (548 MB, of which 80 MB are kept); resumes what was begun."""
+    """Fetch ImageNet's weights (575 MB, of which 80 MB are kept); resumes what was begun."""
     from napari_nst.weights import download as fetch
 
     cancel = RunControl()

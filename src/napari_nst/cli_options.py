@@ -46,7 +46,7 @@ Init = Annotated[
 WeightsName = Annotated[
     str | None,
     typer.Option(
-        "--weights", metavar="NAME|FILE", help="auto, imagenet, untrained, or a VGG-19 file."
+        "--weights", metavar="NAME|FILE", help="auto, builtin, imagenet, or a VGG-19 file."
     ),
 ]
 WeightsInput = Annotated[

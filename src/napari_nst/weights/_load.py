@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _REMEDIES = (
-    "Fetch ImageNet's once with `napari-nst weights download` (548 MB, 80 MB kept), give the "
-    "path of a VGG-19 file, or ask for 'untrained' (random filters, cruder pictures)."
+    "Fetch ImageNet's once with `napari-nst weights download` (575 MB, 80 MB kept), give the "
+    "path of a VGG-19 file, or ask for 'builtin' (in the package) or 'untrained' (random, for tests)."
 )
 
 
