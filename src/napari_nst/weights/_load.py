@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 _REMEDIES = (
     "Fetch ImageNet's once with `napari-nst weights download` (575 MB, 80 MB kept), give the "
-    "path of a VGG-19 file, or ask for 'builtin' (in the package) or 'untrained' (random, for tests)."
+    "path of a VGG-19 file, or ask for 'builtin' (in the package) or 'untrained' (random)."
 )
 
 
