@@ -137,3 +137,15 @@ def test_run_asks_before_it_downloads_and_runs_afterwards(
     qtbot.waitUntil(lambda: docked.current is not None)
     finished(docked)
     assert docked.panel.text.text().startswith("Finished")
+
+
+def test_a_run_on_the_builtin_features_says_so_in_the_dock(
+    docked, pictures, engine, finished, monkeypatch
+):
+    places(monkeypatch, "builtin")
+    docked.form.set_weights("auto")
+    engine(2)
+    docked.panel.run.click()
+    finished(docked)
+    assert not docked.weights_panel.isHidden()
+    assert "built-in" in docked.weights_panel.text.text()

@@ -11,7 +11,11 @@ from napari_nst.errors import ConfigError, NstError
 from napari_nst.plugin.planner import plan_of
 from napari_nst.plugin.plans import RunPlan, preview
 from napari_nst.plugin.sweep import Variant, pairs
-from napari_nst.plugin.weights_panel import WeightsPanel, lacks_weights
+from napari_nst.plugin.weights_panel import (
+    WeightsPanel,
+    falls_back_on_builtin,
+    lacks_weights,
+)
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -83,6 +87,8 @@ class Launcher(QObject):
                 self._after_weights = again
                 self._weights_panel.ask()
                 return
+            if falls_back_on_builtin(weights):
+                self._weights_panel.suggest()
             for plan in plans(weights):
                 self._session.start(plan)
         except NstError as error:
