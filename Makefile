@@ -26,7 +26,7 @@ MINUTES ?= 95
 features: .venv/ready  # for maintainers: train the built-in weights anew, into features/
 	$(BIN)/python -m tools.train_features --minutes $(MINUTES) --out features
 
-verify-weights: .venv/ready  # for maintainers: fetches 548 MB
+verify-weights: .venv/ready  # for maintainers: fetches 575 MB
 	$(BIN)/python scripts/verify_weights.py
 
 .venv/ready: pyproject.toml constraints.txt | $(UV)

@@ -189,8 +189,7 @@ def iter_stylize(
 
     Returns
     -------
-    StyleResult
-        As the generator's return value.
+    StyleResult, as the generator's return value
 
     Raises
     ------
@@ -202,16 +201,23 @@ def iter_stylize(
     styles = [style] if isinstance(style, np.ndarray) else list(style)
     if not styles:
         raise ImageError("there is no style; give one picture or a list of them")
-    pictures = Pictures(
+    pictures = _pictures(content, styles, init)
+    hashes = _hashes(content, styles, init)
+    plan = _Plan(pictures, config or StyleConfig(), hashes, control or RunControl(), tuple(events))
+    return _generate(plan, weights, weights_input, device)
+
+
+def _pictures(content: Array, styles: list[Array], init: Array | None) -> Pictures:
+    return Pictures(
         read_picture(content, "content"),
         [read_picture(each, "style") for each in styles],
         None if init is None else read_picture(init, "the picture to start from"),
     )
+
+
+def _hashes(content: Array, styles: list[Array], init: Array | None) -> dict[str, Any]:
     hashes = {"content": picture_hash(content), "styles": [picture_hash(each) for each in styles]}
-    if init is not None:
-        hashes["init"] = picture_hash(init)
-    plan = _Plan(pictures, config or StyleConfig(), hashes, control or RunControl(), tuple(events))
-    return _generate(plan, weights, weights_input, device)
+    return hashes if init is None else hashes | {"init": picture_hash(init)}
 
 
 @dataclass(frozen=True)
