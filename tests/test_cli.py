@@ -248,11 +248,21 @@ def test_weights_download_shows_progress_and_prints_the_file(run, monkeypatch):
     assert run("weights", "download")[:2] == (0, "weights.safetensors\n")
 
 
-def test_info_names_versions_device_threads_and_precision(run):
+def test_info_names_versions_device_threads_precision_and_weights(run):
     code, out, _ = run("info")
     assert code == 0
     for word in ("napari-nst 0", "torch ", "device: ", "threads: ", "precision: "):
         assert word in out
+    assert "weights: builtin" in out
+
+
+def test_where_no_bar_can_be_drawn_lines_tell_of_the_progress(run, monkeypatch):
+    _, _, err = stylize(run, "--steps", "3", *SHALLOW)
+    lines = [line for line in err.splitlines() if "step" in line]
+    assert [line.split(",")[0] for line in lines] == ["napari-nst: step 1/3"], "one in 10 s"
+    monkeypatch.setattr(cli, "LOG_INTERVAL_S", 0)
+    _, _, err = stylize(run, "--steps", "3", *SHALLOW)
+    assert "step 3/3, loss" in err
 
 
 def test_gui_without_a_screen_says_so(run, monkeypatch):

@@ -5,9 +5,11 @@ what there was of the picture written). torch and napari are imported only by wh
 """
 
 import logging
+import math
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -67,6 +69,9 @@ if TYPE_CHECKING:
     from napari_nst.weights import Weights
 
 INTERRUPTED = 130
+LOG_INTERVAL_S = 10
+"""Where no bar can be drawn, as in a log, a line tells of the progress this often."""
+
 DIVERGED = "Lower learning_rate or style_strength, or use --precision float32."
 UsageError: Any = typer.BadParameter.__base__  # typer's own click, which it does not export
 
@@ -218,6 +223,7 @@ def _run_with_bar(
 ) -> "StyleResult":
     with _progress(TextColumn("{task.description}"), BarColumn()) as progress:
         task = progress.add_task("getting ready", total=None)
+        told_at = -math.inf
         while True:
             try:
                 step = next(run)
@@ -226,6 +232,9 @@ def _run_with_bar(
                 return result
             text = f"step {step.iteration}/{step.total}, loss {step.loss:.4g}"
             progress.update(task, completed=step.iteration, total=step.total, description=text)
+            if progress.disable and time.monotonic() - told_at >= LOG_INTERVAL_S:
+                told_at = time.monotonic()
+                print(f"napari-nst: {text}", file=sys.stderr, flush=True)
             if save_every and step.iteration % save_every == 0:
                 name = f"{output.stem}-{step.iteration:05d}{output.suffix}"
                 write_picture(output.with_name(name), step.image())
@@ -346,10 +355,11 @@ def download() -> None:
 
 @app.command()
 def info() -> None:
-    """Show versions, the device that will compute, threads and precision."""
+    """Show versions, the device that will compute, threads, precision and weights."""
     import torch
 
     from napari_nst.core.device import describe, resolve_device, resolve_precision
+    from napari_nst.weights import find_imagenet
 
     report = describe()
     precision = resolve_precision("auto", resolve_device())
@@ -360,6 +370,8 @@ def info() -> None:
     print(f"device: {report.kind}, {report.name}")
     print(f"threads: {torch.get_num_threads()}")
     print(f"precision: {str(precision).removeprefix('torch.')}")
+    imagenet = find_imagenet()
+    print(f"weights: {'builtin, in the package' if imagenet is None else f'imagenet, {imagenet}'}")
     if report.advice:
         print(report.advice)
 
