@@ -103,6 +103,6 @@ def test_only_a_long_run_tells_when_it_is_done(run, qtbot, monkeypatch):
     run.result.seconds = LONG_S + 1
     tell_when_done(run, window)
     assert told == ["harbour × waves: Finished: 5 steps."]
-    run.state = RunState.FAILED
+    run.result.reason = "stopped"
     tell_when_done(run, window)
-    assert len(told) == 1
+    assert len(told) == 1, "who stopped it knows"

@@ -7,6 +7,7 @@ from napari_nst.plugin.curves import (
     MOST_POINTS,
     Curve,
     change_marks,
+    decades_of,
     marks_of,
     scale_marks,
     term_lines,
@@ -59,7 +60,7 @@ def test_steering_is_marked_at_the_step_it_first_concerns():
     marks = change_marks(events)
     assert [(mark.step, mark.text) for mark in marks] == [
         (11, "style strength 2"),
-        (21, "style layer weights"),
+        (21, "layer weights 1,2"),
     ]
 
 
@@ -72,5 +73,16 @@ def test_a_run_that_has_ended_has_all_its_marks():
     history = [LossPoint(1, 0, 1.0, {}, 0.0), LossPoint(2, 1, 1.0, {}, 0.0)]
     record = SimpleNamespace(events=[SteeringEvent(1, "tv_weight", 0.5)])
     run = SimpleNamespace(result=SimpleNamespace(history=history), record=record)
-    assert [mark.text for mark in marks_of(run)] == ["scale 2", "tv weight 0.5"]
+    assert [mark.text for mark in marks_of(run)] == ["scale 2", "smoothness 0.5"]
     assert marks_of(SimpleNamespace(result=None, record=None)) == []
+
+
+def test_a_term_of_nearly_nothing_does_not_press_the_others_flat():
+    points = [Point(1, 5.0, {"content": 1e-9}, 0), Point(2, 4.0, {"content": 0.1}, 0)]
+    np.testing.assert_array_equal(term_lines(points)["content"][1], [np.nan, 0.1])
+
+
+def test_the_axis_goes_from_decade_to_decade():
+    assert decades_of([np.array([20.0, np.nan]), np.array([3e4])]) == (1, 5)
+    assert decades_of([np.array([100.0])]) == (2, 3)
+    assert decades_of([np.array([np.nan])]) is None

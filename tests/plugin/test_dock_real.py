@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from qtpy.QtWidgets import QFileDialog
 
-from napari_nst.plugin.progress import RunState
+from napari_nst.plugin.progress import loss_text
 from napari_nst.plugin.readers import record_of
 from napari_nst.record import METADATA_KEY, RunRecord, SteeringEvent
 
@@ -27,7 +27,7 @@ def shallow(docked, pictures):
 @pytest.fixture
 def done(qtbot):
     def wait(run):
-        qtbot.waitUntil(lambda: run.state is RunState.DONE, timeout=120_000)
+        qtbot.waitUntil(lambda: run.state.over, timeout=120_000)
         assert run.result is not None, run.text
         qtbot.wait(20)
         return run.result
@@ -129,7 +129,7 @@ def test_the_slider_scrubs_through_a_run_and_a_moment_is_pinned(shallow, viewer,
             stack.layer.data_to_world((0, *corner))[1:], run.live.layer.data_to_world(corner)
         )
     viewer.dims.set_current_step(0, 2)
-    assert overlay.text == f"Step 20  ·  loss {result.history[20].loss:.4g}", "of that picture"
+    assert overlay.text == f"Step 20  ·  {loss_text(result.history[20].loss)}", "of that picture"
     shallow.history_form.pin.click()
     pinned = run.moments[-1].layer
     np.testing.assert_array_equal(pinned.data, stack.layer.data[2])

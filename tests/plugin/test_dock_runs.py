@@ -20,9 +20,8 @@ pytestmark = pytest.mark.gui
 @pytest.fixture
 def all_ended(qtbot):
     def wait(widget, timeout=60_000):
-        over = (RunState.DONE, RunState.FAILED)
         runs = widget.session.runs
-        qtbot.waitUntil(lambda: all(run.state in over for run in runs), timeout=timeout)
+        qtbot.waitUntil(lambda: all(run.state.over for run in runs), timeout=timeout)
         qtbot.wait(20)
 
     return wait
@@ -70,7 +69,7 @@ def test_waiting_runs_move_and_leave_the_queue(docked, pictures, engine, qtbot, 
     assert second not in docked.session.runs
     first.stop()
     qtbot.waitUntil(lambda: docked.current is fourth)
-    assert first.state is RunState.DONE
+    assert first.state is RunState.STOPPED
     docked.runs_list.cancel_all.click()
     all_ended(docked)
     assert docked.session.runs == [first, fourth]
@@ -85,7 +84,7 @@ def test_each_run_has_a_row_with_its_state_and_what_differs(docked, pictures, en
     all_ended(docked)
     row = docked.runs_list.row(run)
     assert "Done" in row.status.text()
-    assert row.settings.text() == "style_strength 2.5"
+    assert row.settings.text() == "style strength 2.5"
     assert not row.thumbnail.pixmap().isNull()
 
 
@@ -96,6 +95,7 @@ def test_choosing_a_run_selects_its_layers(docked, pictures, viewer, engine, all
     all_ended(docked)
     for run in docked.session.runs:
         docked.runs_list.select(run)
+        assert docked.runs_list.chosen == [run]
         assert set(viewer.layers.selection) == set(run.layers)
 
 
@@ -109,7 +109,7 @@ def test_settings_of_a_run_come_back_into_the_form(docked, pictures, engine, all
     act(docked, "Reuse these settings")
     run = docked.session.runs[0]
     assert docked.form.config() == run.config, "those without a control as well"
-    assert "pyramid" in docked.form.unseen_note.text()
+    assert "scales down_to" in docked.form.unseen_note.text()
     docked.form.preset.setCurrentText("johnson")
     assert docked.form.config().pyramid == "single"
 
@@ -169,24 +169,24 @@ def test_a_run_that_is_on_can_be_deleted(docked, pictures, viewer, engine, qtbot
 
 def test_a_sweep_queues_runs_named_by_what_differs(docked, pictures, engine, all_ended):
     engine(2)
-    form = docked.sweep_form
+    form = docked.sweep_panel.settings
     form.values[0].setText("1, 2")
     form.settings[1].setCurrentIndex(form.settings[1].findData("seed"))
     form.values[1].setText("0..2")
     assert form.queue.text() == "Queue 6 runs"
     form.queue.click()
-    names = [run.name.split(" · ", 1)[1] for run in docked.session.runs]
-    assert names[0].startswith("style_strength 1 · seed 0")
-    assert names[1].startswith("style_strength 1 · seed 1")
+    names = [run.name for run in docked.session.runs]
+    assert names[0] == "style strength 1 · seed 0 · untrained"
+    assert names[4] == "style strength 2 · seed 1 · untrained"
     assert differences(docked.session.runs[5].config) == {"style_strength": 2, "seed": 2}
     all_ended(docked)
 
 
 @pytest.mark.parametrize("text", ["", "one", "-1"])
 def test_a_sweep_that_does_not_fit_says_so_while_it_is_typed(docked, pictures, text):
-    docked.sweep_form.values[0].setText(text)
-    assert not docked.sweep_form.queue.isEnabled()
-    assert docked.sweep_form.text.text()
+    docked.sweep_panel.settings.values[0].setText(text)
+    assert not docked.sweep_panel.settings.queue.isEnabled()
+    assert docked.sweep_panel.settings.text.text()
 
 
 def test_results_of_earlier_sessions_are_listed(docked, viewer, pictures):
@@ -216,17 +216,82 @@ def test_older_runs_give_up_snapshots_for_newer_ones(docked, pictures, engine, a
     assert budgets == [250, 250, 500]
 
 
-def test_each_selected_layer_becomes_a_style(docked, pictures, viewer, engine, all_ended):
+@pytest.fixture
+def sixfold(docked, pictures, viewer):
+    """Two contents and three styles, ticked in the sweep's table."""
+    for name in ("castle", "ink", "glass"):
+        viewer.add_image(np.zeros((9, 12, 3), np.uint8), name=name, rgb=True)
+    form = docked.sweep_panel.pictures
+    form.tick(2, 1)
+    for row in (3, 4):
+        form.tick(row, 2)
+    return form
+
+
+def test_every_ticked_content_is_painted_like_every_ticked_style(
+    docked, sixfold, viewer, engine, all_ended
+):
     engine(2)
-    viewer.add_image(np.zeros((9, 9, 3), np.uint8), name="ink")
-    viewer.layers.selection = set(viewer.layers)
-    docked.sweep_form.styles.click()
-    names = [run.name for run in docked.session.runs]
-    assert [name.split(" · ")[0] for name in names] == ["harbour × waves", "harbour × ink"]
+    assert sixfold.queue.text() == "Queue 6 runs"
+    sixfold.queue.click()
+    assert [run.name for run in docked.session.runs] == [
+        f"{content} × {style} · untrained"
+        for content in ("harbour", "castle")
+        for style in ("waves", "ink", "glass")
+    ]
+    contents = {run.plan.request.content.shape for run in docked.session.runs}
+    assert contents == {(60, 80, 3), (9, 12, 3)}
     all_ended(docked)
+
+
+def test_a_sweep_stands_in_the_grid_by_rows_and_columns(docked, sixfold, viewer, engine, all_ended):
+    engine(2)
+    button = docked.sweep_panel.grid
+    assert not button.isEnabled()
+    sixfold.queue.click()
+    all_ended(docked)
+    before = [layer.name for layer in viewer.layers]
+    viewer.layers.move(5, 8)  # whatever the order of the layer list
+    moved = [layer.name for layer in viewer.layers]
+    assert moved != before
+    button.click()
+    grid = viewer.canvas.grid
+    for run in docked.session.runs:
+        at = grid.position(viewer.layers.index(run.live.layer.name), viewer.layers)
+        assert at == (run.plan.place.row, run.plan.place.column)
+    docked.studio.compare.compare.click()
+    assert [layer.name for layer in viewer.layers] == moved
+    assert not grid.enabled
+
+
+def test_a_picture_is_content_or_style_and_ticks_outlive_the_layer_list(docked, sixfold, viewer):
+    sixfold.tick(0, 2)
+    assert not sixfold.is_ticked(0, 1)
+    assert sixfold.queue.text() == "Queue 4 runs"
+    viewer.layers.remove("waves")
+    assert sixfold.queue.text() == "Queue 3 runs"
+    sixfold.table.horizontalHeader().sectionClicked.emit(2)
+    assert sixfold.queue.text() == "Queue the runs"
+    assert "Tick one" in sixfold.text.text()
+    sixfold.table.horizontalHeader().sectionClicked.emit(1)
+    assert all(sixfold.is_ticked(row, 1) for row in range(4))
+
+
+def test_buttons_offer_only_what_there_is(docked, pictures, viewer, engine, all_ended):
+    history, compare = docked.history_form, docked.studio.compare
+    buttons = [history.show_stack, history.pin, history.best, compare.compare, compare.blink]
     viewer.layers.selection.clear()
-    docked.sweep_form.styles.click()
-    assert "select the styles" in docked.panel.text.text()
+    assert not any(button.isEnabled() for button in buttons)
+    docked.session.history_every = 1
+    engine(4)
+    docked.run()
+    all_ended(docked)
+    assert all(button.isEnabled() for button in buttons)
+    docked.session.delete(docked.session.runs[0])
+    viewer.layers.selection.clear()
+    assert not any(button.isEnabled() for button in buttons)
+    viewer.layers.selection = set(viewer.layers)
+    assert compare.compare.isEnabled()
 
 
 def test_the_queue_goes_on_when_the_live_layer_is_removed(

@@ -55,5 +55,12 @@ def test_megabytes_of_an_unknown_total_are_plain():
 
 
 def test_only_states_with_a_thread_are_active():
-    idle = {RunState.IDLE, RunState.WAITING, RunState.DONE, RunState.FAILED}
-    assert {state for state in RunState if not state.active} == idle
+    ended = {RunState.DONE, RunState.STOPPED, RunState.FAILED}
+    idle = {RunState.IDLE, RunState.WAITING}
+    assert {state for state in RunState if not state.active} == idle | ended
+
+
+def test_the_state_says_whether_a_run_came_to_its_end():
+    assert RunState.after("finished") is RunState.after("converged") is RunState.DONE
+    assert RunState.after("stopped") is RunState.after("diverged") is RunState.STOPPED
+    assert not any(state.over and state.active for state in RunState)

@@ -14,6 +14,16 @@ def test_the_ready_pair_opens_as_content_and_style(docked, viewer):
     assert docked.panel.run.isEnabled()
 
 
+def test_the_ready_pair_stands_side_by_side_but_takes_no_view_that_is_in_use(viewer):
+    first, second = viewer.open_sample("napari-nst", "sample-pair")
+    grid = viewer.canvas.grid
+    places = [grid.position(viewer.layers.index(at), viewer.layers) for at in (first, second)]
+    assert places == [(0, 0), (0, 1)]
+    grid.enabled = False
+    viewer.open_sample("napari-nst", "sample-pair")
+    assert not grid.enabled
+
+
 @pytest.mark.parametrize(
     "key", ["content-astronaut", "content-cat", "content-coffee", "content-rocket"]
 )

@@ -112,7 +112,7 @@ def test_steering_is_marked_on_the_curve(docked, pictures, engine, qtbot):
     engine(100_000, wait_s=0.005)
     docked.panel.run.click()
     qtbot.waitUntil(lambda: bool(docked.current.points))
-    docked.steering.steered.emit("style strength 2 from the next step")
+    docked.steering.steered.emit("style strength 2")
     assert [mark.text for mark in docked.panel.plot._marks] == ["style strength 2"]
 
 

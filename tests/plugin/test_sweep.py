@@ -2,7 +2,16 @@ import pytest
 
 from napari_nst.config import StyleConfig
 from napari_nst.errors import ConfigError
-from napari_nst.plugin.sweep import PRESET, Axis, describe, differences, pairs, sweep
+from napari_nst.plugin.sweep import (
+    PRESET,
+    Axis,
+    Place,
+    columns_of,
+    describe,
+    differences,
+    pairs,
+    sweep,
+)
 
 BASE = StyleConfig.preset("gatys", size=64, steps=5)
 
@@ -24,8 +33,8 @@ def test_two_axes_give_every_combination_row_by_row():
 def test_a_name_says_what_differs_and_only_that():
     variants = sweep(BASE, [Axis("style_strength", (0.5, 2.0)), Axis("seed", (1,))])
     assert [v.name for v in variants] == [
-        "style_strength 0.5 · seed 1",
-        "style_strength 2 · seed 1",
+        "style strength 0.5 · seed 1",
+        "style strength 2 · seed 1",
     ]
 
 
@@ -106,4 +115,11 @@ def test_settings_of_an_unknown_preset_are_told_from_the_defaults():
 
 
 def test_settings_are_described_in_short():
-    assert describe({"style_strength": 2.0, "steps": None}) == "style_strength 2 · steps none"
+    assert describe({"style_strength": 2.0, "steps": None}) == "style strength 2 · steps none"
+
+
+def test_a_grid_has_columns_while_its_last_row_fills_and_none_with_a_hole():
+    places = [Place(1, row, column) for row in range(2) for column in range(3)]
+    assert columns_of(places) == columns_of(reversed(places)) == columns_of(places[:4]) == 3
+    assert columns_of([*places[:1], *places[2:]]) == -1
+    assert columns_of(places[::3]) == -1, "one column: napari knows better"

@@ -94,6 +94,9 @@ def test_stop_keeps_what_is_there(docked, pictures, viewer, engine, qtbot, finis
     (layer,) = live_layers(viewer)
     assert layer.metadata[METADATA_KEY]["reason"] == "stopped"
     assert docked.panel.text.text().startswith("Stopped after")
+    assert docked.current.state is RunState.STOPPED
+    assert "Stopped" in docked.panel.state.text()
+    assert docked.panel.bar.value() < docked.panel.bar.maximum()
 
 
 def test_pause_holds_and_resume_goes_on(docked, pictures, viewer, engine, qtbot, finished):

@@ -10,7 +10,6 @@ from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_nst.plugin.export import save_result
-from napari_nst.plugin.progress import RunState
 from napari_nst.plugin.run import Run
 from napari_nst.plugin.saved import is_saved
 from napari_nst.plugin.session import Session
@@ -93,7 +92,11 @@ def _is_worth_keeping(run: Run) -> bool:
 
 
 def tell_when_done(run: Run, window: QWidget) -> None:
-    """Tell of the end of a run that took long: in napari, and in the system's task bar."""
-    if run.state is RunState.DONE and run.result is not None and run.result.seconds > LONG_S:
+    """Tell of the end of a run that took long: in napari, and in the system's task bar.
+
+    Who stopped it knows.
+    """
+    result = run.result
+    if result is not None and result.reason != "stopped" and result.seconds > LONG_S:
         show_info(f"{run.name}: {run.text}")
         QApplication.alert(window)

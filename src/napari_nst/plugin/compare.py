@@ -7,12 +7,12 @@ kept for the way back, and forgotten for layers that go meanwhile.
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
 from napari_nst.errors import ImageError
+from napari_nst.plugin.viewer_state import Look, View, reorder
 from napari_nst.record import METADATA_KEY
 
 if TYPE_CHECKING:
@@ -23,53 +23,8 @@ if TYPE_CHECKING:
 MOST = 9
 """Cells that are filled unasked: more draw slowly and show little."""
 
-_GRID = ("enabled", "shape", "stride", "spacing")
-_CAMERA = ("center", "zoom", "angles")
 _SPACING = 0.02
 _FONT_SIZE = 7  # points: names of results are long, and cells narrow
-
-
-@dataclass(frozen=True)
-class _Look:
-    """How a layer looked before."""
-
-    visible: bool
-    named: bool
-    font_size: float
-
-    @classmethod
-    def of(cls, layer: "Layer") -> Self:
-        name = layer.name_overlay
-        return cls(layer.visible, name.visible, name.font_size)
-
-    def restore(self, layer: "Layer") -> None:
-        layer.visible = self.visible
-        layer.name_overlay.visible = self.named
-        layer.name_overlay.font_size = self.font_size
-
-
-@dataclass(frozen=True)
-class _View:
-    """How the canvas was set before."""
-
-    grid: dict[str, Any]
-    camera: dict[str, Any]
-
-    @classmethod
-    def of(cls, viewer: "ViewerModel") -> Self:
-        grid, camera = viewer.canvas.grid, viewer.scene.camera
-        return cls(
-            {name: getattr(grid, name) for name in _GRID},
-            {name: getattr(camera, name) for name in _CAMERA},
-        )
-
-    def restore_grid(self, viewer: "ViewerModel") -> None:
-        for name, value in self.grid.items():
-            setattr(viewer.canvas.grid, name, value)
-
-    def restore_camera(self, viewer: "ViewerModel") -> None:
-        for name, value in self.camera.items():
-            setattr(viewer.scene.camera, name, value)
 
 
 class Comparison:
@@ -87,9 +42,10 @@ class Comparison:
 
     def __init__(self, viewer: "ViewerModel") -> None:
         self._viewer = viewer
-        self._before: _View | None = None
-        self._looks: dict[Layer, _Look] = {}
+        self._before: View | None = None
+        self._looks: dict[Layer, Look] = {}
         self._chosen: list[Layer] = []
+        self._columns = -1  # napari's own choice
         self._pair: list[Layer] = []
         self._shown: Layer | None = None
 
@@ -103,8 +59,18 @@ class Comparison:
         """The layer that a blink shows alone; None in the grid."""
         return self._shown
 
-    def enter(self, layers: "Iterable[Layer]") -> None:
+    def enter(self, layers: "Iterable[Layer]", *, ordered: bool = False, columns: int = -1) -> None:
         """Put `layers` in the grid, with their names on, and hide the others.
+
+        Parameters
+        ----------
+        layers
+            What to compare.
+        ordered
+            Whether cells follow the order of `layers`, rather than that of the layer list: the
+            list, which is what napari's grid goes by, is put in that order until the end.
+        columns
+            Of the grid; -1 lets napari choose.
 
         Raises
         ------
@@ -119,8 +85,12 @@ class Comparison:
                 "select two image layers."
             )
         self.leave()
-        self._before = _View.of(self._viewer)
-        self._looks = {layer: _Look.of(layer) for layer in self._viewer.layers}
+        self._before = View.of(self._viewer)
+        self._looks = {layer: Look.of(layer) for layer in self._viewer.layers}
+        self._columns = columns
+        if ordered:
+            chosen = [layer for layer in wanted if layer in chosen]
+            reorder(self._viewer, [*self._others(chosen), *chosen])
         self._chosen = chosen
         for layer in chosen:
             layer.name_overlay.font_size = _FONT_SIZE
@@ -163,6 +133,7 @@ class Comparison:
         self._viewer.layers.events.removed.disconnect(self._on_removed)
         self._viewer.layers.events.inserted.disconnect(self._on_inserted)
         self._viewer.canvas.grid.events.enabled.disconnect(self._on_grid)
+        before.restore_order(self._viewer)
         before.restore_grid(self._viewer)
         for layer, look in self._looks.items():
             look.restore(layer)
@@ -174,7 +145,7 @@ class Comparison:
         self._shown = None
         self._show(self._chosen)
         grid = self._viewer.canvas.grid
-        grid.shape, grid.stride, grid.spacing = (-1, -1), 1, _SPACING
+        grid.shape, grid.stride, grid.spacing = (-1, self._columns), 1, _SPACING
         grid.enabled = True
         self._viewer.reset_view()
         self.changed.emit()
@@ -182,6 +153,9 @@ class Comparison:
     def _show(self, layers: "list[Layer]") -> None:
         for layer in self._viewer.layers:
             layer.visible = layer in layers
+
+    def _others(self, chosen: "list[Layer]") -> "list[Layer]":
+        return [layer for layer in self._viewer.layers if layer not in chosen]
 
     def _two(self) -> "list[Layer]":
         selected = [layer for layer in self._chosen if layer in self._viewer.layers.selection]
@@ -200,7 +174,7 @@ class Comparison:
             self.tile()
 
     def _on_inserted(self, event: "Event[Any]") -> None:
-        self._looks[event.value] = _Look.of(event.value)
+        self._looks[event.value] = Look.of(event.value)
 
     def _on_grid(self) -> None:
         """Follow the user's own switching of the grid: off leaves, on ends the blinking."""

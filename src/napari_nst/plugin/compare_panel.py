@@ -60,10 +60,10 @@ class ComparePanel(QWidget):
         else:
             self.enter(layers_to_compare(self._viewer, self._content()))
 
-    def enter(self, layers: "list[Layer]") -> None:
-        """Compare these layers, or say why not."""
+    def enter(self, layers: "list[Layer]", *, ordered: bool = False, columns: int = -1) -> None:
+        """Compare these layers as `Comparison.enter` does, or say why not."""
         try:
-            self.comparison.enter(layers)
+            self.comparison.enter(layers, ordered=ordered, columns=columns)
         except ImageError as error:
             self.text.setText(str(error))
 
@@ -75,10 +75,18 @@ class ComparePanel(QWidget):
         if self.comparison.shown is not None:
             self.text.setText(f"Shown: {self.comparison.shown.name}")
 
+    def refresh(self) -> None:
+        """Offer to compare while there are two pictures to compare."""
+        found = layers_to_compare(self._viewer, self._content())
+        offered = self.comparison.active or len(found) > 1
+        self.compare.setEnabled(offered)
+        self.blink.setEnabled(offered)
+
     def _show(self) -> None:
         active, shown = self.comparison.active, self.comparison.shown
         self.compare.setText("Leave" if active else "Compare")
         self.grid.setEnabled(shown is not None)
+        self.refresh()
         self.text.setText(f"Shown: {shown.name}" if shown is not None else _HINT)
 
     def _lay_out(self) -> None:

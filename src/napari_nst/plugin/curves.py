@@ -1,5 +1,6 @@
 """What the loss plot draws: lines thinned to what a plot can show, and marks. No Qt here."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -9,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_nst.plugin.frames import Point
+from napari_nst.plugin.sweep import describe
 
 if TYPE_CHECKING:
     from napari_nst.api import LossPoint
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
 
 MOST_POINTS = 1000
 """Of a line; a dock is narrower than this in pixels."""
+
+SPAN = 1e-5
+"""A term below this share of the largest loss is off the plot."""
 
 _NAME_LIMIT = 26
 
@@ -64,9 +69,9 @@ class Curve:
 
 
 def total_line(points: Sequence[Point]) -> Line:
-    """Give steps and losses to draw; what has no logarithm becomes a gap."""
+    """Give steps and losses to draw; what is off the plot becomes a gap."""
     drawn = thinned(points)
-    return _steps(drawn), _positive([point.loss for point in drawn])
+    return _steps(drawn), _visible([point.loss for point in drawn], drawn)
 
 
 def term_lines(points: Sequence[Point]) -> dict[str, Line]:
@@ -76,8 +81,18 @@ def term_lines(points: Sequence[Point]) -> dict[str, Line]:
     drawn = thinned(points)
     names = [name for name, value in drawn[-1].terms.items() if value > 0]
     values = {name: [point.terms.get(name, 0.0) for point in drawn] for name in names}
-    lines = {name: (_steps(drawn), _positive(each)) for name, each in values.items()}
+    lines = {name: (_steps(drawn), _visible(each, drawn)) for name, each in values.items()}
     return {"loss": total_line(points)} | lines
+
+
+def decades_of(curves: Iterable[npt.NDArray[np.float64]]) -> tuple[int, int] | None:
+    """Give the powers of ten that the curves lie between; None if nothing is to be drawn."""
+    seen = [curve[np.isfinite(curve)] for curve in curves]
+    if not any(curve.size for curve in seen):
+        return None
+    exponents = np.log10(np.concatenate(seen))
+    low, high = math.floor(exponents.min()), math.ceil(exponents.max())
+    return low, max(high, low + 1)
 
 
 def thinned(points: Sequence[Point]) -> list[Point]:
@@ -113,20 +128,19 @@ def scale_mark(step: int, scale: int) -> Mark:
 def change_marks(events: "Iterable[SteeringEvent]") -> list[Mark]:
     """Mark each step at which a steered setting took effect."""
     return [
-        Mark(event.step + 1, change_text(event.field, event.value), "change") for event in events
+        Mark(event.step + 1, describe({event.field: event.value}), "change") for event in events
     ]
-
-
-def change_text(field: str, value: object) -> str:
-    """Say what was steered, such as "style strength 2"."""
-    shown = f"{value:.4g}" if isinstance(value, float | int) else ""
-    return f"{field.replace('_', ' ')} {shown}".strip()
 
 
 def _steps(points: Sequence[Point]) -> npt.NDArray[np.int64]:
     return np.array([point.iteration for point in points], np.int64)
 
 
-def _positive(values: Sequence[float]) -> npt.NDArray[np.float64]:
+def _visible(values: Sequence[float], points: Sequence[Point]) -> npt.NDArray[np.float64]:
+    """Leave out what has no logarithm, or would press the other curves flat.
+
+    A run that starts from its content begins with a content loss of nearly nothing.
+    """
     curve = np.array(values, np.float64)
-    return np.where(curve > 0, curve, np.nan)
+    highest = max((point.loss for point in points if math.isfinite(point.loss)), default=0.0)
+    return np.where(curve > SPAN * highest, curve, np.nan)

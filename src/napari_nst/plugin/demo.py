@@ -57,7 +57,6 @@ def run_demo(save: Path | None, *, say: Callable[[str], None]) -> None:
     """
     viewer, widget = _open()
     viewer.open_sample("napari-nst", "sample-pair")
-    viewer.canvas.grid.enabled = True
     widget.form.basic["size"].set(SIZE_PX)
     widget.form.basic["steps"].set(STEPS)
     if lacks_weights(widget.form.weights_choice()):
@@ -68,7 +67,6 @@ def run_demo(save: Path | None, *, say: Callable[[str], None]) -> None:
     if widget.current is None:
         raise NstError(f"the demo's run did not start: {widget.panel.text.text()}")
     ending = _Ending(viewer, widget.current, save) if save else None
-    widget.current.framed.connect(_FirstFrame(viewer))
     napari.run()
     if ending:
         ending.report(say)
@@ -79,20 +77,6 @@ def _open() -> "tuple[Viewer, StyleTransferWidget]":
     viewer.window.resize(*_WINDOW_PX)
     _, widget = viewer.window.add_plugin_dock_widget("napari-nst", "Neural Style Transfer")
     return viewer, widget
-
-
-class _FirstFrame:
-    """Shows all pictures whole, side by side, once the live layer is there."""
-
-    def __init__(self, viewer: "Viewer") -> None:
-        self._viewer = viewer
-        self._seen = False
-
-    def __call__(self, frame: Frame) -> None:
-        """Reset the view at the first frame, and leave it to the user from then on."""
-        if frame.picture is not None and not self._seen:
-            self._seen = True
-            self._viewer.reset_view()
 
 
 class _Ending:

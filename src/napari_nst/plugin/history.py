@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_nst.plugin.frames import Point
+from napari_nst.plugin.progress import loss_text
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +43,7 @@ class Snapshot:
     @property
     def label(self) -> str:
         """What the overlay says, such as "Step 120  ·  loss 35.2"."""
-        return f"Step {self.step}  ·  loss {self.loss:.4g}"
+        return f"Step {self.step}  ·  {loss_text(self.loss)}"
 
 
 class History:

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QHBoxLayout, QPushButton, QSpinBox, QVBoxLayout, QWid
 from napari_nst.plugin.looks import form_layout
 
 if TYPE_CHECKING:
+    from napari_nst.plugin.run import Run
     from napari_nst.plugin.session import Session
 
 _MIB = 2**20
@@ -56,6 +57,7 @@ class HistoryForm(QWidget):
         )
         self._lay_out()
         self.refresh()
+        self.offer(None)
         self.every.valueChanged.connect(self._put)
         self.memory.valueChanged.connect(self._put)
 
@@ -76,6 +78,12 @@ class HistoryForm(QWidget):
         self.show_stack.clicked.connect(lambda _=False: show_stack())
         self.pin.clicked.connect(lambda _=False: pin())
         self.best.clicked.connect(lambda _=False: best())
+
+    def offer(self, run: "Run | None") -> None:
+        """Enable what there is of the run that the buttons act on."""
+        self.show_stack.setEnabled(run is not None and bool(run.history.snapshots))
+        self.pin.setEnabled(run is not None and run.picture is not None)
+        self.best.setEnabled(run is not None and run.history.best() is not None)
 
     def _put(self) -> None:
         self._session.history_every = self.every.value() or None

@@ -1,16 +1,17 @@
-"""From the form to runs in the queue: one, a preview, a sweep, or every selected style."""
+"""From the form to runs in the queue: one, a preview, or a sweep of settings or pictures."""
 
 from collections.abc import Callable
 from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal
 
 from napari_nst.config import StyleConfig
-from napari_nst.errors import ConfigError, NstError
+from napari_nst.errors import NstError
 from napari_nst.plugin.planner import plan_of
 from napari_nst.plugin.plans import RunPlan, preview
-from napari_nst.plugin.sweep import Variant, pairs
+from napari_nst.plugin.sweep import Pair, Place, Variant
 from napari_nst.plugin.weights_panel import (
     WeightsPanel,
     falls_back_on_builtin,
@@ -57,30 +58,36 @@ class Launcher(QObject):
         self._session = session
         self._weights_panel = weights_panel
         self._after_weights: Callable[[], None] = self.run
+        self._numbers = count(1)
         weights_panel.ready.connect(self._go_on)
         weights_panel.refused.connect(self.refused)
 
     def run(self) -> None:
         """Start a run of what the form says, or queue it, or say why not."""
-        self._begin(lambda weights: [self._plan(self._form.config(), weights)], self.run)
+        self._begin_picked(lambda weights: [self._plan(self._form.config(), weights)], self.run)
 
     def preview(self) -> None:
         """Start a small and short run of what the form says."""
-        self._begin(self._plan_preview, self.preview)
+        self._begin_picked(self._plan_preview, self.preview)
 
     def sweep(self, variants: list[Variant]) -> None:
-        """Queue the runs of a sweep."""
+        """Queue the runs of a sweep through settings."""
         again = partial(self.sweep, variants)
-        self._begin(partial(self._plan_variants, variants), again)
+        self._begin_picked(partial(self._plan_variants, variants), again)
 
-    def every_style(self) -> None:
-        """Queue a run for each image layer that is selected, as the style."""
-        self._begin(self._plan_styles, self.every_style)
+    def every_pair(self, pairs: "list[Pair[Image, Image]]") -> None:
+        """Queue the runs of a sweep through contents and styles."""
+        self._begin(partial(self._plan_pairs, pairs), partial(self.every_pair, pairs))
 
-    def _begin(self, plans: Callable[[str], list[RunPlan]], again: Callable[[], None]) -> None:
+    def _begin_picked(
+        self, plans: Callable[[str], list[RunPlan]], again: Callable[[], None]
+    ) -> None:
         if problem := self._form.pickers.problem():
             self.refused.emit(problem)
-            return
+        else:
+            self._begin(plans, again)
+
+    def _begin(self, plans: Callable[[str], list[RunPlan]], again: Callable[[], None]) -> None:
         try:
             weights = self._form.weights_choice()
             if lacks_weights(weights):
@@ -98,32 +105,41 @@ class Launcher(QObject):
         self._after_weights()
 
     def _plan(
-        self, config: StyleConfig, weights: str, *, label: str = "", style: "Image | None" = None
+        self,
+        config: StyleConfig,
+        weights: str,
+        *,
+        label: str = "",
+        pair: "tuple[Image, Image] | None" = None,
+        place: Place | None = None,
     ) -> RunPlan:
         pickers, dims = self._form.pickers, self._viewer.dims
-        return plan_of(pickers, dims, config, weights=weights, label=label, style=style)
+        return plan_of(pickers, dims, config, weights=weights, label=label, pair=pair, place=place)
 
     def _plan_preview(self, weights: str) -> list[RunPlan]:
         return [self._plan(preview(self._form.config()), weights, label="preview")]
 
     def _plan_variants(self, variants: list[Variant], weights: str) -> list[RunPlan]:
-        return [self._plan(each.config, weights, label=each.name) for each in variants]
-
-    def _plan_styles(self, weights: str) -> list[RunPlan]:
-        from napari.layers import Image
-
-        content, config = self._form.pickers.content.value, self._form.config()
-        selection = self._viewer.layers.selection
-        styles = {
-            layer.name: layer
-            for layer in self._viewer.layers
-            if isinstance(layer, Image) and layer in selection and layer != content
-        }
-        if not styles:
-            raise ConfigError(
-                "select the styles in napari's layer list: image layers other than the content"
-            )
+        number = next(self._numbers)
         return [
-            self._plan(config, weights, style=pair.style)
-            for pair in pairs({content.name: content}, styles)
+            self._plan(
+                each.config,
+                weights,
+                label=each.name,
+                place=Place(number, each.row, each.column),
+            )
+            for each in variants
+        ]
+
+    def _plan_pairs(self, pairs: "list[Pair[Image, Image]]", weights: str) -> list[RunPlan]:
+        config, number = self._form.config(), next(self._numbers)
+        return [
+            self._plan(
+                config,
+                weights,
+                label=each.name,
+                pair=(each.content, each.style),
+                place=Place(number, each.row, each.column),
+            )
+            for each in pairs
         ]

@@ -35,13 +35,13 @@ class LayerPickers:
         self._viewer = viewer
         self.content = ComboBox(
             name="content",
-            choices=self._images,
+            choices=self._choices,
             nullable=True,
             tooltip="<p>The picture to paint anew: its shapes stay.</p>",
         )
         self.style = ComboBox(
             name="style",
-            choices=self._images,
+            choices=self._choices,
             nullable=True,
             tooltip="<p>The picture to paint like: its colours and strokes are taken.</p>",
         )
@@ -64,26 +64,30 @@ class LayerPickers:
     def problem(self) -> str:
         """Say in one sentence why no run can start; empty if one can."""
         if self.content.value is None or self.style.value is None:
-            return EMPTY_HINT if len(self._images()) == 0 else ONE_HINT
+            return EMPTY_HINT if len(self.images()) == 0 else ONE_HINT
         return SAME_HINT if self.content.value == self.style.value else ""
 
     @property
     def is_empty(self) -> bool:
         """Whether there is no picture to pick."""
-        return not self._images()
+        return not self.images()
 
     def start_layer(self) -> "Image | None":
         """Give the layer to start from; None where the start is content or noise."""
         return None if isinstance(self.start.value, str) else self.start.value
 
-    def _images(self, _: Any = None) -> "list[Image]":  # noqa: ANN401 - magicgui's widget
+    def images(self) -> "list[Image]":
+        """Give the viewer's image layers, the lowest first."""
         from napari.layers import Image
 
         return [layer for layer in self._viewer.layers if isinstance(layer, Image)]
 
+    def _choices(self, _: Any = None) -> "list[Image]":  # noqa: ANN401 - magicgui's widget
+        return self.images()
+
     def _starts(self, _: Any = None) -> list[tuple[str, Any]]:  # noqa: ANN401 - magicgui's widget
         fixed = [("Content", START_CONTENT), ("Noise", START_NOISE)]
-        return [*fixed, *((str(layer.name), layer) for layer in self._images())]
+        return [*fixed, *((str(layer.name), layer) for layer in self.images())]
 
     @contextmanager
     def _keeping(self) -> Iterator[None]:
@@ -106,7 +110,7 @@ class LayerPickers:
 
     def _suggest(self) -> None:
         """Fill empty pickers in the order in which pictures were opened, results last."""
-        pictures = sorted(self._images(), key=lambda layer: METADATA_KEY in layer.metadata)
+        pictures = sorted(self.images(), key=lambda layer: METADATA_KEY in layer.metadata)
         if self.content.value is None and pictures:
             self.content.value = next(
                 (layer for layer in pictures if layer != self.style.value), pictures[0]

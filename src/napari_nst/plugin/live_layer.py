@@ -55,6 +55,8 @@ class LiveLayer:
         where = self._placement.arguments(picture.shape[:2])
         if self._layer is None:
             self._layer = self._viewer.add_image(data, rgb=True, name=self._name, **where)
+            if self._viewer.canvas.grid.enabled:
+                self._viewer.reset_view()  # one more cell has made all cells smaller
         elif self._layer.data.shape == data.shape:
             self._layer.data = data
         else:

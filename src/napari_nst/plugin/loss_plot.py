@@ -18,7 +18,15 @@ from qtpy.QtWidgets import (
 from superqt import QCollapsible
 
 from napari_nst.errors import ImageError
-from napari_nst.plugin.curves import Curve, Line, Mark, scale_mark, term_lines, total_line
+from napari_nst.plugin.curves import (
+    Curve,
+    Line,
+    Mark,
+    decades_of,
+    scale_mark,
+    term_lines,
+    total_line,
+)
 from napari_nst.plugin.export import LOSS_FILE, write_loss_csv
 from napari_nst.plugin.frames import Point
 from napari_nst.plugin.looks import quiet
@@ -27,6 +35,7 @@ if TYPE_CHECKING:
     from pyqtgraph import PlotWidget
 
 _HEIGHT_PX = 160
+_LEGEND_COLUMNS = 4
 _INTERVAL_S = 0.5
 _TERM_COLOURS = {
     "content": (86, 180, 233),
@@ -129,7 +138,7 @@ class LossPlot(QCollapsible):
         self._drawn_at = time.monotonic()
         item = self._plot.getPlotItem()
         lines = self._overlaid() if self.all_runs.isChecked() else self._terms()
-        item.legend.setColumnCount(1 if self.all_runs.isChecked() else 2)
+        item.legend.setColumnCount(1 if self.all_runs.isChecked() else _LEGEND_COLUMNS)
         for line in list(item.listDataItems()):
             if line.name() not in lines:
                 item.removeItem(line)
@@ -138,6 +147,8 @@ class LossPlot(QCollapsible):
             line = there.get(name) or item.plot(name=name)
             line.setPen(colour)
             line.setData(steps, losses)
+        if (decades := decades_of(losses for _, (_, losses) in lines.values())) is not None:
+            item.setYRange(*decades, padding=0)
         if self._drawn_marks != tuple(self._marks):
             self._drawn_marks = tuple(self._marks)
             _draw_marks(self._plot, self._drawn_marks)
@@ -197,10 +208,11 @@ def _make_plot(text_rgb: tuple[int, ...]) -> "PlotWidget":
     plot = pyqtgraph.PlotWidget(background=None)
     item = plot.getPlotItem()
     item.setLogMode(y=True)
-    item.addLegend(offset=(-1, 1), colCount=2, labelTextSize="8pt")
+    item.addLegend(offset=(-1, 1), colCount=_LEGEND_COLUMNS, labelTextSize="8pt")
     item.setMenuEnabled(False)
     item.hideButtons()
     item.setMouseEnabled(x=False, y=False)
+    item.getAxis("left").setStyle(maxTextLevel=0)  # decades; those between would overlap
     item.showGrid(y=True, alpha=0.2)
     _colour_text(plot, text_rgb)
     return plot

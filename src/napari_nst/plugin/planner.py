@@ -14,6 +14,7 @@ from napari_nst.plugin.plans import (
     replayed,
     request_of,
 )
+from napari_nst.plugin.sweep import Place
 from napari_nst.record import METADATA_KEY
 from napari_nst.weights import find_imagenet
 
@@ -33,7 +34,8 @@ def plan_of(
     *,
     weights: str,
     label: str = "",
-    style: "Image | None" = None,
+    pair: "tuple[Image, Image] | None" = None,
+    place: Place | None = None,
 ) -> RunPlan:
     """Take the pictures that are picked; a start from a result goes on at its final scale.
 
@@ -49,24 +51,28 @@ def plan_of(
         As in RunRequest.
     label
         What sets the run apart, for its name; the preset by default.
-    style
-        Another style than the one picked.
+    pair
+        Another content and style than those picked.
+    place
+        Where the run stands in a sweep.
 
     Raises
     ------
     ImageError
         If a layer's slice is no picture.
     """
-    content = picture_of(pickers.content.value, dims)
-    painted = picture_of(pickers.style.value if style is None else style, dims)
+    layers = (pickers.content.value, pickers.style.value) if pair is None else pair
+    content, painted = (picture_of(layer, dims) for layer in layers)
     start = pickers.start_layer()
     init = None
     if start is not None:
         init = picture_of(start, dims).pixels
         config = continued(config) if METADATA_KEY in start.metadata else config
     request = RunRequest(content.pixels, painted.pixels, config, weights, init)
-    name = f"{content.name} × {painted.name} · {label or config.name} · {weights_word(weights)}"
-    return RunPlan(request, name, content.placement)
+    parts = [f"{content.name} × {painted.name}", label or config.name, weights_word(weights)]
+    # A run of a sweep is named by what differs, which the narrow cells of a grid have room for.
+    name = " · ".join(parts[1:] if place is not None else parts)
+    return RunPlan(request, name, content.placement, place)
 
 
 def weights_word(choice: str) -> str:

@@ -10,6 +10,7 @@ from napari_nst.config import StyleConfig
 from napari_nst.errors import ConfigError
 from napari_nst.plugin.pictures import LayerPicture
 from napari_nst.plugin.placement import Placement
+from napari_nst.plugin.sweep import Place
 from napari_nst.record import RunRecord, SteeringEvent, picture_hash
 
 if TYPE_CHECKING:
@@ -64,11 +65,14 @@ class RunPlan:
         The live layer's name.
     placement
         Where the content lies.
+    place
+        Where it stands in a sweep; None for a run of its own.
     """
 
     request: RunRequest | None
     name: str
     placement: Placement
+    place: Place | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Iterable
 from enum import StrEnum
 from statistics import median
+from typing import Self
 
 from napari_nst.plugin.frames import Frame, Point
 
@@ -20,7 +21,13 @@ class RunState(StrEnum):
     PAUSED = "Paused"
     STOPPING = "Stopping"
     DONE = "Done"
+    STOPPED = "Stopped"
     FAILED = "Failed"
+
+    @classmethod
+    def after(cls, reason: str) -> Self:
+        """Give the state of a run that ended with a result, by the record's reason."""
+        return cls.STOPPED if reason in ("stopped", "diverged") else cls.DONE
 
     @property
     def active(self) -> bool:
@@ -31,6 +38,11 @@ class RunState(StrEnum):
             RunState.PAUSED,
             RunState.STOPPING,
         )
+
+    @property
+    def over(self) -> bool:
+        """Whether a run has ended, by whatever way."""
+        return self in (RunState.DONE, RunState.STOPPED, RunState.FAILED)
 
 
 class StepClock:
@@ -63,10 +75,15 @@ def progress_text(frame: Frame, left_s: float | None) -> str:
     parts = [f"Step {last.iteration} of {frame.total}"]
     if frame.scale.count > 1:
         parts.append(f"scale {frame.scale.index + 1} of {frame.scale.count}")
-    parts.append(f"loss {last.loss:.4g}")
+    parts.append(loss_text(last.loss))
     if left_s is not None:
         parts.append(f"{duration_text(left_s)} left")
     return "  ·  ".join(parts)
+
+
+def loss_text(loss: float) -> str:
+    """Say a loss to four digits: "loss 35.21", "loss 13620"."""
+    return f"loss {loss:.0f}" if 1e3 <= loss < 1e6 else f"loss {loss:.4g}"
 
 
 def outcome_text(reason: str, steps: int, seconds: float | None) -> str:

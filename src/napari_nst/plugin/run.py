@@ -148,7 +148,8 @@ class Run(QObject):
         """Become the run of an earlier session that left `layer`."""
         self.live.adopt(layer)
         self.record = record
-        self.state, self.text = RunState.DONE, outcome_text(record.reason, record.steps_done, None)
+        self.state = RunState.after(record.reason)
+        self.text = outcome_text(record.reason, record.steps_done, None)
 
     def forget_layer(self, layer: "Layer") -> bool:
         """Take note that a layer was removed; without its live layer a run that is on ends.
@@ -217,7 +218,7 @@ class Run(QObject):
         for moment in self.moments:
             self.label_moment(moment)
         self.text = outcome_text(result.reason, result.record.steps_done, result.seconds)
-        self._set(RunState.DONE)
+        self._set(RunState.after(result.reason))
 
     def _remember_end(self, result: "StyleResult") -> None:
         """Let the snapshots end with the result, and know their losses."""
@@ -234,7 +235,7 @@ class Run(QObject):
         self._worker = None
         if self.state.active:
             self.text = "The run ended with its layer."
-            self._set(RunState.DONE)
+            self._set(RunState.STOPPED)
         self.ended.emit(self)
 
     def _set(self, state: RunState) -> None:

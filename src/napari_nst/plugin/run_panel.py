@@ -16,6 +16,7 @@ STATE_COLOURS = {
     RunState.PAUSED: "#f0b429",
     RunState.STOPPING: "#f0b429",
     RunState.DONE: "#2fbf71",
+    RunState.STOPPED: "#d9935b",
     RunState.FAILED: "#e5604c",
 }
 
@@ -107,8 +108,8 @@ class RunPanel(QWidget):
         self.plot.add(frame.points, scale=frame.scale.index)
 
     def show_steered(self, text: str) -> None:
-        """Say what was steered last."""
-        self.steered.setText(text)
+        """Say what was steered last, such as "style strength 4"; empty if nothing was."""
+        self.steered.setText(f"{text[:1].upper()}{text[1:]} from the next step on" if text else "")
         self.steered.setVisible(bool(text) and self._state.active)
 
     def set_startable(self, *, startable: bool) -> None:

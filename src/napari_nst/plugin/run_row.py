@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QGridLayout, QLabel, QWidget
 from superqt import QElidingLabel
 
 from napari_nst.plugin.pictures import as_uint8
-from napari_nst.plugin.progress import RunState, duration_text
+from napari_nst.plugin.progress import RunState, duration_text, loss_text
 from napari_nst.plugin.run_panel import STATE_COLOURS
 from napari_nst.plugin.sweep import describe, differences
 
@@ -40,6 +40,7 @@ class RunRow(QWidget):
         self.status = QLabel()
         self.settings = QElidingLabel()
         self.settings.setStyleSheet("font-size: 11px;")
+        self.settings.ensurePolished()  # else it is cut to the width of larger letters
         self._drawn: int | None = None
         self._lay_out()
         self.refresh(run)
@@ -80,7 +81,7 @@ def facts(run: "Run") -> list[str]:
     last = run.points[-1]
     on = run.state in (RunState.RUNNING, RunState.PAUSED, RunState.STOPPING)
     progress = f"step {last.iteration}" if on else duration_text(last.seconds)
-    return [progress, f"loss {last.loss:.4g}"]
+    return [progress, loss_text(last.loss)]
 
 
 def small(picture: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QPoint, Qt, Signal
+from qtpy.QtCore import QItemSelectionModel, QPoint, Qt, Signal
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QFrame,
@@ -110,7 +110,8 @@ class RunsList(QWidget):
 
     def select(self, run: "Run") -> None:
         """Select one run alone."""
-        self.list.setCurrentItem(self._items[run])
+        alone = QItemSelectionModel.SelectionFlag.ClearAndSelect
+        self.list.setCurrentItem(self._items[run], alone)
 
     def add_action(self, action: RunAction) -> None:
         """Append an entry to the menu."""

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import napari
 import numpy as np
 import numpy.typing as npt
+from qtpy.QtCore import QTimer
 
 from napari_nst import samples
 
@@ -14,7 +16,14 @@ PAIR = ("coffee", "brush strokes")
 
 
 def ready_pair() -> list[LayerData]:
-    """Open a content and a style, in the order in which the dock picks them up."""
+    """Open a content and a style, in the order in which the dock picks them up.
+
+    An empty viewer shows them side by side; one that is in use keeps its view.
+    """
+    viewer = napari.current_viewer()
+    if viewer is not None and not viewer.layers:
+        viewer.canvas.grid.enabled = True
+        QTimer.singleShot(0, viewer.reset_view)  # once both are there
     content, style = PAIR
     return [*_layer(content, samples.photograph(content)), *_layer(style, samples.STYLES[style]())]
 

@@ -18,8 +18,8 @@ DELAY_MS = 350
 class Steering(QObject):
     """Hands what the user edits in the form on to the run.
 
-    Signals: `steered` with a sentence when a change was handed on, `refused` with one when it
-    does not fit.
+    Signals: `steered` with what was handed on, such as "style strength 4", `refused` with a
+    sentence when it does not fit.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ class Steering(QObject):
             changes = {k: v for k, v in values.items() if v != getattr(run.config, k)}
             if changes:
                 run.steer(**changes)
-                self.steered.emit(f"{describe(changes)} from the next step on")
+                self.steered.emit(describe(changes))
         except NstError as error:
             self.refused.emit(str(error))
 

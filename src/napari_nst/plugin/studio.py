@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, QObject
@@ -16,6 +17,7 @@ from napari_nst.plugin.keys import KeyBindings, key_text
 from napari_nst.plugin.preferences import LastUsed, Preferences, use_weights_folder, watch
 from napari_nst.plugin.run import Run
 from napari_nst.plugin.runs_list import RunAction
+from napari_nst.plugin.sweep import columns_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,6 +67,8 @@ class Studio(QObject):
         )
         dock.session.added.connect(self._on_added)
         dock.session.ended.connect(self._on_ended)
+        dock.session.changed.connect(self._offer)
+        dock.sweep_panel.grid_asked.connect(self._show_sweep)
         self.autosave.kept.connect(self._on_kept)
         self._show_keys()
         # A destroyed widget's methods can no longer be called; this stack outlives it.
@@ -72,6 +76,9 @@ class Studio(QObject):
         self._after.callback(watch(self._follow_preferences))
         self._after.callback(self.keys.unbind)
         self._after.callback(self.compare.comparison.leave)
+        selected = viewer.layers.selection.events.changed
+        selected.connect(self._offer)
+        self._after.callback(partial(selected.disconnect, self._offer))
         dock.destroyed.connect(self._after.close)
         dock.installEventFilter(self)
 
@@ -124,9 +131,25 @@ class Studio(QObject):
             return  # the run came from elsewhere: the form is being filled
 
     def _on_steered(self, text: str) -> None:
-        self._dock.panel.plot.mark_change(text.removesuffix(" from the next step"))
+        self._dock.panel.plot.mark_change(text)
+
+    def _offer(self, _: object = None) -> None:
+        """Enable what there is to compare."""
+        self.compare.refresh()
+        runs = _last_sweep(self._dock.session.runs)
+        self._dock.sweep_panel.grid.setEnabled(len(runs) > 1)
+
+    def _show_sweep(self) -> None:
+        self._compare_runs(_last_sweep(self._dock.session.runs))
 
     def _compare_runs(self, runs: list[Run]) -> None:
+        """Compare runs with their content, or those of one sweep as its grid."""
+        places = {run.plan.place: run for run in runs if run.plan.place is not None}
+        if len(places) == len(runs) and len({place.sweep for place in places}) == 1:
+            ordered = [places[place] for place in sorted(places)]
+            layers = [run.live.layer for run in ordered if run.live.layer is not None]
+            self.compare.enter(layers, ordered=True, columns=columns_of(places))
+            return
         content = self._dock.form.pickers.content.value
         layers = [content, *(run.live.layer for run in runs)]
         self.compare.enter([layer for layer in layers if layer is not None])
@@ -157,6 +180,14 @@ class Studio(QObject):
             "compare": self.compare.toggle,
             "blink": self.compare.flip,
         }
+
+
+def _last_sweep(runs: list[Run]) -> list[Run]:
+    """Give the runs of the newest sweep that have a picture."""
+    placed = [run for run in runs if run.plan.place is not None and run.live.layer is not None]
+    numbers = [run.plan.place.sweep for run in placed if run.plan.place is not None]
+    newest = max(numbers, default=0)
+    return [run for run, number in zip(placed, numbers, strict=True) if number == newest]
 
 
 def main_window_of(widget: QWidget) -> QMainWindow | None:

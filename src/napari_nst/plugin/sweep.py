@@ -20,6 +20,8 @@ Style = TypeVar("Style")
 LIMIT = 100
 """Runs of one sweep: more are rather a slip of the keyboard than a wish."""
 
+_TITLES = {setting.name: setting.metadata["title"] for setting in fields(StyleConfig)}
+
 PRESET = "name"
 """The axis of this field goes through presets, and keeps what was changed in the base's."""
 
@@ -40,6 +42,23 @@ class Axis:
     values: tuple[Any, ...]
 
 
+@dataclass(frozen=True, order=True)
+class Place:
+    """Where a run stands in the grid of its sweep; in order, a grid goes row by row.
+
+    Parameters
+    ----------
+    sweep
+        Number of the sweep.
+    row, column
+        From 0.
+    """
+
+    sweep: int
+    row: int
+    column: int
+
+
 @dataclass(frozen=True)
 class Variant:
     """One run of a sweep over settings.
@@ -49,7 +68,7 @@ class Variant:
     config
         Its settings.
     name
-        What differs, such as "style_strength 2 · seed 1".
+        What differs, such as "style strength 2 · seed 1".
     row, column
         Its place in the grid: the first axis goes down, the second to the right.
     """
@@ -147,6 +166,25 @@ def pairs(
     ]
 
 
+def columns_of(places: Iterable[Place]) -> int:
+    """Count the columns of a sweep's grid, whose last row may still be filling.
+
+    Parameters
+    ----------
+    places
+        Of one sweep.
+
+    Returns
+    -------
+    int
+        -1 leaves the shape to napari: there is only one column, or a hole in the grid.
+    """
+    spots = sorted((place.row, place.column) for place in places)
+    columns = 1 + max((column for _, column in spots), default=0)
+    whole = [divmod(number, columns) for number in range(len(spots))]
+    return columns if columns > 1 and spots == whole else -1
+
+
 def differences(config: StyleConfig) -> dict[str, Any]:
     """Give the settings that differ from those of the config's preset."""
     preset = StyleConfig.preset(config.name) if config.name in PRESETS else StyleConfig()
@@ -159,7 +197,7 @@ def differences(config: StyleConfig) -> dict[str, Any]:
 
 
 def describe(settings: Mapping[str, Any]) -> str:
-    """Say settings in short, such as "style_strength 2 · seed 1"."""
+    """Say settings in short, such as "style strength 2 · seed 1"."""
     return " · ".join(_label(field, value) for field, value in settings.items())
 
 
@@ -175,16 +213,20 @@ def _names(axis: Axis) -> list[str]:
     labels = [_label(axis.field, value) for value in axis.values]
     if len(set(labels)) == len(labels):
         return labels
-    return [f"{axis.field} {value!r}" for value in axis.values]
+    return [f"{_title(axis.field)} {value!r}" for value in axis.values]
 
 
 def _label(field: str, value: object) -> str:
-    title = "preset" if field == PRESET else field
-    return f"{title} {_short(value)}"
+    """Say a setting by the name that it has in the form."""
+    return f"{_title(field)} {_short(value)}"
+
+
+def _title(field: str) -> str:
+    return str(_TITLES.get(field, field)).lower()
 
 
 def _short(value: object) -> str:
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | list):
         return ",".join(_short(item) for item in value) or "none"
     if value is None:
         return "none"

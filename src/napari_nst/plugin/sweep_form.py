@@ -26,8 +26,7 @@ _VALUES_HELP = (
 class SweepForm(QWidget):
     """Says how many runs a sweep makes while it is typed.
 
-    Signals: `asked` with the list of Variants to queue; `styles_asked` when each selected layer
-    is to be a style.
+    Signals: `asked` with the list of Variants to queue.
 
     Parameters
     ----------
@@ -36,7 +35,6 @@ class SweepForm(QWidget):
     """
 
     asked = Signal(list)
-    styles_asked = Signal()
 
     def __init__(self, base: "Callable[[], StyleConfig]") -> None:
         super().__init__()
@@ -47,18 +45,12 @@ class SweepForm(QWidget):
         self.text.setWordWrap(True)
         self.queue = QPushButton("Queue the runs")
         self.queue.setToolTip("<p>Queue one run for each value or pair of values.</p>")
-        self.styles = QPushButton("Each selected layer as a style")
-        self.styles.setToolTip(
-            "<p>Queue one run for each image layer selected in napari's layer list, with the "
-            "content picked above.</p>"
-        )
         self._lay_out()
         for box in self.settings:
             box.currentIndexChanged.connect(self.refresh)
         for line in self.values:
             line.textChanged.connect(self.refresh)
         self.queue.clicked.connect(self._on_queue)
-        self.styles.clicked.connect(self.styles_asked)
         self.refresh()
 
     def variants(self) -> list[Variant]:
@@ -102,7 +94,6 @@ class SweepForm(QWidget):
         column.addLayout(rows)
         column.addWidget(self.text)
         column.addWidget(self.queue)
-        column.addWidget(self.styles)
 
 
 def _setting_box(*, none: bool) -> QComboBox:

@@ -26,6 +26,8 @@ from napari_nst.plugin.settings_form import SettingsForm
 from napari_nst.plugin.steering import Steering
 from napari_nst.plugin.studio import Studio
 from napari_nst.plugin.sweep_form import SweepForm
+from napari_nst.plugin.sweep_panel import SweepPanel
+from napari_nst.plugin.sweep_pictures import PicturesForm
 from napari_nst.plugin.weights_panel import WeightsPanel
 from napari_nst.plugin.welcome import Welcome
 
@@ -57,7 +59,8 @@ class StyleTransferWidget(QWidget):
         self.sections = Sections()
         self.runs_list = RunsList(self.session)
         self.history_form = HistoryForm(self.session)
-        self.sweep_form = SweepForm(self.form.config)
+        pictures = PicturesForm(self.form.pickers)
+        self.sweep_panel = SweepPanel(SweepForm(self.form.config), pictures)
         self.launcher = Launcher(napari_viewer, self.form, self.session, self.weights_panel)
         self.steering = Steering(self.form, self.session)
         self.moments = Moments(napari_viewer, self.session)
@@ -71,6 +74,7 @@ class StyleTransferWidget(QWidget):
         self.destroyed.connect(self._ending.abandon)
         self.session.adopt_layers()
         self.studio = Studio(self, napari_viewer)
+        self.sections.add(self.panel.plot)
         self.history_form.refresh()
         self._check()
 
@@ -86,6 +90,7 @@ class StyleTransferWidget(QWidget):
     def reset_choices(self) -> None:
         """Follow the viewer's layer list; napari calls this."""
         self.form.reset_choices()
+        self.sweep_panel.pictures.reset_choices()
         self._check()
 
     def run(self) -> None:
@@ -106,6 +111,7 @@ class StyleTransferWidget(QWidget):
             self.current.resume()
 
     def _on_changed(self, run: Run) -> None:
+        self._offer_moments()
         if run is not self.current:
             return
         if run is not self._shown:
@@ -138,6 +144,7 @@ class StyleTransferWidget(QWidget):
 
     def _on_removed(self, run: Run) -> None:
         self.runs_section.setVisible(bool(self.session.runs))
+        self._offer_moments()
         if self.current is None:
             self._shown = None
             self._check()
@@ -167,6 +174,10 @@ class StyleTransferWidget(QWidget):
             state = self.current.state if self.current is not None and not problem else None
             self.panel.show_state(state or RunState.IDLE, idle)
 
+    def _offer_moments(self, _: object = None) -> None:
+        chosen = self.runs_list.chosen
+        self.history_form.offer(chosen[-1] if chosen else None)
+
     def _of_chosen(self, show: Callable[[Run], object]) -> None:
         self.actions_of_runs.show_moment(show, self.runs_list.chosen[-1:])
 
@@ -182,8 +193,8 @@ class StyleTransferWidget(QWidget):
         self.steering.steered.connect(panel.show_steered)
         self.launcher.refused.connect(self._refuse)
         self.welcome.pair_asked.connect(lambda: self._viewer.open_sample(*_PAIR))
-        self.sweep_form.asked.connect(self.launcher.sweep)
-        self.sweep_form.styles_asked.connect(self.launcher.every_style)
+        self.sweep_panel.settings.asked.connect(self.launcher.sweep)
+        self.sweep_panel.pictures.asked.connect(self.launcher.every_pair)
         session.changed.connect(self._on_changed)
         session.ended.connect(self._on_ended)
         session.added.connect(self._on_added)
@@ -193,6 +204,8 @@ class StyleTransferWidget(QWidget):
         for entry in entries(self.actions_of_runs, self.moments):
             self.runs_list.add_action(entry)
         self.runs_list.selected.connect(self.actions_of_runs.select_layers)
+        self.runs_list.selected.connect(self._offer_moments)
+        session.ended.connect(self._offer_moments)
         self.history_form.connect_buttons(
             show_stack=lambda: self._of_chosen(self.moments.show_stack),
             pin=lambda: self._of_chosen(self.moments.pin),
@@ -202,11 +215,10 @@ class StyleTransferWidget(QWidget):
     def _lay_out(self) -> None:
         self.sections.add(self.welcome)
         self.sections.add(self.form)
+        self.add_section("Sweep", self.sweep_panel)
         self.runs_section = self.add_section("Runs", self.runs_list)
         self.runs_section.hide()
         self.add_section("History", self.history_form)
-        self.add_section("Sweep", self.sweep_form)
-        self.sections.add(self.panel.plot)
         column = QVBoxLayout(self)
         column.setContentsMargins(8, 8, 8, 8)
         column.addWidget(self.sections, stretch=1)

@@ -1,0 +1,74 @@
+"""How a viewer looks, kept for the way back from a comparison. No Qt here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Layer
+
+_GRID = ("enabled", "shape", "stride", "spacing")
+_CAMERA = ("center", "zoom", "angles")
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a layer looks."""
+
+    visible: bool
+    named: bool
+    font_size: float
+
+    @classmethod
+    def of(cls, layer: "Layer") -> Self:
+        """Take note of it."""
+        name = layer.name_overlay
+        return cls(layer.visible, name.visible, name.font_size)
+
+    def restore(self, layer: "Layer") -> None:
+        """Make the layer look so again."""
+        layer.visible = self.visible
+        layer.name_overlay.visible = self.named
+        layer.name_overlay.font_size = self.font_size
+
+
+@dataclass(frozen=True)
+class View:
+    """How the canvas is set, and the layers' order."""
+
+    grid: dict[str, Any]
+    camera: dict[str, Any]
+    order: "tuple[Layer, ...]"
+
+    @classmethod
+    def of(cls, viewer: "ViewerModel") -> Self:
+        """Take note of it."""
+        grid, camera = viewer.canvas.grid, viewer.scene.camera
+        return cls(
+            {name: getattr(grid, name) for name in _GRID},
+            {name: getattr(camera, name) for name in _CAMERA},
+            tuple(viewer.layers),
+        )
+
+    def restore_grid(self, viewer: "ViewerModel") -> None:
+        """Bring the grid back."""
+        for name, value in self.grid.items():
+            setattr(viewer.canvas.grid, name, value)
+
+    def restore_order(self, viewer: "ViewerModel") -> None:
+        """Bring the layers' order back."""
+        reorder(viewer, self.order)
+
+    def restore_camera(self, viewer: "ViewerModel") -> None:
+        """Bring the camera back."""
+        for name, value in self.camera.items():
+            setattr(viewer.scene.camera, name, value)
+
+
+def reorder(viewer: "ViewerModel", order: "Sequence[Layer]") -> None:
+    """Put layers in this order, where they still are; those that came since stay on top."""
+    present = [layer for layer in order if layer in viewer.layers]
+    for place, layer in enumerate(present):
+        if (index := viewer.layers.index(layer)) != place:
+            viewer.layers.move(index, place)
