@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 import torch
-from tools.train_features.augment import lightness_cells, make_batch
+from tools.train_features.augment import drawing_cells, dye, make_batch
 from tools.train_features.dataset import SetSpec, render_class
-from tools.train_features.fold import calibrate, fold, mean_activations, pack, plain_taps
+from tools.train_features.fold import calibrate, fold, mean_activations, pack, plain_taps, unfold
 from tools.train_features.network import (
     Learner,
     Trunk,
@@ -13,6 +13,7 @@ from tools.train_features.network import (
     region_means,
 )
 from tools.train_features.train import Run, TrainSpec
+from tools.train_features.winograd import convolve_winograd
 
 from napari_nst.weights import load
 from napari_nst.weights._files import read_header
@@ -65,13 +66,29 @@ def test_a_batch_depends_on_its_seed_alone(pictures):
     assert first.pictures.amax() <= 1
 
 
-def test_lightness_cells_lie_where_their_pixels_lie():
+def test_drawing_cells_lie_where_their_pixels_lie():
     picture = torch.zeros(1, 3, 16, 16)
     picture[..., 8:, :8] = 1.0
-    cells = lightness_cells(picture)
-    assert cells.shape == (1, 16, 2, 2)
-    assert (cells[0, :, 1, 0] > 0).all()
-    assert (cells[0, :, 0] < 0).all()
+    cells = drawing_cells(picture)
+    assert cells.shape == (1, 18, 2, 2)
+    assert (cells[0, :16, 1, 0] > 0).all()
+    assert (cells[0, :16, 0] < 0).all()
+
+
+def test_drawing_cells_know_colours_apart_and_grey_as_none():
+    red, green, grey = (
+        drawing_cells(torch.tensor(colour).view(1, 3, 1, 1).expand(1, 3, 8, 8))[0, 16:].flatten()
+        for colour in ([1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.5, 0.5, 0.5])
+    )
+    assert torch.allclose(grey, torch.zeros(2), atol=1e-6)
+    assert red[0] > 1 > -1 > green[0]
+
+
+def test_most_pictures_keep_their_hues_and_some_are_dyed():
+    picture = torch.tensor([0.6, 0.5, 0.4]).view(1, 3, 1, 1).expand(400, 3, 2, 2)
+    red, green, blue = dye(picture, torch.Generator().manual_seed(2))[..., 0, 0].unbind(1)
+    kept = ((red - green - (green - blue)).abs() < 1e-5) & (red > green)
+    assert 0.55 < kept.float().mean() < 0.75
 
 
 @pytest.mark.parametrize(("channels", "side"), [(3, 8), (6, 2), (6, 8)])
@@ -79,6 +96,22 @@ def test_the_detour_around_slow_kernels_is_the_same_convolution(channels, side):
     conv = torch.nn.Conv2d(channels, 5, 3, padding=1, bias=False).double()
     x = torch.randn(2, channels, side, side, dtype=torch.float64)
     assert torch.allclose(convolve(conv, x), conv(x), atol=1e-12)
+
+
+def test_winograd_gives_a_convolution_and_its_gradients():
+    gen = torch.Generator().manual_seed(4)
+    x = torch.randn(2, 3, 6, 9, dtype=torch.float64, generator=gen, requires_grad=True)
+    weight = torch.randn(5, 3, 3, 3, dtype=torch.float64, generator=gen, requires_grad=True)
+    direct = torch.nn.functional.conv2d(x, weight, padding=1)
+    fast = convolve_winograd(x, weight)
+    assert torch.allclose(fast, direct, atol=1e-12)
+    grad = torch.randn(direct.shape, dtype=torch.float64, generator=gen)
+    for mine, theirs in zip(
+        torch.autograd.grad(fast, (x, weight), grad),
+        torch.autograd.grad(direct, (x, weight), grad),
+        strict=True,
+    ):
+        assert torch.allclose(mine, theirs, atol=1e-11)
 
 
 def test_region_means_are_means_over_each_side_of_the_mask():
@@ -95,6 +128,18 @@ def test_folding_keeps_every_tap(trunk, picture):
         plain = plain_taps(fold(trunk), normalise(picture))
         for name, tap in trunk(normalise(picture)).items():
             assert torch.allclose(plain[f"conv{name}"], tap, atol=1e-10)
+
+
+def test_a_run_can_start_from_packed_features(trunk, pictures):
+    packed = {key: tensor.float() for key, tensor in fold(trunk).items()}
+    batch = make_batch(pictures, torch.Generator().manual_seed(3), 4, 32).pictures
+    fresh = Trunk()
+    unfold(fresh, packed, batch)
+    with torch.no_grad():
+        started = fresh.train()(normalise(batch))
+    for name, tap in plain_taps(packed, normalise(batch)).items():
+        mine = started[name.removeprefix("conv")].flatten()
+        assert torch.nn.functional.cosine_similarity(mine, tap.flatten(), 0) > 0.9999
 
 
 def test_calibration_makes_mean_activations_one_and_keeps_the_function(trunk, picture):
@@ -140,7 +185,7 @@ def test_heads_name_only_the_regions_kept(pictures):
     mask[1, :, :16] = 0
     logits, drawing = learner(torch.rand(2, 3, 32, 32), mask, keep)
     assert logits.shape == (3, 3, 3)
-    assert drawing.shape == (2, 16, 4, 4)
+    assert drawing.shape == (2, 18, 4, 4)
 
 
 def test_the_shipped_file_says_where_it_comes_from():

@@ -13,6 +13,10 @@ from torch import Generator, Tensor
 from tools.train_features.noise import smooth_noise, uniform
 
 LUMA = (0.299, 0.587, 0.114)
+CHROMA = ((0.7, -0.6, -0.1), (-0.3, -0.4, 0.7))
+"""Red against green, and blue against yellow."""
+CHROMA_SPREAD = 0.15
+DYED = 0.4
 WHOLE, WHOLE_SMALL = 0.4, 0.75
 """Share of pictures of one texture; higher in crops under 48 px, which hardly show one."""
 
@@ -56,11 +60,13 @@ def crops(pictures: NDArray[np.uint8], gen: Generator, n: int, size: int) -> tup
 
 
 def dye(pictures: Tensor, gen: Generator) -> Tensor:
-    """Mix, permute, invert or remove the colours of each picture.
+    """Mix, permute, invert or remove the colours of some pictures; keep the others' hues.
 
-    So that a class is structure and not colour; shape (n, 3, H, W) in [0, 1] in and out.
+    So that a class is structure first, but colour too: features that are trained on dyed
+    pictures alone grow blind to colour. Shape (n, 3, H, W) in [0, 1] in and out.
     """
     n = len(pictures)
+    dyed = uniform(gen, n, 1, 1) < DYED
     order = torch.rand((n, 3), generator=gen).argsort(1)
     mix = torch.eye(3)[order]
     strange = torch.randn((n, 3, 3), generator=gen)
@@ -68,9 +74,11 @@ def dye(pictures: Tensor, gen: Generator) -> Tensor:
     grey = torch.tensor(LUMA).expand(n, 3, 3)
     kind = uniform(gen, n, 1, 1)
     mix = torch.where(kind < 0.4, strange, torch.where(kind > 0.8, grey, mix))
-    gain = uniform(gen, n, 1, 1, low=0.6, high=1.3)
-    gain = gain * torch.where(uniform(gen, n, 1, 1) < 0.3, -1.0, 1.0)
+    inverted = dyed & (uniform(gen, n, 1, 1) < 0.3)
+    mix = torch.where(dyed, mix, torch.eye(3))
+    gain = uniform(gen, n, 1, 1, low=0.6, high=1.3) * torch.where(inverted, -1.0, 1.0)
     shift = uniform(gen, n, 3, 1, 1, low=-0.15, high=0.15)
+    shift = torch.where(dyed[..., None], shift, shift.mean(1, keepdim=True))
     mixed = torch.einsum("nkc,nchw->nkhw", mix * gain, pictures - 0.5)
     return (mixed + 0.5 + shift).clamp(0, 1)
 
@@ -101,12 +109,15 @@ def make_batch(pictures: NDArray[np.uint8], gen: Generator, n: int, size: int) -
     return Batch(torch.lerp(second, first, mask), mask, torch.stack([label, other]))
 
 
-def lightness_cells(pictures: Tensor) -> Tensor:
-    """Return what the drawing head should draw, shape (n, 16, H / 8, W / 8).
+def drawing_cells(pictures: Tensor) -> Tensor:
+    """Return what the drawing head should draw, shape (n, 18, H / 8, W / 8).
 
-    Lightness at half size, standardised over each picture, 4 x 4 values a position.
+    Lightness at half size, standardised over each picture, 4 x 4 values a position; and the
+    position's mean chromas.
     """
     luma = torch.einsum("nchw,c->nhw", pictures, pictures.new_tensor(LUMA))[:, None]
     half = F.avg_pool2d(luma, 2)
     mean, std = half.mean((2, 3), keepdim=True), half.std((2, 3), keepdim=True)
-    return F.pixel_unshuffle((half - mean) / (std + 0.02), 4)
+    lightness = F.pixel_unshuffle((half - mean) / (std + 0.02), 4)
+    chroma = torch.einsum("nchw,kc->nkhw", pictures, pictures.new_tensor(CHROMA))
+    return torch.cat([lightness, F.avg_pool2d(chroma, 8) / CHROMA_SPREAD], 1)

@@ -7,6 +7,7 @@ import logging
 from functools import partial
 from pathlib import Path
 
+from napari_nst.weights._files import read, read_header
 from tools.train_features.dataset import SetSpec, open_set
 from tools.train_features.figures import progress_figure
 from tools.train_features.finish import current_commit, pack_run
@@ -24,6 +25,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--workers", type=int, default=2, help="processes that train, on a CPU")
+    parser.add_argument("--start", type=Path, help="packed features to begin with, not at random")
+    parser.add_argument("--rate", type=float, default=0.05, help="the highest learning rate")
     parser.add_argument("--commit", default=current_commit(), help="recorded in the file")
     return parser.parse_args()
 
@@ -34,10 +37,12 @@ def train(args: argparse.Namespace, rank: int, workers: int) -> Run:
     spec = SetSpec(args.classes, args.per_class, seed=args.seed)
     pictures = open_set(args.out, spec, processes=args.workers, device=args.device)
     settings = TrainSpec(
-        args.minutes, seed=args.seed, device=args.device, rank=rank, workers=workers
+        args.minutes, args.rate, seed=args.seed, device=args.device, rank=rank, workers=workers
     )
     run = Run(settings, pictures, args.out)
     run.resume()
+    if args.start:
+        run.start_from(read(args.start).tensors)
     run.train()
     return run
 
@@ -51,7 +56,8 @@ def main() -> None:
         args.out, SetSpec(args.classes, args.per_class, seed=args.seed),
         processes=args.workers, device=args.device,
     )  # fmt: skip
+    start = read_header(args.start)["sha256"] if args.start else "random"
     if args.device == "cpu" and args.workers > 1:
         run_workers(partial(train, args), args.workers, args.out)
-    pack_run(train(args, 0, 1), args.out / "builtin.safetensors", args.commit)
+    pack_run(train(args, 0, 1), args.out / "builtin.safetensors", args.commit, start)
     progress_figure(args.out / "log.csv", args.out / "progress.png")

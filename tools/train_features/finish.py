@@ -31,11 +31,15 @@ SIDE_PX, BATCH, SETTLING, CALIBRATION = 96, 16, 16, 16
 
 @dataclass(frozen=True)
 class Origin:
-    """Where packed features come from; goes into the file's header."""
+    """Where packed features come from; goes into the file's header.
+
+    ``start`` is the hash of the features that training began with, or "random".
+    """
 
     commit: str
     seed: int
     crops: int
+    start: str
 
     def header(self) -> dict[str, str]:
         """Return the header's entries, all texts."""
@@ -68,8 +72,8 @@ def plain_network(run: Run) -> Tensors:
     return calibrate(folded, means)
 
 
-def pack_run(run: Run, target: Path, commit: str) -> None:
+def pack_run(run: Run, target: Path, commit: str, start: str) -> None:
     """Write a trained run's features to ``target``."""
-    origin = Origin(commit, run.spec.seed, run.progress.crops)
+    origin = Origin(commit, run.spec.seed, run.progress.crops, start)
     sha256 = pack(plain_network(run), target, header=origin.header())
     log.info("packed %s, sha256 %s", target, sha256)

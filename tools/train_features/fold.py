@@ -40,6 +40,28 @@ def fold(trunk: Trunk) -> Tensors:
     return tensors
 
 
+def unfold(trunk: Trunk, tensors: Mapping[str, Tensor], pictures: Tensor) -> None:
+    """Give a trunk the features of a plain network, each tap up to a factor: fold's inverse.
+
+    The normalisations undo what they do to ``pictures``, shape (n, 3, H, W) in [0, 1]. The
+    filters get the length that fresh ones have, on which their rate of change depends.
+    """
+    x, block = normalise(pictures), "1"
+    with torch.no_grad():
+        for name, conv in trunk.conv.items():
+            if name[0] != block:
+                x, block = F.max_pool2d(x, 2), name[0]
+            weight, bias = tensors[f"conv{name}.weight"], tensors[f"conv{name}.bias"]
+            x = F.conv2d(x, weight, padding=1)
+            variance, mean = torch.var_mean(x, (0, 2, 3), correction=0)
+            gain = variance.sqrt()
+            norm, level = trunk.norm[name], gain.mean()
+            conv.weight.copy_(weight / weight.flatten(1).norm(dim=1)[:, None, None, None] * 2**0.5)
+            norm.weight.copy_(gain / level)
+            norm.bias.copy_((mean + bias) / level)
+            x = F.relu(x + bias[:, None, None])
+
+
 def plain_taps(tensors: Mapping[str, Tensor], x: Tensor) -> dict[str, Tensor]:
     """Run the plain network on a normalised input, shape (n, 3, H, W).
 

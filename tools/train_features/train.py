@@ -20,16 +20,17 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from tools.train_features.augment import Batch, lightness_cells, make_batch
+from napari_nst.core.device import resolve_precision
+from tools.train_features.augment import Batch, drawing_cells, make_batch
+from tools.train_features.fold import Tensors, unfold
 from tools.train_features.network import Learner
 from tools.train_features.parallel import average, shared_clock
 
 log = logging.getLogger(__name__)
 
 STAGES: tuple[tuple[float, int, int], ...] = (
-    (0.0, 32, 32),
-    (0.4, 48, 32),
-    (0.75, 64, 24),
+    (0.0, 32, 48),
+    (0.6, 64, 16),
 )
 """Share of the time from which on crops have a side in pixels, and a batch how many."""
 TAP_WEIGHTS = (0.5, 0.7, 1.0)
@@ -86,14 +87,16 @@ def losses(spec: TrainSpec, model: nn.Module, batch: Batch) -> dict[str, Tensor]
     areas = torch.stack([area, 1 - area])
     keep = areas > SMALLEST_REGION
     weight, label = areas[keep] / areas[keep].sum(), batch.labels[keep]
-    with torch.autocast(spec.device.split(":")[0], torch.bfloat16):
+    device = torch.device(spec.device)
+    narrow = resolve_precision("auto", device) == torch.bfloat16
+    with torch.autocast(device.type, torch.bfloat16, enabled=narrow):
         logits, drawing = model(batch.pictures, batch.mask, keep)
     parts, total = {}, torch.zeros((), device=area.device)
     for tap, at_tap, tap_weight in zip(Learner.NAMING, logits.float(), TAP_WEIGHTS, strict=True):
         each = F.cross_entropy(at_tap, label, label_smoothing=spec.smoothing, reduction="none")
         parts[tap] = (each * weight).sum()
         total = total + tap_weight * parts[tap]
-    parts["draw"] = F.mse_loss(drawing.float(), lightness_cells(batch.pictures))
+    parts["draw"] = F.mse_loss(drawing.float(), drawing_cells(batch.pictures))
     parts["right"] = ((logits[-1].argmax(-1) == label) * weight).sum()
     return {"loss": total + spec.drawing_weight * parts["draw"], **parts}
 
@@ -139,6 +142,12 @@ class Run:
             self.optimiser.load_state_dict(state["optimiser"])
             self.progress = Progress(**state["progress"])
             log.info("resumed at step %d", self.progress.step)
+
+    def start_from(self, tensors: Tensors) -> None:
+        """Begin with a packed file's features, if the run has not begun."""
+        if not self.progress.step:
+            gen = torch.Generator().manual_seed(self.spec.seed)
+            unfold(self.model.trunk, tensors, make_batch(self.pictures, gen, 64, 64).pictures)
 
     def save(self) -> None:
         """Write the checkpoint; an interrupted write leaves the old one."""
