@@ -18,7 +18,8 @@ from napari_nst.config import StyleConfig
 from napari_nst.core.balance import matched_balance
 from napari_nst.core.control import RunControl
 from napari_nst.core.device import resolve_device, resolve_precision
-from napari_nst.core.encoder import Encoder, FeedKind, mean_colour
+from napari_nst.core.encoder import Encoder
+from napari_nst.core.feed import FeedKind, mean_colour
 from napari_nst.core.image import Picture, read_picture, write_array
 from napari_nst.core.objective import PUBLISHED, Balance
 from napari_nst.core.run import Pictures, Reason, Run, Scale

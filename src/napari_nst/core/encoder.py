@@ -1,38 +1,31 @@
 """The frozen VGG-19 as a chain with a hand-written backward pass.
 
-The network never learns, so general autograd does work that nobody needs. Here no gradient
-is taken of weights; the backward of a 3x3 convolution is the convolution with the weights
-transposed and flipped; ReLU is done in place and undone by the sign of its output; only what
-the backward pass reads is kept. In bfloat16 the picture enters as a rounded part and the rest, six
-channels in all, so that the small changes that an optimiser makes are seen.
+General autograd does work here that nobody needs, and keeps what nobody reads. Instead:
 
-Feeds (PRESETS.md, section on inputs), for RGB in [0, 1]:
-
-- torchvision: ``(rgb - (.485, .456, .406)) / (.229, .224, .225)``
-- caffe: BGR of ``255 rgb - (123.68, 116.779, 103.939)``
-- bytes: ``255 rgb - (123.675, 116.28, 103.53)``, in RGB order
+- the work goes by strips of rows that stay in the processor's cache
+  (`Convolution.strip_rows`), so that no picture-sized tensor is made only to be pooled;
+- a layer is kept only where a tap reads it or its ReLU is undone by it; behind a max pooling
+  the source of each result suffices;
+- on the way back the gradient at a layer takes the place of the layer's own features.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from napari_nst.config import Padding, Pooling
+from napari_nst.core.convolution import Convolution
+from napari_nst.core.feed import Feed, FeedKind
+from napari_nst.core.pooling import MaxRoutes, pool, unpool
 from napari_nst.core.vgg import CONVS, convolutions_to, tap_geometry
 from napari_nst.errors import ImageError, WeightsError
 
-FeedKind = Literal["torchvision", "caffe", "bytes"]
-Pullback = Callable[[str, Tensor, Tensor | None], Tensor]
-
-_IMAGENET_MEAN = (0.485, 0.456, 0.406)
-_IMAGENET_STD = (0.229, 0.224, 0.225)
-_CAFFE_MEAN = (123.68, 116.779, 103.939)
-_BYTE_MEAN = (123.675, 116.28, 103.53)
-_POOL_GAIN = {"average": 1.0, "average_x2": 2.0, "l2": 0.78}
+Pullback = Callable[[str, slice, Tensor, Tensor | None], Tensor]
+Rows = Callable[[int, int], Tensor]
+"""Gives rows of a picture-sized tensor, from the first to before the last."""
 
 aten = torch.ops.aten
 
@@ -43,17 +36,20 @@ class Tape:
 
     Parameters
     ----------
+    size
+        Height and width of the picture.
     features
         Per tap, Tensor of shape (1, N, h, w), channels last.
     outputs
-        Per convolution, its activation after the ReLU.
-    pooled
-        Per block, what its pooling's backward reads.
+        Per convolution that is kept, what tells where its ReLU cut.
+    routes
+        Per block, the sources of its max pooling.
     """
 
+    size: tuple[int, int]
     features: dict[str, Tensor] = field(default_factory=dict)
     outputs: dict[str, Tensor] = field(default_factory=dict)
-    pooled: dict[str, tuple[Tensor, ...]] = field(default_factory=dict)
+    routes: dict[str, MaxRoutes] = field(default_factory=dict)
 
 
 class Encoder:
@@ -96,12 +92,10 @@ class Encoder:
         self._padding = padding
         self._names = convolutions_to(self.taps)
         self._check_depth(tensors)
-        self._gain, self._offset = _affine(feed, self.device)
-        self._weights: dict[str, Tensor] = {}
-        self._flipped: dict[str, Tensor] = {}
-        self._biases: dict[str, Tensor] = {}
-        for name in self._names:
-            self._load(name, tensors, bgr=feed == "caffe")
+        self._feed = Feed(feed, self.device, dtype)
+        self._convolutions = [
+            self._load(name, tensors, bgr=feed == "caffe") for name in self._names
+        ]
 
     @property
     def smallest_side_px(self) -> int:
@@ -110,7 +104,7 @@ class Encoder:
 
     def features(self, picture: Tensor) -> dict[str, Tensor]:
         """Read the taps of a picture of shape (1, 3, H, W), keeping nothing for a backward."""
-        return self._forward(picture, Tape(), keep=False).features
+        return self._forward(picture, keep=False).features
 
     def forward(self, picture: Tensor) -> Tape:
         """Read the taps and keep what `backward` needs.
@@ -124,7 +118,7 @@ class Encoder:
         ImageError
             If the picture is too small for the deepest tap.
         """
-        return self._forward(picture, Tape(), keep=True)
+        return self._forward(picture, keep=True)
 
     def backward(self, tape: Tape, pullback: Pullback) -> Tensor:
         """Carry the losses' gradient from the taps to the picture, using up the tape.
@@ -132,124 +126,169 @@ class Encoder:
         Parameters
         ----------
         tape
-            Of `forward`; its tensors are released on the way.
+            Of `forward`; its tensors are overwritten and released on the way.
         pullback
-            ``pullback(tap, features, gradient)`` adds the loss's gradient at a tap to the
-            gradient from deeper layers (None at the deepest), in place where it can.
+            ``pullback(tap, rows, features, gradient)`` adds the loss's gradient at rows of a tap
+            to the gradient from deeper layers (None at the deepest), in place where it can.
 
         Returns
         -------
         Tensor, shape (1, 3, H, W), float32 or float64
         """
-        gradient: Tensor | None = None
-        for position in range(len(self._names) - 1, -1, -1):
-            name = self._names[position]
-            if self._ends_block(position):
-                assert gradient is not None
-                gradient = self._unpool(tape.pooled.pop(name[4]), gradient)
-            gradient = self._through_convolution(name, tape, pullback, gradient)
-        assert gradient is not None
-        return self._to_picture(gradient)
+        arriving: Rows | None = None
+        for position in range(len(self._names) - 1, 0, -1):
+            gradient = self._at_output(position, tape, pullback, arriving)
+            arriving = self._through(position, tape, gradient)
+        gradient = self._at_output(0, tape, pullback, arriving)
+        return self._to_picture(gradient(0, tape.size[0]), tape.size)
 
-    def _forward(self, picture: Tensor, tape: Tape, *, keep: bool) -> Tape:
+    def _forward(self, picture: Tensor, *, keep: bool) -> Tape:
         self._check_size(picture)
-        flow = self._from_picture(picture)
-        for position, name in enumerate(self._names):
-            if position == 0 and self._padding == "replicate":
-                flow = functional.pad(flow, (1, 1, 1, 1), mode="replicate")
-            flow = self._convolve(name, flow, padded=position == 0 and self._padding != "zeros")
-            flow = self._activate(name, flow, tape, keep=keep)
-            if self._ends_block(position):
-                flow, saved = self._pool(flow)
-                if keep:
-                    tape.pooled[name[4]] = saved
+        height, width = picture.shape[-2:]
+        tape = Tape((height, width))
+        flow = self._feed.from_picture(picture)
+        if self._padding == "replicate":
+            flow = functional.pad(flow, (1, 1, 1, 1), mode="replicate")
+        for position in range(len(self._names)):
+            flow = self._layer(position, flow, tape, keep=keep)
         return tape
 
-    def _convolve(self, name: str, flow: Tensor, *, padded: bool) -> Tensor:
-        edge = 0 if padded else 1
-        return functional.conv2d(flow, self._weights[name], self._biases[name], padding=edge)
+    def _layer(self, position: int, flow: Tensor, tape: Tape, *, keep: bool) -> Tensor:
+        """Run a convolution, its ReLU and the pooling behind it; give what the next one reads."""
+        name, size = self._names[position], self._size(position, tape)
+        before, after = self._taps_at(position)
+        ends = self._ends_block(position)
+        routes = None
+        if ends and keep and self._pooling == "max":
+            routes = MaxRoutes(self._convolutions[position].channels, *size, self.device)
+        raw, output, pooled = _Sheet(size[0]), _Sheet(size[0]), _Sheet(size[0] // 2)
+        for rows in self._strips(position, size):
+            strip = self._convolve(position, flow, rows, size, relu=before is None)
+            if before is not None:
+                raw.put(rows, strip)
+                strip = torch.relu(strip)
+            if after is not None or not ends or (keep and routes is None):
+                output.put(rows, strip)
+            if ends:
+                half = slice(rows.start // 2, rows.stop // 2)
+                kind = self._pooling
+                pooled.put(half, routes.pool(strip, half) if routes else pool(strip, kind))
+        if before is not None:
+            tape.features[before] = raw.whole
+        if after is not None:
+            tape.features[after] = output.whole
+        if keep and routes is not None:
+            tape.routes[name] = routes
+        if keep and (before is not None or not output.is_empty):
+            tape.outputs[name] = raw.whole if output.is_empty else output.whole
+        return pooled.whole if ends else output.whole
 
-    def _activate(self, name: str, flow: Tensor, tape: Tape, *, keep: bool) -> Tensor:
-        before, after = f"conv{name[4:]}", f"relu{name[4:]}"
-        if before in self.taps:
-            tape.features[before] = flow
-            flow = torch.relu(flow)
-        else:
-            flow = torch.relu_(flow)
-        if after in self.taps:
-            tape.features[after] = flow
-        if keep:
-            tape.outputs[name] = flow
-        return flow
+    def _at_output(
+        self, position: int, tape: Tape, pullback: Pullback, arriving: Rows | None
+    ) -> Rows:
+        """Undo a ReLU and add the losses' gradients; the result takes the features' place."""
+        name, size = self._names[position], self._size(position, tape)
+        before, after = self._taps_at(position)
+        output = tape.outputs.pop(name, None)
+        if output is None:
+            assert arriving is not None
+            return arriving
+        for rows in self._strips(min(position + 1, len(self._names) - 1), size):
+            gradient = None if arriving is None else arriving(rows.start, rows.stop)
+            if after is not None:
+                gradient = pullback(after, rows, _cut(tape.features[after], rows), gradient)
+            if gradient is not None:
+                cut = _cut(output, rows)
+                aten.threshold_backward.grad_input(gradient, cut, 0, grad_input=gradient)
+            if before is not None:
+                gradient = pullback(before, rows, _cut(tape.features[before], rows), gradient)
+            assert gradient is not None
+            _cut(output, rows).copy_(gradient)
+        for tap in (before, after):
+            tape.features.pop(tap or "", None)
+        return _rows_of(output)
 
-    def _through_convolution(
-        self, name: str, tape: Tape, pullback: Pullback, gradient: Tensor | None
+    def _through(self, position: int, tape: Tape, gradient: Rows) -> Rows:
+        """Carry a gradient from a convolution's output to the output of the one before it."""
+        size, convolution = self._size(position, tape), self._convolutions[position]
+
+        def carried(first: int, last: int) -> Tensor:
+            top = max(0, first - 1)
+            window = gradient(top, min(size[0], last + 1))
+            return convolution.backward(window, size, top=top - (first - 1), count=last - first)
+
+        if not self._ends_block(position - 1):
+            return carried
+        pooled = _Sheet(size[0])
+        for rows in self._strips(position, size):
+            pooled.put(rows, carried(rows.start, rows.stop))
+        return self._unpooled(position - 1, tape, pooled.whole)
+
+    def _unpooled(self, position: int, tape: Tape, gradient: Tensor) -> Rows:
+        """Carry a gradient from pooled features to those that were pooled."""
+        name = self._names[position]
+        if self._pooling == "max":
+            routes = tape.routes.pop(name)
+            return lambda first, last: routes.unpool(gradient, (first, last))
+        output = tape.outputs[name]
+        return lambda first, last: unpool(
+            gradient[:, :, first // 2 : last // 2], output[:, :, first:last], self._pooling
+        )
+
+    def _convolve(
+        self, position: int, flow: Tensor, rows: slice, size: tuple[int, int], *, relu: bool
     ) -> Tensor:
-        before, after = f"conv{name[4:]}", f"relu{name[4:]}"
-        output = tape.outputs.pop(name)
-        if after in self.taps:
-            gradient = pullback(after, tape.features.pop(after), gradient)
-        if gradient is not None:
-            gradient = aten.threshold_backward.grad_input(gradient, output, 0, grad_input=gradient)
-        if before in self.taps:
-            gradient = pullback(before, tape.features.pop(before), gradient)
-        assert gradient is not None
-        edge = 2 if name == "conv1_1" and self._padding == "replicate" else 1
-        return functional.conv2d(gradient, self._flipped[name], padding=edge)
+        convolution = self._convolutions[position]
+        if position == 0 and self._padding == "replicate":
+            return convolution.forward_inside(flow[:, :, rows.start : rows.stop + 2], relu=relu)
+        top = max(0, rows.start - 1)
+        window = flow[:, :, top : min(size[0], rows.stop + 1)]
+        count = rows.stop - rows.start
+        return convolution.forward(window, size, top=top - (rows.start - 1), count=count, relu=relu)
 
-    def _pool(self, flow: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-        if self._pooling == "max":
-            pooled, indices = aten.max_pool2d_with_indices(flow, [2, 2], [2, 2])
-            return pooled, (flow, indices)
-        gain = _POOL_GAIN[self._pooling]
-        if self._pooling == "l2":
-            energy = functional.avg_pool2d(flow.square(), 2)
-            return (4 * energy).sqrt_().mul_(gain), (flow, energy)
-        return functional.avg_pool2d(flow, 2).mul_(gain), (flow,)
-
-    def _unpool(self, saved: tuple[Tensor, ...], gradient: Tensor) -> Tensor:
-        flow = saved[0]
-        if self._pooling == "max":
-            unpooled: Tensor = aten.max_pool2d_with_indices_backward(
-                gradient, flow, [2, 2], [2, 2], [0, 0], [1, 1], False, saved[1]
-            )
-            return unpooled
-        gain = _POOL_GAIN[self._pooling]
-        if self._pooling == "l2":
-            energy = saved[1]
-            slope = gradient.mul_(2 * gain) / energy.sqrt()
-            slope.masked_fill_(energy == 0, 0)
-            return _spread(slope, flow).mul_(flow)
-        return _spread(gradient, flow).mul_(gain)
-
-    def _from_picture(self, picture: Tensor) -> Tensor:
-        fed = picture * self._gain.to(picture.dtype) + self._offset.to(picture.dtype)
-        if self.dtype == torch.bfloat16:
-            rounded = fed.to(self.dtype)
-            fed = torch.cat([rounded, (fed - rounded).to(self.dtype)], dim=1)
-        return fed.to(self.dtype).contiguous(memory_format=torch.channels_last)
-
-    def _to_picture(self, gradient: Tensor) -> Tensor:
+    def _to_picture(self, gradient: Tensor, size: tuple[int, int]) -> Tensor:
+        first = self._convolutions[0]
         if self._padding == "replicate":
-            gradient = _fold_border(gradient)
-        wide = gradient.to(torch.float64 if self.dtype == torch.float64 else torch.float32)
-        return (wide * self._gain.to(wide.dtype)).contiguous()
+            at_input = _fold_border(first.backward_beyond(gradient))
+        else:
+            at_input = first.backward(gradient, size, top=1, count=size[0])
+        return self._feed.to_picture(at_input)
+
+    def _strips(self, position: int, size: tuple[int, int]) -> Iterator[slice]:
+        """Part the rows of a picture into strips of an even number, a last odd row added."""
+        count = self._convolutions[position].strip_rows(*size)
+        for top in range(0, max(size[0] - 1, 1), count):
+            is_last = top + count >= size[0] - 1
+            yield slice(top, size[0] if is_last else top + count)
+
+    def _size(self, position: int, tape: Tape) -> tuple[int, int]:
+        shrunk = int(self._names[position][4]) - 1
+        return tape.size[0] >> shrunk, tape.size[1] >> shrunk
+
+    def _taps_at(self, position: int) -> tuple[str | None, str | None]:
+        """Name the taps in use before and after the ReLU of a convolution."""
+        place = self._names[position][4:]
+        before, after = (f"{kind}{place}" for kind in ("conv", "relu"))
+        return before if before in self.taps else None, after if after in self.taps else None
 
     def _ends_block(self, position: int) -> bool:
         following = self._names[position + 1 : position + 2]
         return bool(following) and following[0][4] != self._names[position][4]
 
-    def _load(self, name: str, tensors: Mapping[str, Tensor], *, bgr: bool) -> None:
+    def _load(self, name: str, tensors: Mapping[str, Tensor], *, bgr: bool) -> Convolution:
         weight = tensors[f"{name}.weight"]
-        if name == "conv1_1" and bgr:
-            weight = weight.flip(1)
-        weight = weight.to(self.device, self.dtype)
-        last = torch.channels_last
-        self._flipped[name] = weight.transpose(0, 1).flip(2, 3).contiguous(memory_format=last)
-        if name == "conv1_1" and self.dtype == torch.bfloat16:
-            weight = torch.cat([weight, weight], dim=1)
-        self._weights[name] = weight.contiguous(memory_format=last)
-        self._biases[name] = tensors[f"{name}.bias"].to(self.device, self.dtype)
+        channels = None
+        if name == "conv1_1":
+            weight = weight.flip(1) if bgr else weight
+            channels = weight.shape[1]
+            weight = torch.cat([weight] * self._feed.parts, dim=1)
+        return Convolution(
+            weight,
+            tensors[f"{name}.bias"],
+            device=self.device,
+            dtype=self.dtype,
+            backward_channels=channels,
+        )
 
     def _check_depth(self, tensors: Mapping[str, Tensor]) -> None:
         present = [name for name in CONVS if f"{name}.weight" in tensors]
@@ -270,31 +309,44 @@ class Encoder:
             )
 
 
-def _affine(feed: FeedKind, device: torch.device) -> tuple[Tensor, Tensor]:
-    mean, std, maximum = {
-        "torchvision": (_IMAGENET_MEAN, _IMAGENET_STD, 1.0),
-        "caffe": (_CAFFE_MEAN, (1.0, 1.0, 1.0), 255.0),
-        "bytes": (_BYTE_MEAN, (1.0, 1.0, 1.0), 255.0),
-    }[feed]
-    wide = torch.float32 if device.type == "mps" else torch.float64
-    centre, spread = (torch.tensor(v, dtype=wide, device=device) for v in (mean, std))
-    shape = (1, 3, 1, 1)
-    return (maximum / spread).view(shape), (-centre / spread).view(shape)
+class _Sheet:
+    """Puts strips of rows together; a single strip is taken as it is."""
+
+    def __init__(self, height: int) -> None:
+        self._height = height
+        self._whole: Tensor | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        return self._whole is None
+
+    @property
+    def whole(self) -> Tensor:
+        """All rows, shape (1, N, height, w), channels last."""
+        assert self._whole is not None
+        return self._whole
+
+    def put(self, rows: slice, strip: Tensor) -> None:
+        _, channels, count, width = strip.shape
+        if count == self._height:
+            self._whole = strip
+            return
+        if self._whole is None:
+            self._whole = torch.empty(
+                (1, channels, self._height, width),
+                dtype=strip.dtype,
+                device=strip.device,
+                memory_format=torch.channels_last,
+            )
+        _cut(self._whole, rows).copy_(strip)
 
 
-def mean_colour(feed: FeedKind) -> Tensor:
-    """Give the RGB colour that the network sees as zero, shape (1, 3, 1, 1), in [0, 1]."""
-    gain, offset = _affine(feed, torch.device("cpu"))
-    return (-offset / gain).float()
+def _cut(tensor: Tensor, rows: slice) -> Tensor:
+    return tensor[:, :, rows]
 
 
-def _spread(gradient: Tensor, like: Tensor) -> Tensor:
-    """Back-propagate a 2x2 average pooling of `like`."""
-    kernel, no_edge = [2, 2], [0, 0]
-    spread: Tensor = aten.avg_pool2d_backward(
-        gradient, like, kernel, kernel, no_edge, False, True, None
-    )
-    return spread
+def _rows_of(tensor: Tensor) -> Rows:
+    return lambda first, last: tensor[:, :, first:last]
 
 
 def _fold_border(gradient: Tensor) -> Tensor:

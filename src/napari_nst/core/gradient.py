@@ -47,7 +47,10 @@ def loss_and_gradient(
     terms, slopes = _value_and_slopes(statistics, objective, config)
     with torch.no_grad():
         gradient = encoder.backward(
-            tape, lambda tap, features, above: objective.pullback(tap, features, above, slopes)
+            tape,
+            lambda tap, rows, features, above: objective.pullback(
+                tap, rows, features, above, slopes
+            ),
         )
     if config.tv_weight:
         terms["tv"], smoothing = _tv_and_gradient(picture, config)

@@ -23,12 +23,11 @@ from torch.nn import functional
 from napari_nst.config import StyleConfig, TvLoss
 from napari_nst.core.statistics import (
     Moments,
-    flat,
+    add_sums_pullback,
     gram_loss,
     gram_paper_loss,
     moments_loss,
     sums,
-    sums_pullback,
     wasserstein_loss,
 )
 
@@ -101,13 +100,17 @@ class Objective:
             terms["style"] = factor * torch.stack(parts).sum()
         return terms
 
-    def pullback(self, tap: str, features: Tensor, gradient: Tensor | None, slopes: Sums) -> Tensor:
-        """Add ∂⟨slopes, statistics⟩/∂features at a tap to `gradient`, in place.
+    def pullback(
+        self, tap: str, rows: slice, features: Tensor, gradient: Tensor | None, slopes: Sums
+    ) -> Tensor:
+        """Add ∂⟨slopes, statistics⟩/∂features at rows of a tap to `gradient`, in place.
 
         Parameters
         ----------
-        features : Tensor, shape (1, N, h, w), channels last
-        gradient : Tensor or None, shape (1, N, h, w)
+        rows
+            Which rows of the picture's features these are.
+        features : Tensor, shape (1, N, rows, w), channels last
+        gradient : Tensor or None, shape (1, N, rows, w), channels last
         slopes
             ∂loss/∂statistics.
         """
@@ -115,10 +118,11 @@ class Objective:
             gradient = torch.zeros_like(features)
         if tap in self.style:
             slope = (slopes[f"style/{tap}/total"], slopes[f"style/{tap}/gram"])
-            flat(gradient).add_(sums_pullback(features, *slope))
+            add_sums_pullback(gradient, features, *slope)
         if tap in self.content:
             twice = 2 * float(slopes[f"content/{tap}"])
-            gradient.add_(features - self.content[tap], alpha=twice)
+            target = self.content[tap][:, :, rows]
+            gradient.add_(features, alpha=twice).sub_(target, alpha=twice)
         return gradient
 
     def _content_value(self, tap: str, statistics: Sums, config: StyleConfig) -> Tensor:

@@ -75,17 +75,20 @@ def sums(features: Tensor) -> tuple[Tensor, Tensor]:
     return total, gram
 
 
-def sums_pullback(features: Tensor, d_total: Tensor, d_gram: Tensor) -> Tensor:
-    """Give ∂⟨d, sums⟩ / ∂features, shape (M, N), in the features' dtype.
+def add_sums_pullback(gradient: Tensor, features: Tensor, d_total: Tensor, d_gram: Tensor) -> None:
+    """Add ∂⟨d, sums⟩ / ∂features to a gradient, in place.
 
     Parameters
     ----------
-    features : Tensor, shape (1, N, h, w)
+    gradient, features : Tensor, shape (1, N, h, w), channels last
     d_total : Tensor, shape (N,)
+        All zero for losses that read the Gram matrix alone; then it costs nothing.
     d_gram : Tensor, shape (N, N)
     """
-    mixing = (d_gram + d_gram.T).to(features.dtype)
-    return torch.addmm(d_total.to(features.dtype), flat(features), mixing)
+    rows = gradient.permute(0, 2, 3, 1).view(-1, gradient.shape[1])
+    rows.addmm_(flat(features), (d_gram + d_gram.T).to(features.dtype))
+    if d_total.any():
+        rows.add_(d_total.to(features.dtype))
 
 
 def moments(features: Tensor) -> Moments:

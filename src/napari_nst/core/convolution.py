@@ -1,0 +1,166 @@
+"""One frozen 3x3 convolution, row by row, by the fastest way that the hardware has.
+
+The network never learns, so no gradient is taken of weights, and the backward pass to the input
+is itself a 3x3 convolution: with the kernel transposed and turned by 180°.
+
+- float32 on a CPU, 128 channels or more: Winograd's F(4x4, 3x3), see `napari_nst.core.winograd`
+- else on a CPU: oneDNN with the ReLU inside of the convolution, its weights laid out once
+- else: what torch calls
+"""
+
+from functools import cached_property
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from napari_nst.core.winograd import TURNED_POINTS, convolve, transform_weights
+
+_WINOGRAD_CHANNELS = 128
+_WINOGRAD_POSITIONS = 256
+_WINOGRAD_STRIP_POSITIONS = 4096
+_STRIP_BYTES = 8 << 20
+_ONE = [1, 1]
+
+_onednn = torch.ops.mkldnn
+
+
+class Convolution:
+    """A 3x3 convolution with zeros beyond the edges, forwards and backwards.
+
+    Parameters
+    ----------
+    weight : Tensor, shape (out, in, 3, 3)
+    bias : Tensor, shape (out,)
+    device, dtype
+        Where, and in which precision, it runs.
+    backward_channels
+        How many of the inputs the backward pass is wanted for; all by default.
+    """
+
+    def __init__(
+        self,
+        weight: Tensor,
+        bias: Tensor,
+        *,
+        device: torch.device,
+        dtype: torch.dtype,
+        backward_channels: int | None = None,
+    ) -> None:
+        self._weight = weight.to(device, dtype)
+        self._bias = bias.to(device, dtype)
+        self._backward_channels = backward_channels
+        self._on_cpu = device.type == "cpu"
+
+    @property
+    def channels(self) -> int:
+        """Number of outputs."""
+        return len(self._weight)
+
+    def strip_rows(self, height: int, width: int) -> int:
+        """How many rows to work on at a time, so that they stay in the processor's cache."""
+        if not self._on_cpu:
+            return height
+        if self._is_winograd(height, width):
+            positions = _WINOGRAD_STRIP_POSITIONS
+        else:
+            widest = max(self._weight.shape[:2])
+            positions = _STRIP_BYTES // (widest * self._weight.element_size())
+        return max(4, positions // width // 4 * 4)
+
+    def forward(
+        self, window: Tensor, size: tuple[int, int], *, top: int, count: int, relu: bool
+    ) -> Tensor:
+        """Convolve rows.
+
+        Parameters
+        ----------
+        window : Tensor, shape (1, in, rows, W), channels last
+            The rows that the wanted ones see, as far as the picture has them.
+        size
+            Height and width of the whole picture; the way is chosen by it.
+        top
+            Rows of zeros above the window, 0 or 1.
+        count
+            How many rows are wanted.
+        relu
+            Whether to cut what is negative.
+
+        Returns
+        -------
+        Tensor, shape (1, out, count, W), channels last
+        """
+        if self._is_winograd(*size):
+            rows = convolve(window, self._transformed, top=top, count=count, bias=self._bias)
+            return rows.relu_() if relu else rows
+        rows = self._direct(window, self._forward_weight, self._bias, relu=relu)
+        return rows[:, :, 1 - top : 1 - top + count]
+
+    def forward_inside(self, window: Tensor, *, relu: bool) -> Tensor:
+        """Convolve rows of a picture that has an edge of its own, one pixel wide."""
+        rows = functional.conv2d(window, self._weight, self._bias)
+        return rows.relu_() if relu else rows
+
+    def backward(self, window: Tensor, size: tuple[int, int], *, top: int, count: int) -> Tensor:
+        """Carry a gradient to the input: `forward` with outputs and inputs exchanged."""
+        if self._is_winograd(*size):
+            turned = self._transformed.transpose(1, 2)
+            return convolve(window, turned, top=top, count=count, points=TURNED_POINTS)
+        rows = self._direct(window, self._turned_weight, None, relu=False)
+        return rows[:, :, 1 - top : 1 - top + count]
+
+    def backward_beyond(self, gradient: Tensor) -> Tensor:
+        """Carry a gradient to the input and one pixel beyond each of its edges."""
+        return functional.conv2d(gradient, self._turned, padding=2)
+
+    def _is_winograd(self, height: int, width: int) -> bool:
+        return (
+            self._on_cpu
+            and self._weight.dtype == torch.float32
+            and min(self._weight.shape[:2]) >= _WINOGRAD_CHANNELS
+            and height * width >= _WINOGRAD_POSITIONS
+        )
+
+    @cached_property
+    def _transformed(self) -> Tensor:
+        return transform_weights(self._weight)
+
+    @cached_property
+    def _turned(self) -> Tensor:
+        kept = self._weight[:, : self._backward_channels]
+        turned = kept.transpose(0, 1).flip(2, 3)
+        return turned.contiguous(memory_format=torch.channels_last)
+
+    @cached_property
+    def _forward_weight(self) -> Tensor:
+        return self._laid_out(self._weight.contiguous(memory_format=torch.channels_last))
+
+    @cached_property
+    def _turned_weight(self) -> Tensor:
+        return self._laid_out(self._turned)
+
+    @cached_property
+    def _is_fused(self) -> bool:
+        if not (self._on_cpu and torch.backends.mkldnn.is_available()):  # type: ignore[no-untyped-call]
+            return False
+        if self._weight.dtype == torch.bfloat16:
+            return bool(_onednn._is_mkldnn_bf16_supported())
+        return self._weight.dtype == torch.float32
+
+    def _direct(self, window: Tensor, weight: Tensor, bias: Tensor | None, *, relu: bool) -> Tensor:
+        if self._is_fused:
+            after = "relu" if relu else "none"
+            fused: Tensor = _onednn._convolution_pointwise(
+                window, weight, bias, _ONE, _ONE, _ONE, 1, after, [], ""
+            )
+            return fused
+        rows = functional.conv2d(window, weight, bias, padding=1)
+        return rows.relu_() if relu else rows
+
+    def _laid_out(self, weight: Tensor) -> Tensor:
+        """Put weights into oneDNN's own order, which it else does at every call."""
+        if not self._is_fused:
+            return weight
+        example = [1, weight.shape[1], 64, 64]
+        packed: Tensor = _onednn._reorder_convolution_weight(weight, _ONE, _ONE, _ONE, 1, example)
+        return packed

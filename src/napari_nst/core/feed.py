@@ -1,0 +1,74 @@
+"""How a network wants its input, for RGB in [0, 1] (PRESETS.md, section on inputs).
+
+- torchvision: ``(rgb - (.485, .456, .406)) / (.229, .224, .225)``
+- caffe: BGR of ``255 rgb - (123.68, 116.779, 103.939)``
+- bytes: ``255 rgb - (123.675, 116.28, 103.53)``, in RGB order
+"""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+FeedKind = Literal["torchvision", "caffe", "bytes"]
+
+_IMAGENET_MEAN = (0.485, 0.456, 0.406)
+_IMAGENET_STD = (0.229, 0.224, 0.225)
+_CAFFE_MEAN = (123.68, 116.779, 103.939)
+_BYTE_MEAN = (123.675, 116.28, 103.53)
+
+
+class Feed:
+    """Turns pictures into the network's input, and the input's gradient into the picture's.
+
+    Channels stay in RGB order; the encoder turns the weights of networks that want BGR.
+    In bfloat16 the input is a rounded part and the rest, six channels in all, so that the small
+    changes that an optimiser makes are seen.
+
+    Parameters
+    ----------
+    kind
+        How the network wants its input.
+    device, dtype
+        Of the input.
+    """
+
+    def __init__(self, kind: FeedKind, device: torch.device, dtype: torch.dtype) -> None:
+        self._gain, self._offset = _affine(kind, device)
+        self._dtype = dtype
+
+    @property
+    def parts(self) -> int:
+        """How many parts the input has, of three channels each."""
+        return 2 if self._dtype == torch.bfloat16 else 1
+
+    def from_picture(self, picture: Tensor) -> Tensor:
+        """Make the input, shape (1, 3 parts, H, W), channels last, of a (1, 3, H, W) picture."""
+        fed = picture * self._gain.to(picture.dtype) + self._offset.to(picture.dtype)
+        if self.parts == 2:
+            rounded = fed.to(self._dtype)
+            fed = torch.cat([rounded, (fed - rounded).to(self._dtype)], dim=1)
+        return fed.to(self._dtype).contiguous(memory_format=torch.channels_last)
+
+    def to_picture(self, gradient: Tensor) -> Tensor:
+        """Turn ∂loss/∂input into ∂loss/∂picture, shape (1, 3, H, W), float32 or float64."""
+        wide = gradient.to(torch.promote_types(self._dtype, torch.float32))
+        return (wide * self._gain.to(wide.dtype)).contiguous()
+
+
+def mean_colour(kind: FeedKind) -> Tensor:
+    """Give the RGB colour that the network sees as zero, shape (1, 3, 1, 1), in [0, 1]."""
+    gain, offset = _affine(kind, torch.device("cpu"))
+    return (-offset / gain).float()
+
+
+def _affine(kind: FeedKind, device: torch.device) -> tuple[Tensor, Tensor]:
+    mean, std, maximum = {
+        "torchvision": (_IMAGENET_MEAN, _IMAGENET_STD, 1.0),
+        "caffe": (_CAFFE_MEAN, (1.0, 1.0, 1.0), 255.0),
+        "bytes": (_BYTE_MEAN, (1.0, 1.0, 1.0), 255.0),
+    }[kind]
+    wide = torch.float32 if device.type == "mps" else torch.float64
+    centre, spread = (torch.tensor(v, dtype=wide, device=device) for v in (mean, std))
+    shape = (1, 3, 1, 1)
+    return (maximum / spread).view(shape), (-centre / spread).view(shape)
