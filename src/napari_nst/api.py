@@ -24,7 +24,7 @@ from napari_nst.core.image import Picture, read_picture, write_array
 from napari_nst.core.objective import PUBLISHED, Balance
 from napari_nst.core.run import Pictures, Reason, Run, Scale
 from napari_nst.errors import DeviceMemoryError, ImageError
-from napari_nst.presets import BUILTIN_LAYER_WEIGHTS, NATIVE_WEIGHTS, PRESETS, REFERENCE_RATIO
+from napari_nst.presets import BUILTIN_LAYER_WEIGHTS, NATIVE_WEIGHTS, PRESETS, matched_ratio
 from napari_nst.record import RunRecord, SteeringEvent, picture_hash
 from napari_nst.weights import InputKind, Weights, load
 
@@ -310,9 +310,8 @@ def _balance(config: StyleConfig, weights: Weights, encoder: Encoder) -> Balance
     preset = StyleConfig.preset(config.name) if config.name in PRESETS else StyleConfig()
     own = {"content_weight": preset.content_weight, "style_weight": preset.style_weight}
     # Matched at the preset's own weights: those asked for then act on top of it.
-    return matched_balance(
-        encoder, config.replace(**own), REFERENCE_RATIO, weights_hash=weights.sha256
-    )
+    ratio = matched_ratio(weights.name)
+    return matched_balance(encoder, config.replace(**own), ratio, weights_hash=weights.sha256)
 
 
 def _last_point(run: Run, history: list[LossPoint], began: float) -> LossPoint:

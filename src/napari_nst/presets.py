@@ -95,9 +95,17 @@ REFERENCE_RATIO = 30.0
 Chosen on pictures: the published weights were not at hand to measure it.
 """
 
+BUILTIN_RATIO = 100.0
+"""The same on the built-in features, on which 30 looks timid (docs/features.md)."""
+
 BUILTIN_LAYER_WEIGHTS = (16.0, 2.0, 4.0, 16.0, 32.0)
 """Weights of relu1_1 to relu5_1 that suit the built-in features, where none are asked for.
 
 For the Gram losses; chosen on pictures (docs/features.md): colour comes from relu1_1, and strokes
 from the deep layers, whose Gram matrices are the least of these features.
 """
+
+
+def matched_ratio(weights_name: str) -> float:
+    """Return |style gradient| / |content gradient| at style strength 1, where it is matched."""
+    return BUILTIN_RATIO if weights_name == "builtin" else REFERENCE_RATIO

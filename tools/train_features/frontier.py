@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from napari_nst import StyleConfig, iter_stylize
-from napari_nst.presets import REFERENCE_RATIO
+from napari_nst.presets import matched_ratio
 from napari_nst.weights import Weights
 from tools.train_features.yardsticks import Picture, StyleGap, edge_correlation, fit
 
@@ -99,9 +99,8 @@ def painted(
     config: StyleConfig, ratio: float, folder: Path,
 ) -> tuple[Course, Picture]:  # fmt: skip
     """Paint a pair at a ratio, or read it from the folder where that was done before."""
-    config = config.replace(
-        style_strength=ratio / REFERENCE_RATIO, style_layer_weights=candidate.layer_weights
-    )
+    strength = ratio / matched_ratio(candidate.weights.name)
+    config = config.replace(style_strength=strength, style_layer_weights=candidate.layer_weights)
     settings = hashlib.sha256((candidate.weights.sha256 + config.to_json()).encode()).hexdigest()
     stem = f"{'-'.join(names)}-{candidate.name}-{ratio:g}-{settings[:12]}"
     kept, shown = folder / f"{stem}.json", folder / f"{stem}.png"
