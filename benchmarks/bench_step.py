@@ -1,79 +1,111 @@
-"""One step of a run against a textbook loop in the same process: `make bench`."""
+"""One step, and the memory of a run, against the textbook: `make bench`.
 
+Baseline and ours take turns in one process, so that what else the machine does weighs on both;
+each peak is of a process of its own, above what it held when all was imported and loaded.
+"""
+
+import json
 import statistics
+import subprocess
+import sys
 import time
 
 import numpy as np
 import pytest
 import torch
-from torch.nn import functional
+from benchmarks import textbook
 
 from napari_nst import StyleConfig, iter_stylize
+from napari_nst.core.device import resolve_precision
 from napari_nst.weights import load
 
-CONTENT, STYLES = "relu4_2", ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
-ROUNDS = 5
+SIDES = (256, 512, 1024)
+ROUNDS = {256: 9, 512: 5, 1024: 3}
+PEAK_STEPS = 12  # by then the history of ten is full
+PRECISIONS = ("float32", "bfloat16")
 
 
-def textbook(weights, content, style):
-    """Yield after every step of Adam, as written in tutorials: no caching, no tricks."""
-    names = [name[4:] for name in weights.tensors if name.endswith(".weight")]
-
-    def features(image):
-        found, block = {}, "1"
-        for name in (name.removesuffix(".weight") for name in names):
-            if name[0] != block:
-                image, block = functional.max_pool2d(image, 2), name[0]
-            kernel = weights.tensors[f"conv{name}.weight"], weights.tensors[f"conv{name}.bias"]
-            image = functional.relu(functional.conv2d(image, *kernel, padding=1))
-            found[f"relu{name}"] = image
-            if name == "5_1":
-                return found
-        raise AssertionError(names)
-
-    def gram(feature):
-        flat = feature[0].flatten(1)
-        return flat @ flat.T / flat.shape[1]
-
-    with torch.no_grad():
-        aim = features(content)[CONTENT]
-        grams = {tap: gram(features(style)[tap]) for tap in STYLES}
-    image = content.clone().requires_grad_()
-    optimizer = torch.optim.Adam([image], lr=0.02)
-    while True:
-        optimizer.zero_grad()
-        found = features(image)
-        loss = functional.mse_loss(found[CONTENT], aim)
-        for tap in STYLES:
-            loss = loss + 1e3 * functional.mse_loss(gram(found[tap]), grams[tap])
-        loss.backward()
-        optimizer.step()
-        yield loss.item()
-
-
-def seconds(steps):
-    next(steps)
-    durations = []
-    for _ in range(ROUNDS):
-        began = time.perf_counter()
-        next(steps)
-        durations.append(time.perf_counter() - began)
-    return statistics.median(durations)
-
-
-@pytest.mark.parametrize("side", [128, 256])
-@pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
-def test_one_step_against_the_textbook(benchmark, side, optimizer):
+def pair(side):
     random = np.random.default_rng(0)
-    content, style = (random.random((side, side, 3), dtype=np.float32) for _ in range(2))
+    return [random.random((side, side, 3), dtype=np.float32) for _ in range(2)]
+
+
+def baseline_steps(weights, content, style):
+    chw = [np.ascontiguousarray(each.transpose(2, 0, 1)) for each in (content, style)]
+    tensors = [torch.from_numpy(each)[None] for each in chw]
+    return textbook.steps(weights.tensors, *tensors, textbook.lbfgs)
+
+
+def our_steps(weights, content, style, precision):
+    config = StyleConfig.preset(
+        "gatys", size=len(content), steps=1000, lbfgs_history=10, precision=precision
+    )
+    return iter_stylize(content, style, config, weights=weights, device="cpu")
+
+
+@pytest.fixture(scope="module", params=PRECISIONS)
+def precision(request):
+    slow = resolve_precision("auto", torch.device("cpu")) == torch.float32
+    if request.param == "bfloat16" and slow:
+        pytest.skip("no bfloat16 units here")
+    return request.param
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_one_step_against_the_textbook(benchmark, side, precision):
+    content, style = pair(side)
     weights = load("untrained")
-    config = StyleConfig(size=side, steps=100, optimizer=optimizer, precision="float32")
-    tensors = [torch.from_numpy(each).permute(2, 0, 1)[None] for each in (content, style)]
-    baseline = seconds(textbook(weights, *tensors))
-    steps = iter_stylize(content, style, config, weights=weights, device="cpu")
-    next(steps)
-    benchmark.pedantic(next, args=(steps,), rounds=ROUNDS)
-    steps.close()
-    ratio = benchmark.stats.stats.median / baseline
+    theirs = baseline_steps(weights, content, style)
+    ours = our_steps(weights, content, style, precision)
+    next(theirs), next(ours)
+    durations = []
+
+    def their_turn():
+        began = time.perf_counter()
+        next(theirs)
+        durations.append(time.perf_counter() - began)
+
+    benchmark.pedantic(next, args=(ours,), setup=their_turn, rounds=ROUNDS[side])
+    ours.close()
+    baseline = statistics.median(durations)
+    ratio = baseline / benchmark.stats.stats.median
     benchmark.extra_info["ratio"] = ratio
-    print(f"\n{optimizer} at {side} px: {ratio:.2f} of the textbook's {baseline:.3f} s a step")
+    print(f"\n{side} px, {precision}: {ratio:.2f} times the speed of {baseline:.2f} s a step")
+
+
+@pytest.mark.parametrize("side", SIDES[1:])
+def test_peak_memory_against_the_textbook(side, precision):
+    theirs, ours = (peak_bytes(kind, side) for kind in ("textbook", precision))
+    print(f"\n{side} px, {precision}: peak {ours / theirs:.2f} of {theirs / 1e9:.2f} GB")
+
+
+def peak_bytes(kind, side):
+    """Run some steps in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.bench_step", kind, str(side)]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def main(kind, side):
+    """Take the steps and print the bytes at the peak above those at the start."""
+    content, style = pair(side)
+    weights = load("untrained")
+    if kind == "textbook":
+        steps = baseline_steps(weights, content, style)
+    else:
+        steps = our_steps(weights, content, style, kind)
+    torch.ones(64, 64) @ torch.ones(64, 64)  # the libraries' own threads and buffers
+    start = resident("VmRSS")
+    for _ in range(PEAK_STEPS):
+        next(steps)
+    print(resident("VmHWM") - start)
+
+
+def resident(field):
+    """Bytes of this process's memory, from Linux's own account."""
+    with open("/proc/self/status", encoding="ascii") as status:
+        line = next(line for line in status if line.startswith(field))
+    return int(line.split()[1]) * 1024
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))

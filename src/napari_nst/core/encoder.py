@@ -197,13 +197,13 @@ class Encoder:
             gradient = None if arriving is None else arriving(rows.start, rows.stop)
             if after is not None:
                 gradient = pullback(after, rows, _cut(tape.features[after], rows), gradient)
+            place = _cut(output, rows)
             if gradient is not None:
-                cut = _cut(output, rows)
-                aten.threshold_backward.grad_input(gradient, cut, 0, grad_input=gradient)
+                target = gradient if before else place
+                aten.threshold_backward.grad_input(gradient, place, 0, grad_input=target)
             if before is not None:
-                gradient = pullback(before, rows, _cut(tape.features[before], rows), gradient)
-            assert gradient is not None
-            _cut(output, rows).copy_(gradient)
+                seen = _cut(tape.features[before], rows)
+                place.copy_(pullback(before, rows, seen, gradient))
         for tap in (before, after):
             tape.features.pop(tap or "", None)
         return _rows_of(output)

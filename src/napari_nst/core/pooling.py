@@ -94,7 +94,8 @@ class MaxRoutes:
         first, last = rows[0] // 2, min(height // 2, -(-rows[1] // 2))
         sources = self._sources[:, :, first:last].to(torch.int64).sub_(2 * first * width)
         is_cut = sources < 0
-        arriving = gradient[:, :, first:last].masked_fill(is_cut, 0)
+        # not masked_fill, which loses the order of the channels of a part of a tensor
+        arriving = torch.where(is_cut, gradient.new_zeros(()), gradient[:, :, first:last])
         shape = (1, gradient.shape[1], max(2 * last, rows[1]) - 2 * first, width)
         like = torch.empty(
             shape, dtype=gradient.dtype, device=gradient.device, memory_format=torch.channels_last
