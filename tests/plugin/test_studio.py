@@ -171,3 +171,10 @@ def test_closing_the_viewer_while_comparing_is_quiet(shown):
     viewer.layers.selection = layers
     widget.studio.compare.flip()
     viewer.close()
+
+
+def test_napari_may_be_closed_while_comparing(docked, pictures, viewer):
+    viewer.layers.selection = set(viewer.layers)
+    docked.studio.compare.compare.click()
+    assert docked.studio.compare.comparison.active
+    viewer.close()

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 
 from napari_nst.errors import ImageError
+from napari_nst.plugin.pictures import is_painted
 from napari_nst.plugin.viewer_state import Look, View, reorder
-from napari_nst.record import METADATA_KEY
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -161,7 +161,7 @@ class Comparison:
         selected = [layer for layer in self._chosen if layer in self._viewer.layers.selection]
         if len(selected) == 2:
             return selected
-        results = [layer for layer in self._chosen if METADATA_KEY in layer.metadata]
+        results = [layer for layer in self._chosen if is_painted(layer)]
         return (results if len(results) > 1 else self._chosen)[-2:]
 
     def _on_removed(self, event: "Event[Any]") -> None:
@@ -205,7 +205,7 @@ def layers_to_compare(viewer: "ViewerModel", content: "Layer | None") -> "list[L
     selected = [layer for layer in images if layer in viewer.layers.selection]
     if len(selected) > 1:
         return selected
-    results = [layer for layer in images if METADATA_KEY in layer.metadata and _is_single(layer)]
+    results = [layer for layer in images if is_painted(layer) and _is_single(layer)]
     kept = results[-(MOST - 1) :]
     return [layer for layer in images if layer == content or layer in kept]
 

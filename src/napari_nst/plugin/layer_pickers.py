@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import ComboBox
 
-from napari_nst.record import METADATA_KEY
+from napari_nst.plugin.pictures import is_painted
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -110,7 +110,7 @@ class LayerPickers:
 
     def _suggest(self) -> None:
         """Fill empty pickers in the order in which pictures were opened, results last."""
-        pictures = sorted(self.images(), key=lambda layer: METADATA_KEY in layer.metadata)
+        pictures = sorted(self.images(), key=is_painted)
         if self.content.value is None and pictures:
             self.content.value = next(
                 (layer for layer in pictures if layer != self.style.value), pictures[0]

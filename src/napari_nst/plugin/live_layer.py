@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_nst.plugin.pictures import PAINTED
 from napari_nst.plugin.placement import Placement
 from napari_nst.record import METADATA_KEY, RunRecord
 
@@ -54,7 +55,9 @@ class LiveLayer:
         data = self._placement.expand(picture)
         where = self._placement.arguments(picture.shape[:2])
         if self._layer is None:
-            self._layer = self._viewer.add_image(data, rgb=True, name=self._name, **where)
+            self._layer = self._viewer.add_image(
+                data, rgb=True, name=self._name, metadata={PAINTED: True}, **where
+            )
             if self._viewer.canvas.grid.enabled:
                 self._viewer.reset_view()  # one more cell has made all cells smaller
         elif self._layer.data.shape == data.shape:

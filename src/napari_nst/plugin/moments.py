@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_nst.errors import ConfigError
+from napari_nst.plugin.pictures import PAINTED
 from napari_nst.plugin.plans import Moment
 
 if TYPE_CHECKING:
@@ -60,7 +61,11 @@ class Moments:
             run.moments.remove(before)
         else:
             layer = self._viewer.add_image(
-                data, rgb=True, name=f"{run.name} · history", **placement.stack_arguments(size)
+                data,
+                rgb=True,
+                name=f"{run.name} · history",
+                metadata={PAINTED: True},
+                **placement.stack_arguments(size),
             )
             layer.events.visible.connect(self._label)
         self._keep(run, Moment(layer, steps, labels))
@@ -117,6 +122,7 @@ class Moments:
             placement.expand(np.array(picture)),
             rgb=True,
             name=f"{run.name} · {word}step {step}",
+            metadata={PAINTED: True},
             **placement.arguments(picture.shape[:2]),
         )
         self._keep(run, Moment(layer, (step,)))

@@ -8,10 +8,14 @@ import numpy.typing as npt
 
 from napari_nst.errors import ImageError
 from napari_nst.plugin.placement import Placement
+from napari_nst.record import METADATA_KEY
 
 if TYPE_CHECKING:
     from napari.components import Dims
-    from napari.layers import Image
+    from napari.layers import Image, Layer
+
+PAINTED = "napari-nst-painted"
+"""Key in the metadata of each layer that a run of this session has added."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,11 @@ class LayerPicture:
     pixels: npt.NDArray[Any]
     placement: Placement
     name: str
+
+
+def is_painted(layer: "Layer") -> bool:
+    """Whether a layer came from a run, of this session or an earlier one."""
+    return PAINTED in layer.metadata or METADATA_KEY in layer.metadata
 
 
 def picture_of(layer: "Image", dims: "Dims") -> LayerPicture:

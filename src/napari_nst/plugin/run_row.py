@@ -76,6 +76,8 @@ class RunRow(QWidget):
 
 def facts(run: "Run") -> list[str]:
     """Say step, loss and time of a run in short, as far as they are known."""
+    if run.state is RunState.WAITING:
+        return [run.text.rstrip(".").lower()]
     if not run.points:
         return [] if run.record is None else [f"{run.record.steps_done} steps"]
     last = run.points[-1]

@@ -186,7 +186,7 @@ class Session(QObject):
     def _on_queue(self) -> None:
         """Tell each waiting run its place in the line."""
         for place, ticket in enumerate(self.queue.waiting, start=1):
-            text = "Starts next." if place == 1 else f"Number {place} in the queue."
+            text = "Starts next." if place == 1 else f"Number {place} in the line."
             if ticket.job.text != text:
                 ticket.job.text = text
                 self.changed.emit(ticket.job)

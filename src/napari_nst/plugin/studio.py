@@ -5,7 +5,8 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QEvent, QObject
+from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QMainWindow, QPushButton, QWidget
 
 from napari_nst.errors import NstError
@@ -13,7 +14,7 @@ from napari_nst.plugin.autosave import Autosave, tell_when_done
 from napari_nst.plugin.close_guard import CloseGuard
 from napari_nst.plugin.compare_panel import ComparePanel
 from napari_nst.plugin.curves import Curve, marks_of
-from napari_nst.plugin.keys import KeyBindings, key_text
+from napari_nst.plugin.keys import KEYS, KeyBindings, key_text
 from napari_nst.plugin.preferences import LastUsed, Preferences, use_weights_folder, watch
 from napari_nst.plugin.run import Run
 from napari_nst.plugin.runs_list import RunAction
@@ -48,7 +49,10 @@ class Studio(QObject):
             enabled=lambda: self.preferences.warn_unsaved,
             folder=self._autosave_folder,
         )
-        self.keys = KeyBindings(viewer, self._actions(dock))
+        actions = self._actions(dock)
+        self.keys = KeyBindings(viewer, actions)
+        for name, act in actions.items():
+            _add_shortcut(dock, name, act)
         self._dock = dock
         self._viewer = viewer
         self._fill_form()
@@ -75,7 +79,6 @@ class Studio(QObject):
         self._after = ExitStack()
         self._after.callback(watch(self._follow_preferences))
         self._after.callback(self.keys.unbind)
-        self._after.callback(self.compare.comparison.leave)
         selected = viewer.layers.selection.events.changed
         selected.connect(self._offer)
         self._after.callback(partial(selected.disconnect, self._offer))
@@ -196,6 +199,15 @@ def main_window_of(widget: QWidget) -> QMainWindow | None:
     while parent is not None and not isinstance(parent, QMainWindow):
         parent = parent.parentWidget()
     return parent
+
+
+def _add_shortcut(dock: QWidget, name: str, act: Callable[[], None]) -> None:
+    """Let a key act inside the dock too: a text field there would take it for typing."""
+    shortcut = QShortcut(
+        QKeySequence(KEYS[name].replace("Control", "Ctrl").replace("-", "+")), dock
+    )
+    shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+    shortcut.activated.connect(act)
 
 
 def _append_key(button: QPushButton, name: str) -> None:

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_nst.errors import ConfigError
+from napari_nst.plugin.pictures import is_painted
 from napari_nst.plugin.sweep import Pair, pairs
 
 if TYPE_CHECKING:
@@ -62,12 +63,12 @@ class PicturesForm(QWidget):
         self.reset_choices()
 
     def reset_choices(self) -> None:
-        """Follow the viewer's layer list, and keep what is ticked."""
+        """Follow the viewer's layer list, results left out, and keep what is ticked."""
         before = {
             layer: (self.is_ticked(row, _CONTENT), self.is_ticked(row, _STYLE))
             for row, layer in enumerate(self._layers)
         }
-        self._layers = self._pickers.images()
+        self._layers = [layer for layer in self._pickers.images() if not is_painted(layer)]
         with QSignalBlocker(self.table):
             self.table.setRowCount(len(self._layers))
             for row, layer in enumerate(self._layers):
