@@ -3,7 +3,8 @@
     xvfb-run -a -s "-screen 0 1280x1024x24" python benchmarks/gui_gaps.py --size 1024
 
 A timer of 5 ms ticks in the GUI thread. A gap is the time between two ticks: how long a click
-would have waited. The same is measured first with napari idle, on the same machine.
+would have waited. The same is measured first with napari idle, on the same machine. With
+`--layers 9` nine layers of that size, the live one among them, are visible in napari's grid.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import time
 
 import napari
 import numpy as np
+from PIL import Image
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
@@ -52,6 +54,11 @@ class GapMeter:
         )
 
 
+def enlarged(picture: np.ndarray, size: int) -> np.ndarray:
+    """Make a square of uint8 of a size."""
+    return np.asarray(Image.fromarray(picture).resize((size, size)))
+
+
 def spin(seconds: float) -> None:
     end = time.perf_counter() + seconds
     while time.perf_counter() < end:
@@ -64,14 +71,20 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=1024)
     parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--optimizer", default="lbfgs")
+    parser.add_argument("--layers", type=int, default=3, help="visible ones, the live one included")
     parser.add_argument("--plot", action="store_true", help="unfold the loss curve")
     options = parser.parse_args()
 
     viewer = napari.Viewer()
     viewer.window.resize(1280, 800)
     _, widget = viewer.window.add_plugin_dock_widget("napari-nst", "Neural Style Transfer")
-    viewer.add_image(samples.photograph("astronaut"), name="content")
-    viewer.add_image(samples.brush_strokes(), name="style")
+    viewer.add_image(enlarged(samples.photograph("astronaut"), options.size), name="content")
+    viewer.add_image(enlarged(samples.brush_strokes(), options.size), name="style")
+    for number in range(options.layers - 3):
+        page = enlarged(samples.photograph("cat"), options.size)
+        viewer.add_image(np.roll(page, 97 * number, axis=0), name=f"picture {number + 1}")
+    viewer.canvas.grid.enabled = options.layers > 3
+    viewer.reset_view()
     widget.form.set_weights("untrained")
     widget.form.basic["size"].set(options.size)
     widget.form.basic["steps"].set(options.steps)
