@@ -24,7 +24,7 @@ from qtpy.QtWidgets import QApplication
 from napari_nst import samples
 from napari_nst.plugin.run import Run
 from napari_nst.plugin.widget import StyleTransferWidget
-from napari_nst.plugin.worker import RunWorker
+from napari_nst.plugin.worker import RunWorker, give_memory_back
 
 SETTLED_AT = 5
 """Runs after which caches (of Qt, OpenGL, the allocator) are as large as they will be."""
@@ -121,11 +121,15 @@ def spin(done: Callable[[], bool], *, limit_s: float = 300.0) -> None:
 
 
 def settle() -> float:
-    """Let deferred deletions and pool threads end, collect, and give the resident MB."""
+    """Let deferred deletions and pool threads end, collect, and give the resident MB.
+
+    What the C library has freed and only keeps for later is no leak: it is given back first.
+    """
     end = time.monotonic() + 0.5
     spin(lambda: time.monotonic() > end)
     for _ in range(3):
         gc.collect()
+    give_memory_back()
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
