@@ -21,6 +21,20 @@ def test_down_to_goes_down_by_the_ratio_while_at_least_the_smallest_scale() -> N
     assert scale_sizes((64, 64), config) == [(64, 64)]
 
 
+def test_crowsonkb_at_128_px_has_one_scale_and_smaller_min_scale_or_ratio_more() -> None:
+    config = StyleConfig.preset("crowsonkb", size=128, steps=18)
+    assert scale_sizes((96, 128), config) == [(96, 128)]
+    assert split_steps(1, config) == [18]
+    two = config.replace(min_scale=91)
+    assert scale_sizes((96, 128), two) == [(68, 91), (96, 128)]
+    assert split_steps(2, two) == [12, 6]
+    assert scale_sizes((96, 128), config.replace(min_scale=32, scale_ratio=2.0)) == [
+        (24, 32),
+        (48, 64),
+        (96, 128),
+    ]
+
+
 def test_until_within_halves_until_the_short_side_fits() -> None:
     config = StyleConfig(pyramid="until_within", min_scale=1023, scale_ratio=2.0)
     assert scale_sizes((3000, 4000), config) == [(750, 1000), (1500, 2000), (3000, 4000)]

@@ -14,12 +14,28 @@ CAFFE_MEAN_BGR = torch.tensor([103.939, 116.779, 123.68], dtype=torch.float64).v
 BYTE_MEAN = torch.tensor([123.675, 116.28, 103.53], dtype=torch.float64).view(1, 3, 1, 1)
 
 
+def thin_vgg(divisor: int) -> dict[str, Tensor]:
+    """VGG-19's topology with fewer channels, seeded, float64."""
+    generator = torch.Generator().manual_seed(7)
+    tensors = {}
+    for name, (inputs, outputs) in CONVS.items():
+        thin = (outputs // divisor, inputs if inputs == 3 else inputs // divisor, 3, 3)
+        spread = (2 / (9 * thin[1])) ** 0.5
+        tensors[f"{name}.weight"] = spread * torch.randn(
+            thin, generator=generator, dtype=torch.float64
+        )
+        tensors[f"{name}.bias"] = 0.1 * torch.randn(
+            thin[0], generator=generator, dtype=torch.float64
+        )
+    return tensors
+
+
 def feed(picture: Tensor, kind: str) -> Tensor:
     if kind == "torchvision":
-        return (picture - MEAN) / STD
+        return (picture - MEAN.to(picture)) / STD.to(picture)
     if kind == "caffe":
-        return 255 * picture.flip(1) - CAFFE_MEAN_BGR
-    return 255 * picture - BYTE_MEAN
+        return 255 * picture.flip(1) - CAFFE_MEAN_BGR.to(picture)
+    return 255 * picture - BYTE_MEAN.to(picture)
 
 
 def pool(flow: Tensor, kind: str) -> Tensor:
@@ -38,7 +54,14 @@ def features(
     pooling: str = "max",
     padding: str = "zeros",
 ) -> dict[str, Tensor]:
-    flow, found = feed(picture, kind), {}
+    return network(feed(picture, kind), tensors, pooling=pooling, padding=padding)
+
+
+def network(
+    flow: Tensor, tensors: Mapping[str, Tensor], *, pooling: str = "max", padding: str = "zeros"
+) -> dict[str, Tensor]:
+    """VGG-19 on what it is fed."""
+    found = {}
     for name in CONVS:
         if name[4] != "1" and name[6] == "1":
             flow = pool(flow, pooling)

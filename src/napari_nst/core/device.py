@@ -67,6 +67,11 @@ def resolve_precision(precision: Precision, device: torch.device) -> torch.dtype
     return torch.bfloat16 if _has_bfloat16_units(device) else torch.float32
 
 
+def finest_dtype(device: torch.device) -> torch.dtype:
+    """Give float64, or float32 on Apple's GPUs, which have no other."""
+    return torch.float32 if device.type == "mps" else torch.float64
+
+
 def describe(device: str = "auto") -> DeviceReport:
     """Say which device will compute, and what to do if a GPU lies idle."""
     chosen = resolve_device(device)

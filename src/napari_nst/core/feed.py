@@ -59,7 +59,7 @@ class Feed:
 def mean_colour(kind: FeedKind) -> Tensor:
     """Give the RGB colour that the network sees as zero, shape (1, 3, 1, 1), in [0, 1]."""
     gain, offset = _affine(kind, torch.device("cpu"))
-    return (-offset / gain).float()
+    return -offset / gain
 
 
 def _affine(kind: FeedKind, device: torch.device) -> tuple[Tensor, Tensor]:

@@ -53,7 +53,7 @@ def loss_and_gradient(
             ),
         )
     if config.tv_weight:
-        terms["tv"], smoothing = _tv_and_gradient(picture, config)
+        terms["tv"], smoothing = _tv_and_gradient(picture.to(gradient.dtype), config)
         gradient += smoothing
     return Evaluation(sum(terms.values()), terms, gradient)
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
@@ -14,6 +15,10 @@ from napari_nst.errors import ImageError
 
 _INTEGER_MAXIMUM = {"uint8": 255, "uint16": 65535}
 _CHANNEL_COUNTS = (3, 4)
+_PILLOW_FILTERS: dict[Resample, Image.Resampling] = {
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+}
 
 
 @dataclass(frozen=True)
@@ -40,18 +45,19 @@ class Picture:
         return self.rgb.shape[-2], self.rgb.shape[-1]
 
     def resized(self, size: tuple[int, int], resample: Resample) -> "Picture":
-        """Resize to (H, W), rounded to 8 bits where the array was of 8 bits."""
+        """Resize to (H, W); where the array was of 8 bits, as 8 bits by Pillow itself.
+
+        The originals do so, and a level's difference of a pixel in thirty is 2e-3 in a loss.
+        """
         if size == self.size:
             return self
-        levels = 255 if self.dtype == np.uint8 else None
-        rgb = resize(self.rgb, size, resample, levels=levels)
+        resized = _resize_bytes if self.dtype == np.uint8 else resize
+        rgb = resized(self.rgb, size, resample)
         alpha = None if self.alpha is None else resize(self.alpha, size, resample)
         return Picture(rgb, alpha, self.dtype)
 
 
-def resize(
-    image: Tensor, size: tuple[int, int], resample: Resample, *, levels: int | None = None
-) -> Tensor:
+def resize(image: Tensor, size: tuple[int, int], resample: Resample) -> Tensor:
     """Resize as Pillow does: antialiased, columns first, clipped to [0, 1] after each pass.
 
     Parameters
@@ -61,16 +67,18 @@ def resize(
         The wanted (H, W).
     resample
         Pillow's filter of that name.
-    levels
-        255 rounds to 8 bits after each pass, halves up; None does not round.
     """
     for pass_size in ((image.shape[-2], size[1]), size):
         image = functional.interpolate(
             image, pass_size, mode=resample, align_corners=False, antialias=True
         ).clamp_(0, 1)
-        if levels is not None:
-            image = image.mul_(levels).add_(0.5).floor_().div_(levels)
     return image
+
+
+def _resize_bytes(image: Tensor, size: tuple[int, int], resample: Resample) -> Tensor:
+    levels = (image[0] * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+    resized = Image.fromarray(levels).resize(size[::-1], _PILLOW_FILTERS[resample])
+    return _planes(np.asarray(resized))
 
 
 def read_picture(array: npt.NDArray[Any], role: str) -> Picture:
@@ -91,10 +99,7 @@ def read_picture(array: npt.NDArray[Any], role: str) -> Picture:
     pixels = np.asarray(array)
     _check_kind(pixels, role)
     maximum = _INTEGER_MAXIMUM.get(pixels.dtype.name, 1)
-    planes = torch.from_numpy(np.ascontiguousarray(pixels.astype(np.float32))) / maximum
-    if planes.ndim == 2:
-        planes = planes[..., None].expand(-1, -1, 3)
-    planes = planes.permute(2, 0, 1)[None]
+    planes = _planes(pixels, maximum)
     rgb, alpha = planes[:, :3].contiguous(), None
     if planes.shape[1] == 4:
         alpha = planes[:, 3:].contiguous()
@@ -130,9 +135,16 @@ def fit_longest_side(size: tuple[int, int], longest: int | None) -> tuple[int, i
     """Scale (H, W) so that its longer side is `longest`; None keeps it."""
     if longest is None:
         return size
-    factor = longest / max(size)
-    height, width = (max(1, round(side * factor)) for side in size)
+    height, width = (max(1, round(longest * side / max(size))) for side in size)
     return height, width
+
+
+def _planes(pixels: npt.NDArray[Any], maximum: int = 255) -> Tensor:
+    """Give an array of (H, W) or (H, W, C) as a tensor of (1, C, H, W), grey as RGB."""
+    planes = torch.from_numpy(pixels.astype(np.float32)) / maximum
+    if planes.ndim == 2:
+        planes = planes[..., None].expand(-1, -1, 3)
+    return planes.permute(2, 0, 1)[None].contiguous()
 
 
 def _size_of(image: Tensor) -> tuple[int, int]:

@@ -1,7 +1,9 @@
 """Descent on the picture, one step at a time, with clamping and averaging of iterates.
 
-The optimised variable is the picture in [0, 1] or in [0, 255] (StyleConfig.variable); shift and
-channel order do not matter to the optimisers, the scale does.
+The optimised variable is the picture in [0, 1], or in [0, 255] less the network's mean colour
+(StyleConfig.variable). Channel order does not matter to the optimisers, the scale does; so does the
+shift, by rounding alone: L-BFGS's first step moves a 512 px picture by 1e-6 of 255, which float32
+holds near 0 and loses near 120. For the same reason pictures are evaluated in float64.
 """
 
 from collections.abc import Callable
@@ -11,6 +13,7 @@ from torch import Tensor
 
 from napari_nst.config import StyleConfig
 from napari_nst.core.adam import Adam
+from napari_nst.core.device import finest_dtype
 from napari_nst.core.gradient import Evaluation
 from napari_nst.core.lbfgs import LBFGS, SearchingLBFGS
 from napari_nst.core.objective import VARIABLE_MAXIMUM
@@ -31,24 +34,41 @@ class Descent:
         Loss and gradient of a picture in [0, 1].
     first_scale
         Whether this is the coarsest scale (L-BFGS may keep more history there).
+    grey : Tensor, shape (1, 3, 1, 1), values in [0, 1]
+        The network's zero, which is made 0 on a variable of bytes; None leaves black 0.
+    dtype
+        Of the variable; the start's where it is None.
     """
 
     def __init__(
-        self, start: Tensor, config: StyleConfig, evaluate: Evaluate, *, first_scale: bool = True
+        self,
+        start: Tensor,
+        config: StyleConfig,
+        evaluate: Evaluate,
+        *,
+        first_scale: bool = True,
+        grey: Tensor | None = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
         self._maximum = VARIABLE_MAXIMUM[config.variable]
-        self._variable = (start * self._maximum).contiguous()
+        self._fine = finest_dtype(start.device)
+        zero = torch.zeros(1) if grey is None or config.variable == "unit" else grey
+        self._zero = zero.to(start.device, self._fine)
+        variable = (start.to(self._fine) - self._zero) * self._maximum
+        self._variable = variable.to(dtype or start.dtype).contiguous()
         self._config = config
         self._evaluate = evaluate
         self._first_scale = first_scale
         self._optimizer = self._new_optimizer()
         self._average = RunningAverage(self._variable, config.averaging)
         self._cached: tuple[Tensor, Evaluation] | None = None
+        self._idle_steps = 0
 
     @property
     def picture(self) -> Tensor:
         """The picture to show and save, shape (1, 3, H, W): the average where there is one."""
-        return self._average.value(self._variable.detach()) / self._maximum
+        shown = self._as_picture(self._average.value(self._variable.detach()))
+        return shown.to(self._variable.dtype)
 
     def step(self) -> Evaluation:
         """Take one step; returns the evaluation at the picture that entered it."""
@@ -62,12 +82,22 @@ class Descent:
             entering = entering or evaluation
             return evaluation.loss, evaluation.gradient / self._maximum
 
+        before = self._variable.detach().clone()
         self._optimizer.step(closure)
         if self._config.clamp == "step":
             self._clamp()
+        self._idle_steps = self._idle_steps + 1 if torch.equal(before, self._variable) else 0
         self._average.add(self._variable.detach())
         assert entering is not None
         return entering
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether two steps have left the variable as it was.
+
+        L-BFGS's very first step may be lost to rounding in a large picture; the second is longer.
+        """
+        return self._idle_steps > 1
 
     def is_finite(self) -> bool:
         """Whether every value of the variable is finite."""
@@ -91,14 +121,18 @@ class Descent:
         variable = self._variable.detach()
         if self._cached is not None and torch.equal(self._cached[0], variable):
             return self._cached[1]
-        evaluation = self._evaluate(variable / self._maximum)
+        evaluation = self._evaluate(self._as_picture(variable))
         if self._config.line_search != "none":
             self._cached = (variable.clone(), evaluation)
         return evaluation
 
+    def _as_picture(self, variable: Tensor) -> Tensor:
+        return variable.to(self._fine) / self._maximum + self._zero
+
     def _clamp(self) -> None:
+        black = (-self._zero * self._maximum).to(self._variable.dtype)
         with torch.no_grad():
-            self._variable.clamp_(0, self._maximum)
+            torch.clamp(self._variable, black, black + self._maximum, out=self._variable)
 
     def _new_optimizer(self) -> Adam | LBFGS | SearchingLBFGS:
         config = self._config

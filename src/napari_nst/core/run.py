@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from napari_nst.config import StyleConfig
 from napari_nst.core.control import RunControl
+from napari_nst.core.device import finest_dtype
 from napari_nst.core.encoder import Encoder
 from napari_nst.core.gradient import Evaluation, loss_and_gradient
 from napari_nst.core.image import Picture, fit_longest_side
@@ -113,6 +114,7 @@ class Run:
         self._encoder = encoder
         self._config = config
         self._grey = grey
+        self._wide = _variable_dtype(encoder)
         self._balance = balance
         self._control = control
         control.begin(config)
@@ -156,7 +158,14 @@ class Run:
                 self.picture, size, mode="bicubic", align_corners=False
             ).clamp(0, 1)
         first = index == self._first_scale
-        descent = Descent(self.picture, self._config, self._evaluate, first_scale=first)
+        descent = Descent(
+            self.picture,
+            self._config,
+            self._evaluate,
+            first_scale=first,
+            grey=self._grey,
+            dtype=self._wide,
+        )
         if self._descent is not None:
             descent.adopt_moments(self._descent)
         self._descent = descent
@@ -185,7 +194,7 @@ class Run:
             self.picture = self._descent.picture
             self.done += 1
             yield RunStep(self.done, scale, evaluation)
-            if self._config.optimizer == "lbfgs" and torch.equal(entering, self.picture):
+            if self._config.optimizer == "lbfgs" and self._descent.is_stuck:
                 self.reason = "converged"
                 return
 
@@ -230,10 +239,17 @@ class Run:
         generator = torch.Generator().manual_seed(config.seed)
         noise = torch.randn((1, 3, *size), generator=generator)
         spread = config.noise_std / VARIABLE_MAXIMUM[config.variable]
-        return self._on_device(self._grey + spread * noise)
+        # In float32, adding grey would swallow a hundredth of johnson's noise.
+        return self._on_device(self._grey + spread * noise.double())
 
     def _on_device(self, picture: Tensor) -> Tensor:
-        wide = torch.float64 if self._encoder.dtype == torch.float64 else torch.float32
-        if wide == torch.float64 and self._encoder.device.type == "mps":
-            raise DeviceError("Apple GPUs have no float64; choose float32 or the CPU")
-        return picture.to(self._encoder.device, wide)
+        """Move a picture, in the dtype in which `Descent` has pictures evaluated."""
+        return picture.to(self._encoder.device, finest_dtype(self._encoder.device))
+
+
+def _variable_dtype(encoder: Encoder) -> torch.dtype:
+    if encoder.dtype != torch.float64:
+        return torch.float32
+    if encoder.device.type == "mps":
+        raise DeviceError("Apple GPUs have no float64; choose float32 or the CPU")
+    return torch.float64

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from napari_nst.plugin.frames import Point
 from napari_nst.plugin.progress import loss_text
@@ -226,10 +227,4 @@ def _resized(picture: npt.NDArray[np.uint8], size: tuple[int, int]) -> npt.NDArr
     """Resize with the engine's own filter."""
     if picture.shape[:2] == size:
         return picture
-    import torch  # only after a run, which has imported it
-
-    from napari_nst.core.image import resize
-
-    planes = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None] / 255
-    planes = resize(planes, size, "bicubic", levels=255)[0].permute(1, 2, 0)
-    return np.asarray((planes * 255).round().to(torch.uint8).numpy())
+    return np.asarray(Image.fromarray(picture).resize(size[::-1], Image.Resampling.BICUBIC))
