@@ -61,22 +61,23 @@ def test_thirty_losses_are_the_originals_in_float64(preset: str) -> None:
 
 
 # gatys and gordicaleksa start at the content, whose 8-bit pixels of about 100 have an ulp of 8e-6,
-# a tenth of L-BFGS's first step: the originals' own float32 losses are that far from their float64.
+# a tenth of L-BFGS's first step: the originals' own float32 losses are that far from their float64
+# (gordicaleksa, from its second evaluation on, on smooth pictures, up to 40 %).
 @pytest.mark.parametrize(
-    ("preset", "side", "first_2", "first_12"),
+    ("preset", "side", "exact", "first_12"),
     [
-        ("johnson", 160, 1e-5, 5e-2),
-        ("seed", 96, 1e-5, 2e-3),
-        ("tutorial", 96, 1e-5, 2e-3),
-        ("gatys", 96, 1e-5, 0.2),
-        ("gordicaleksa", 96, 1e-4, 2e-2),
+        ("johnson", 160, 2, 5e-2),
+        ("seed", 96, 2, 2e-3),
+        ("tutorial", 96, 2, 2e-3),
+        ("gatys", 96, 2, 0.2),
+        ("gordicaleksa", 96, 1, 0.3),
     ],
 )
 def test_the_first_losses_are_the_originals_in_float32(
-    preset: str, side: int, first_2: float, first_12: float
+    preset: str, side: int, exact: int, first_12: float
 ) -> None:
     found, wanted = _one_scale(preset, side=side, divisor=4, precision="float32")
-    np.testing.assert_allclose(found[:2], wanted[:2], rtol=first_2)
+    np.testing.assert_allclose(found[:exact], wanted[:exact], rtol=1e-5)
     np.testing.assert_allclose(found[:12], wanted[:12], rtol=first_12)
 
 
