@@ -8,3 +8,4 @@ from pathlib import Path
 os.environ.setdefault(
     "NAPARI_CONFIG", str(Path(tempfile.mkdtemp(prefix="napari-nst-")) / "settings.yaml")
 )
+os.environ["NAPARI_NST_PRESETS"] = tempfile.mkdtemp(prefix="napari-nst-presets-")

@@ -1,4 +1,4 @@
-"""The command line: `napari-nst stylize | gui | demo | weights | info`.
+"""The command line: `napari-nst stylize | gui | demo | presets | weights | info`.
 
 Exit codes: 0 done, 1 the run or the download failed, 2 bad input, 130 ended by Ctrl-C (with
 what there was of the picture written). torch and napari are imported only by what needs them.
@@ -47,11 +47,12 @@ from napari_nst.cli_options import (
     Styles,
     WeightsInput,
     WeightsName,
+    chosen_settings,
 )
-from napari_nst.config import StyleConfig, choices
+from napari_nst.cli_presets import presets_app
+from napari_nst.config import choices
 from napari_nst.core.control import RunControl
 from napari_nst.errors import (
-    ConfigError,
     DeviceError,
     DeviceMemoryError,
     DownloadCancelled,
@@ -60,9 +61,9 @@ from napari_nst.errors import (
     NstError,
     WeightsError,
 )
-from napari_nst.io import check_output, read_picture, read_settings, write_picture
+from napari_nst.io import check_output, read_picture, write_picture
 from napari_nst.record import RunRecord
-from napari_nst.settings_text import parse_setting, split_assignment
+from napari_nst.settings_text import split_assignment
 
 if TYPE_CHECKING:
     from napari_nst.api import Step, StyleResult
@@ -86,6 +87,7 @@ weights_app = typer.Typer(
     help="Find or fetch the VGG-19 weights that runs use.", no_args_is_help=True
 )
 app.add_typer(weights_app, name="weights")
+app.add_typer(presets_app, name="presets")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -139,7 +141,7 @@ def stylize(
     if init in choices("init"):
         knobs["init"], init = init, None
     given = {name: text for name, text in knobs.items() if text is not None}
-    config, record = _settings(
+    config, record = chosen_settings(
         config_file, preset, [*given.items(), *map(split_assignment, settings or [])]
     )
     picture = read_picture(content)
@@ -169,18 +171,6 @@ def stylize(
 def _spare(output: Path, inputs: Sequence[Path]) -> None:
     if output.resolve() in [path.resolve() for path in inputs]:
         raise ImageError(f"{output} is a picture that is read; name another file for the result")
-
-
-def _settings(
-    file: Path | None, preset: str | None, given: Sequence[tuple[str, str]]
-) -> tuple[StyleConfig, RunRecord | None]:
-    if file and preset:
-        raise ConfigError(f"{file} already holds all settings; leave out --preset or --config")
-    config, record = read_settings(file) if file else (StyleConfig(), None)
-    if preset:
-        config = StyleConfig.preset(preset)
-    changes = {name: parse_setting(name, text) for name, text in given}
-    return config.replace(**changes), record
 
 
 def _load_weights(name: str | None, feed: str | None, record: RunRecord | None) -> "Weights":

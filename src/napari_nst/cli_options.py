@@ -1,5 +1,6 @@
 """The command line's options, described by the settings' own help texts."""
 
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any
@@ -7,7 +8,12 @@ from typing import Annotated, Any
 import typer
 
 from napari_nst.config import StyleConfig, choices
+from napari_nst.errors import ConfigError
+from napari_nst.io import read_settings
 from napari_nst.presets import PRESETS
+from napari_nst.record import RunRecord
+from napari_nst.settings_text import parse_setting
+from napari_nst.user_presets import find_preset
 
 DEFAULT = StyleConfig()
 HELP = {setting.name: setting.metadata["help"] for setting in fields(StyleConfig)}
@@ -28,7 +34,10 @@ Output = Annotated[
 ]
 Preset = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help=f"{', '.join(PRESETS)}. Default {DEFAULT.name}."),
+    typer.Option(
+        metavar="NAME|FILE.json",
+        help=f"{', '.join(PRESETS)}, one of your own, or a file. Default {DEFAULT.name}.",
+    ),
 ]
 Size = Annotated[str | None, _knob("size", "PIXELS")]
 Steps = Annotated[str | None, _knob("steps", "NUMBER")]
@@ -63,3 +72,22 @@ SettingsFile = Annotated[
         "--config", metavar="FILE", help="Settings as JSON, or a picture that napari-nst wrote."
     ),
 ]
+
+
+def chosen_settings(
+    file: Path | None, preset: str | None, given: Sequence[tuple[str, str]]
+) -> tuple[StyleConfig, RunRecord | None]:
+    """Give the settings that --config or --preset names, with changes, and the file's record.
+
+    Raises
+    ------
+    ConfigError, ImageError
+        If both are given, one of them cannot be read, or a change does not fit.
+    """
+    if file and preset:
+        raise ConfigError(f"{file} already holds all settings; leave out --preset or --config")
+    config, record = read_settings(file) if file else (DEFAULT, None)
+    if preset:
+        config = find_preset(preset)
+    changes = {name: parse_setting(name, text) for name, text in given}
+    return config.replace(**changes), record

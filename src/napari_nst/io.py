@@ -116,7 +116,7 @@ def write_picture(path: str | Path, image: np.ndarray, *, record: RunRecord | No
     text = record.to_json() if record else ""
     try:
         data = _encode(image, SUFFIXES[target.suffix.lower()], text)
-        _replace_file(target, data)
+        replace_file(target, data)
     except (OSError, ValueError, RuntimeError) as error:
         raise ImageError(f"{path} cannot be written: {_first_line(error)}") from error
 
@@ -357,7 +357,8 @@ def _on_white(picture: Image.Image) -> Image.Image:
     return Image.alpha_composite(white, picture).convert("RGB")
 
 
-def _replace_file(target: Path, data: bytes) -> None:
+def replace_file(target: Path, data: bytes) -> None:
+    """Write a file that appears only once it is whole; raises OSError."""
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         part.write_bytes(data)
