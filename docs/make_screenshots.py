@@ -1,159 +1,363 @@
-"""Drive the plugin through the tutorial in a real napari, and photograph each step.
+"""A painter's day in a real napari, by script: every feature once, each step photographed.
 
-    scripts/with-display.sh .venv/bin/python docs/make_screenshots.py [FOLDER]
+    scripts/with-display.sh .venv/bin/python docs/make_screenshots.py [FOLDER] [options]
 
-writes tutorial-*.png, by default into docs/images. Without VGG-19 weights on this computer the
-untrained ones paint.
+writes tutorial-*.png, by default into docs/images, and stops at the first thing that is not as
+the tutorial says.
 """
 
-import io
-import sys
-from collections.abc import Callable
+import argparse
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-import napari
 import numpy as np
-from napari._qt.dialogs.qt_notification import NapariQtNotification
-from PIL import Image
+from napari.layers import Image, Layer
+from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import (
+    QDialog,
+    QFileDialog,
+    QInputDialog,
+    QMessageBox,
+    QWidget,
+)
+from screen import Screen
 
+from napari_nst.config import StyleConfig
+from napari_nst.plugin.preferences import last_file
 from napari_nst.plugin.progress import RunState
-from napari_nst.plugin.weights_panel import lacks_weights
-from napari_nst.plugin.widget import StyleTransferWidget
-
-WINDOW_PX = (1280, 800)
-SIZE_PX = 256
-STEPS = 40
-LIMIT_BYTES = 300_000
-LIMIT_S = 600
-SETTLE_MS = 800
+from napari_nst.plugin.readers import record_of
+from napari_nst.plugin.run import Run
 
 
-class Tour:
-    """A scripted newcomer before a viewer.
+class Painter:
+    """A scripted user.
 
     Parameters
     ----------
-    folder
-        Gets the pictures.
+    screen
+        The window.
+    size, steps
+        Of the first run; later ones are smaller.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.viewer = napari.Viewer(title="napari-nst", show_welcome_screen=False)
-        self.viewer.window.resize(*WINDOW_PX)
-        _, dock = self.viewer.window.add_plugin_dock_widget("napari-nst", "Neural Style Transfer")
-        self.dock: StyleTransferWidget = dock
+    def __init__(self, screen: Screen, size: int, steps: int) -> None:
+        self.screen = screen
+        self.viewer, self.dock = screen.viewer, screen.dock
+        self.size, self.steps = size, steps
+        self.files = TemporaryDirectory()
 
     def go(self) -> None:
-        """Take all pictures, in the tutorial's order."""
-        self.shoot("start")
+        """Do everything, in the tutorial's order."""
         self.open_pair()
-        self.shoot("pair")
-        self.run(until=STEPS // 2)
-        self.shoot("running")
-        self.finish()
-        self.change_style()
-        self.dock.panel.plot.collapse(animate=False)
-        self.dock.studio.section.expand(animate=False)
-        self.dock.studio.compare.enter(self.compared())
-        self.shoot("compare")
-        self.dock.studio.compare.comparison.leave()
-        self.scrub()
-        self.shoot("history")
-        self.viewer.close()
+        first = self.paint_and_steer()
+        self.rewind(first)
+        self.repeat(first)
+        self.line_up()
+        self.sweep()
+        self.compare()
+        self.carry_on(first)
+        self.keep(first)
+        self.lose_the_layer()
+        self.close_while_running()
 
     def open_pair(self) -> None:
-        """Open the sample pair and choose a small size, for a run of a minute."""
-        self.viewer.open_sample("napari-nst", "sample-pair")
-        self.viewer.canvas.grid.enabled = True
-        form = self.dock.form
-        form.basic["size"].set(SIZE_PX)
-        form.basic["steps"].set(STEPS)
-        if lacks_weights(form.weights_choice()):
-            form.set_weights("untrained")
-        self.viewer.reset_view()
+        """Open the ready pair from the empty dock."""
+        self.screen.wait(lambda: "Looking" not in self.dock.badge.text(), "the device")
+        self.screen.shoot("start")
+        self.dock.welcome.button.click()
+        self.screen.shoot("pair")
+        self.set(size=self.size, steps=self.steps, precision="float32")
+        self.dock.weights_panel.hide()
 
-    def run(self, *, until: int) -> None:
-        """Start a run, and wait for one of its steps."""
-        self.dock.panel.plot.expand(animate=False)
-        self.dock.run()
-        self.wait(lambda: self.steps_taken() >= until)
-        self.viewer.reset_view()
+    def paint_and_steer(self) -> Run:
+        """Run, steer, pause, pin, go on, and stop."""
+        dock = self.dock
+        dock.panel.plot.expand(animate=False)
+        dock.panel.run.click()
+        run = self.newest()
+        self.until_step(run, self.steps // 4)
+        self.dock.weights_panel.hide()
+        self.screen.shoot("running")
+        dock.form.basic["style_strength"].set(4.0)
+        self.screen.wait(
+            lambda: "Style strength 4" in dock.panel.steered.text() or run.state.over,
+            "the dock says what was steered",
+        )
+        self.until_step(run, self.steps // 2)
+        self.screen.shoot("steered")
+        dock.panel.pause.click()
+        self.open_only("History")
+        self.screen.wait(lambda: dock.history_form.pin.isEnabled(), "a picture")
+        dock.history_form.pin.click()
+        check(run.state is RunState.PAUSED and len(run.moments) == 1, "paused, and pinned")
+        self.screen.shoot("paused")
+        dock.panel.pause.click()
+        self.until_step(run, self.steps * 3 // 4)
+        dock.panel.stop.click()
+        self.finish(run)
+        check(run.state is RunState.STOPPED, "a stopped run says so")
+        self.screen.shoot("stopped")
+        return run
 
-    def finish(self) -> None:
-        """Wait for the end of the run."""
-        self.wait(lambda: self.dock.current is not None and not self.dock.current.state.active)
-        assert self.dock.current is not None
-        if self.dock.current.state is RunState.FAILED:
-            raise SystemExit(self.dock.current.text)
-        self.viewer.canvas.grid.enabled = False
-
-    def change_style(self) -> None:
-        """Paint the same content bolder, in a second run."""
-        self.dock.form.basic["style_strength"].set(8.0)
-        self.run(until=1)
-        self.finish()
-
-    def compared(self) -> list[napari.layers.Layer]:
-        """Give the content and the results of all runs."""
-        results = [run.live.layer for run in self.dock.session.runs]
-        layers = [self.dock.form.pickers.content.value, *results]
-        return [layer for layer in layers if layer is not None]
-
-    def scrub(self) -> None:
-        """Show the history of the last run, half way."""
-        assert self.dock.current is not None
-        self.dock.studio.section.collapse(animate=False)
-        stack = self.dock.moments.show_stack(self.dock.current)
-        for layer in self.viewer.layers:
-            layer.visible = layer == stack
+    def rewind(self, run: Run) -> None:
+        """Scrub through the run, pin a moment and the best one."""
+        history = self.dock.history_form
+        history.show_stack.click()
+        stack = run.moments[-1].layer
+        self.show_only([stack])
         self.viewer.dims.set_current_step(0, len(stack.data) // 2)
+        check("loss" in self.viewer.canvas.overlays.text.text, "the overlay says step and loss")
+        self.screen.shoot("history")
+        history.pin.click()
+        history.best.click()
+        check(len(run.moments) == 4, "two pinned moments, a stack and the best one")
+        for moment in run.moments:
+            moment.layer.visible = False
+
+    def repeat(self, run: Run) -> None:
+        """Replay the run bit for bit, and take more steps from it."""
+        replay = self.start_from_menu(run, "Replay")
+        self.finish(replay)
+        assert run.result is not None
+        assert replay.result is not None
+        check(np.array_equal(run.result.image, replay.result.image), "a replay is the same")
+        self.screen.answer(lambda dialog: accept_steps(dialog, 4))
+        more = self.start_from_menu(run, "More steps…")
+        self.finish(more)
+        check(more.points[0].loss < run.points[0].loss, "more steps go on from the result")
+
+    def line_up(self) -> None:
+        """Queue runs, reorder them, cancel one, then all."""
+        self.open_only("Runs")
+        self.set(size=self.size, steps=400)
+        for strength in (1.0, 2.0, 4.0, 8.0):
+            self.dock.panel.steer.setChecked(False)
+            self.set(style_strength=strength)
+            self.dock.panel.run.click()
+        one, two, three, four = self.dock.session.runs[-4:]
+        self.until_step(one, 2)
+        self.choose(four, "Start earlier")
+        self.choose(three, "Cancel")
+        waiting = [ticket.job for ticket in self.dock.session.queue.waiting]
+        check(waiting == [two, four] or waiting == [four, two], "one is gone")
+        self.dock.runs_list.select(four)
+        self.screen.shoot("queue")
+        self.dock.runs_list.cancel_all.click()
+        self.finish(one)
+        check(not self.dock.session.queue.waiting, "nothing waits")
+
+    def sweep(self) -> None:
+        """Paint two contents like three styles, and see the grid."""
+        for name in ("content-cat", "style-stained-glass", "style-mosaic"):
+            self.viewer.open_sample("napari-nst", name)
+        self.set(size=self.size // 2, steps=self.steps // 2, style_strength=2.0)
+        self.open_only("Sweep")
+        panel = self.dock.sweep_panel
+        panel.kind.setCurrentText("Pictures")
+        table = panel.pictures.table
+        for name, column in (("cat", 1), ("stained glass", 2), ("mosaic", 2)):
+            (item,) = table.findItems(name, Qt.MatchFlag.MatchExactly)
+            panel.pictures.tick(item.row(), column)
+        self.screen.shoot("sweep")
+        panel.pictures.queue.click()
+        runs = self.dock.session.runs[-6:]
+        self.finish(runs[-1])
+        panel.grid.click()
+        self.screen.shoot("grid")
+        grid = self.viewer.canvas.grid
+        for run in runs:
+            assert run.plan.place is not None
+            assert run.live.layer is not None
+            at = grid.position(self.viewer.layers.index(run.live.layer), self.viewer.layers)
+            check(at == (run.plan.place.row, run.plan.place.column), "rows and columns")
+        self.dock.studio.compare.compare.click()
+
+    def compare(self) -> None:
+        """Compare two results with the content, blink by the key, and leave."""
+        camera = self.viewer.scene.camera
+        look = [(layer, layer.visible) for layer in self.viewer.layers], camera.zoom
+        self.open_only("Compare")
+        stopped = [run for run in self.dock.session.runs if len(run.points) > 3][:2]
+        content = self.dock.form.pickers.content.value
+        layers: list[Layer] = [content, *(run.live.layer for run in stopped if run.live.layer)]
+        self.viewer.layers.selection = set(layers)
+        self.dock.studio.compare.compare.click()
+        self.screen.shoot("compare")
+        modifiers = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier
+        self.screen.window.activateWindow()
+        self.dock.form.basic["size"].widget.setFocus()
+        QTest.qWait(300)
+        QTest.keyClick(self.dock.form.basic["size"].widget, Qt.Key.Key_B, modifiers)
+        check(self.dock.studio.compare.comparison.shown is not None, "a key blinks")
+        self.dock.studio.compare.compare.click()
+        QTest.qWait(300)
+        left = [(layer, layer.visible) for layer in self.viewer.layers], camera.zoom
+        check(look == left, "all is back")
+
+    def carry_on(self, run: Run) -> None:
+        """Continue from a result with other settings."""
+        self.choose(run, "Continue from this")
+        check(self.dock.form.pickers.start.value == run.live.layer, "it starts from the result")
+        self.set(steps=4)
+        self.dock.panel.run.click()
+        self.finish(self.newest())
+
+    def keep(self, run: Run) -> None:
+        """Export the run, save its layer, open the file again and take its settings."""
+        folder = Path(self.files.name)
+        self.screen.answer(lambda dialog: accept_folder(dialog, folder))
+        self.choose(run, "Export…")
+        self.screen.wait(lambda: any(folder.glob("*/run.gif")), "the exported run")
+        (exported,) = folder.glob("*/")
+        for name in ("result.png", "record.json", "loss.csv", "run.gif", "snapshots"):
+            check((exported / name).exists(), f"{name} is exported")
+        assert run.live.layer is not None
+        for ending in ("png", "tif", "jpg"):
+            path = folder / f"kept.{ending}"
+            self.viewer.layers.selection = {run.live.layer}
+            self.viewer.layers.save(str(path), selected=True, plugin="napari-nst")
+            check(record_of(path) == run.record, f"{ending} keeps the settings")
+        self.viewer.window._qt_viewer._qt_open([str(folder / "kept.png")], stack=False)
+        (opened,) = [layer for layer in self.viewer.layers if layer.name == "kept"]
+        again = self.dock.session.run_of(opened)
+        assert again is not None
+        self.dock.form.apply(StyleConfig())
+        self.choose(again, "Reuse these settings")
+        check(self.dock.form.config() == run.config, "settings come back from a file")
+        self.show_only([opened])
+        self.open_only("Runs")
+        self.screen.shoot("kept")
+
+    def lose_the_layer(self) -> None:
+        """Remove the live layer while the run is on."""
+        self.set(size=self.size // 2, steps=5000)
+        self.dock.form.pickers.start.value = "content"
+        self.dock.panel.run.click()
+        run = self.newest()
+        self.until_step(run, 2)
+        assert run.live.layer is not None
+        self.viewer.layers.remove(run.live.layer)
+        self.finish(run)
+        check(run.state is RunState.STOPPED, "a run ends with its layer")
+
+    def close_while_running(self) -> None:
+        """Close the window over a run and unsaved results."""
+        self.dock.panel.run.click()
+        run = self.newest()
+        self.until_step(run, 2)
+        self.screen.answer(self.discard)
+        self.screen.window.close()
+        self.screen.wait(lambda: run._worker is None, "the run ends with the window")
+
+    def discard(self, dialog: QWidget) -> None:
+        """Photograph the question about unsaved results, and discard them."""
+        self.screen.shoot("closing")
+        assert isinstance(dialog, QMessageBox)
+        button = dialog.button(QMessageBox.StandardButton.Discard)
+        assert button is not None
+        button.click()
+
+    def set(self, **settings: object) -> None:
+        """Edit settings in the form, as by hand."""
+        form = self.dock.form
+        for name, value in settings.items():
+            (form.basic | form.advanced)[name].set(value)
+
+    def newest(self) -> Run:
+        """Give the run that was added last."""
+        return self.dock.session.runs[-1]
+
+    def until_step(self, run: Run, step: int) -> None:
+        """Wait until a run has taken a step, and a picture of it can be seen."""
+        self.screen.wait(
+            lambda: (
+                run.state.over
+                or (
+                    bool(run.points)
+                    and run.points[-1].iteration >= step
+                    and run.live.layer is not None
+                )
+            ),
+            f"step {step} of {run.name}",
+        )
+        check(not run.state.over, f"{run.name} runs: {run.text}")
+
+    def finish(self, run: Run) -> None:
+        """Wait for the end of a run."""
+        self.screen.wait(lambda: run.state.over and run._worker is None, f"the end of {run.name}")
+        check(run.state is not RunState.FAILED, run.text)
+
+    def choose(self, run: Run, title: str) -> None:
+        """Choose an entry of a run's menu."""
+        self.dock.runs_list.select(run)
+        menu = self.dock.runs_list.menu()
+        (entry,) = [entry for entry in menu.actions() if entry.text() == title]
+        check(entry.isEnabled(), f"{title} is offered")
+        entry.trigger()
+
+    def start_from_menu(self, run: Run, title: str) -> Run:
+        """Choose an entry that starts a run, and give that."""
+        self.choose(run, title)
+        return self.newest()
+
+    def open_only(self, title: str) -> None:
+        """Unfold one section of the dock, and fold the others."""
+        for section in self.dock.sections.folds():
+            if section.text() == title:
+                section.expand(animate=False)
+                self.dock.sections.ensureWidgetVisible(section)
+            else:
+                section.collapse(animate=False)
+
+    def show_only(self, layers: list[Image]) -> None:
+        """Hide all other layers, and fit the view."""
+        for layer in self.viewer.layers:
+            layer.visible = layer in layers
+        self.viewer.canvas.grid.enabled = False
         self.viewer.reset_view()
 
-    def steps_taken(self) -> int:
-        """Count the steps of the run that computes."""
-        run = self.dock.current
-        return run.points[-1].iteration if run is not None and run.points else 0
 
-    def wait(self, true: Callable[[], bool]) -> None:
-        """Let napari work until something holds."""
-        for _ in range(LIMIT_S * 10):
-            if true():
-                return
-            QTest.qWait(100)
-        raise SystemExit(f"this took longer than {LIMIT_S} s")
-
-    def shoot(self, name: str) -> None:
-        """Photograph the window once it is laid out."""
-        QTest.qWait(SETTLE_MS)
-        for notice in self.viewer.window._qt_window.findChildren(NapariQtNotification):
-            notice.hide()
-        shot = self.viewer.window.screenshot(canvas_only=False, flash=False)
-        path = self.folder / f"tutorial-{name}.png"
-        path.write_bytes(png_within(np.asarray(shot)[..., :3], LIMIT_BYTES))
+def accept_steps(dialog: QWidget, steps: int) -> None:
+    """Answer how many steps to add."""
+    assert isinstance(dialog, QInputDialog)
+    dialog.setIntValue(steps)
+    dialog.accept()
 
 
-def png_within(picture: np.ndarray, limit_bytes: int) -> bytes:
-    """Write a PNG of 256 colours, shrunk until it is small enough.
+def accept_folder(dialog: QWidget, folder: Path) -> None:
+    """Answer which folder to write into."""
+    assert isinstance(dialog, QFileDialog)
+    dialog.setDirectory(str(folder))
+    dialog.selectFile(str(folder))
+    QDialog.accept(dialog)
 
-    Parameters
-    ----------
-    picture : array, shape (H, W, 3), uint8
-        The picture.
-    limit_bytes
-        The largest length.
-    """
-    page = Image.fromarray(picture)
-    while True:
-        buffer = io.BytesIO()
-        page.quantize(256, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
-        if buffer.tell() <= limit_bytes:
-            return buffer.getvalue()
-        page = page.resize((page.width * 9 // 10, page.height * 9 // 10), Image.Resampling.LANCZOS)
+
+def check(true: bool, what: str) -> None:
+    """Stop if something is not as it should be."""
+    if not true:
+        raise SystemExit(f"not so: {what}")
+    print(f"ok: {what}", flush=True)
+
+
+def main() -> None:
+    """Read the options and let the painter go."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    default = Path(__file__).parent / "images"
+    parser.add_argument("folder", type=Path, nargs="?", default=default)
+    parser.add_argument("--window", default="1280x800", help="width x height in pixels")
+    parser.add_argument("--theme", default="dark", choices=("dark", "light"))
+    parser.add_argument("--size", type=int, default=256, help="longest side of the first run")
+    parser.add_argument("--steps", type=int, default=60, help="of the first run")
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    width, height = map(int, options.window.split("x"))
+    if (last := last_file()) is not None:
+        last.unlink(missing_ok=True)  # begin as a newcomer
+    Painter(
+        Screen(options.folder, (width, height), options.theme), options.size, options.steps
+    ).go()
 
 
 if __name__ == "__main__":
-    target = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "images"
-    target.mkdir(parents=True, exist_ok=True)
-    Tour(target).go()
+    main()
