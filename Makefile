@@ -24,6 +24,7 @@ bench: .venv/ready
 
 MINUTES ?= 95
 features: .venv/ready  # for maintainers: train the built-in weights anew, into features/
+	MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=100000000000 \
 	$(BIN)/python -m tools.train_features --minutes $(MINUTES) --out features
 
 verify-weights: .venv/ready  # for maintainers: fetches 575 MB

@@ -3,6 +3,7 @@ import pytest
 import torch
 from tools.train_features.augment import drawing_cells, dye, make_batch
 from tools.train_features.dataset import SetSpec, render_class
+from tools.train_features.figures import progress_figure
 from tools.train_features.fold import calibrate, fold, mean_activations, pack, plain_taps, unfold
 from tools.train_features.network import (
     Learner,
@@ -176,6 +177,15 @@ def test_a_run_resumes_where_it_stopped(pictures, tmp_path):
         again.model.state_dict().values(), run.model.state_dict().values(), strict=True
     ):
         assert torch.equal(kept, made)
+
+
+def test_the_shortest_run_leaves_a_checkpoint_and_a_figure_of_its_progress(pictures, tmp_path):
+    run = Run(TrainSpec(minutes=1e-6), pictures, tmp_path)
+    run.train()
+    progress_figure(tmp_path / "log.csv", tmp_path / "progress.png")
+    assert run.progress.step == 1
+    assert run.checkpoint.exists()
+    assert (tmp_path / "progress.png").stat().st_size > 1000
 
 
 def test_heads_name_only_the_regions_kept(pictures):

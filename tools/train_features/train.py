@@ -194,7 +194,8 @@ class Run:
         saved = time.monotonic()
         while self.share < 1:
             self.step()
-            if self.progress.step % log_every == 0 and not self.spec.rank:
+            noted = self.progress.step % log_every == 0 or self.share >= 1
+            if noted and not self.spec.rank:
                 self._log()
             if time.monotonic() - saved > save_every_s:
                 self.save()
