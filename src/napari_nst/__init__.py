@@ -10,30 +10,37 @@ if TYPE_CHECKING:
     from napari_nst.api import Step, StyleResult, iter_stylize, stylize
     from napari_nst.config import StyleConfig
     from napari_nst.core.control import RunControl
+    from napari_nst.core.estimate import Estimate, estimate, largest_fitting_size
     from napari_nst.errors import NstError
     from napari_nst.record import RunRecord
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Estimate",
     "NstError",
     "RunControl",
     "RunRecord",
     "Step",
     "StyleConfig",
     "StyleResult",
+    "estimate",
     "iter_stylize",
+    "largest_fitting_size",
     "stylize",
 ]
 
 _HOMES = {
+    "Estimate": "core.estimate",
     "NstError": "errors",
     "RunControl": "core.control",
     "RunRecord": "record",
     "Step": "api",
     "StyleConfig": "config",
     "StyleResult": "api",
+    "estimate": "core.estimate",
     "iter_stylize": "api",
+    "largest_fitting_size": "core.estimate",
     "stylize": "api",
 }
 

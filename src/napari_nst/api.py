@@ -2,8 +2,8 @@
 
 import platform
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+import traceback
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.metadata import version
@@ -19,11 +19,13 @@ from napari_nst.core.balance import matched_balance
 from napari_nst.core.control import RunControl
 from napari_nst.core.device import resolve_device, resolve_precision
 from napari_nst.core.encoder import Encoder
+from napari_nst.core.estimate import plan_of
 from napari_nst.core.feed import FeedKind, mean_colour
 from napari_nst.core.image import Picture, read_picture, write_array
 from napari_nst.core.objective import PUBLISHED, Balance
+from napari_nst.core.remedies import ran_out, refuse_if_too_large
 from napari_nst.core.run import Pictures, Reason, Run, Scale
-from napari_nst.errors import DeviceMemoryError, ImageError
+from napari_nst.errors import ImageError, is_out_of_memory
 from napari_nst.presets import BUILTIN_LAYER_WEIGHTS, NATIVE_WEIGHTS, PRESETS, matched_ratio
 from napari_nst.record import RunRecord, SteeringEvent, picture_hash
 from napari_nst.weights import InputKind, Weights, load
@@ -128,6 +130,7 @@ def stylize(
     control: RunControl | None = None,
     init: Array | None = None,
     events: Sequence[SteeringEvent] = (),
+    check_memory: bool = True,
 ) -> StyleResult:
     """Paint `content` in the manner of `style`; takes and raises what `iter_stylize` does."""
     run = iter_stylize(
@@ -140,6 +143,7 @@ def stylize(
         control=control,
         init=init,
         events=events,
+        check_memory=check_memory,
     )
     while True:
         try:
@@ -160,6 +164,7 @@ def iter_stylize(
     control: RunControl | None = None,
     init: Array | None = None,
     events: Sequence[SteeringEvent] = (),
+    check_memory: bool = True,
 ) -> Generator[Step, None, StyleResult]:
     """Paint `content` in the manner of `style`, one step at a time.
 
@@ -183,6 +188,9 @@ def iter_stylize(
         The picture to start from, instead of ``config.init``; resized to fit.
     events
         Steering to repeat, of a RunRecord.
+    check_memory
+        Whether to refuse a run that does not fit into free memory; on a CPU the system may end
+        the whole program otherwise.
 
     Yields
     ------
@@ -196,8 +204,11 @@ def iter_stylize(
     ------
     ImageError
         At once, if a picture's shape, dtype or values do not fit.
-    ConfigError, WeightsError, DeviceError, DeviceMemoryError
+    ConfigError, WeightsError, DeviceError
         From the generator, saying what was expected, what came and what to do.
+    DeviceMemoryError
+        From the generator, with what would fit as its `remedies`: as TooLargeError before the
+        first step, or when memory runs out later.
     """
     styles = [style] if isinstance(style, np.ndarray) else list(style)
     if not styles:
@@ -205,7 +216,7 @@ def iter_stylize(
     pictures = _pictures(content, styles, init)
     hashes = _hashes(content, styles, init)
     plan = _Plan(pictures, config or StyleConfig(), hashes, control or RunControl(), tuple(events))
-    return _generate(plan, weights, weights_input, device)
+    return _generate(plan, weights, weights_input, device, check_memory=check_memory)
 
 
 def _pictures(content: Array, styles: list[Array], init: Array | None) -> Pictures:
@@ -231,28 +242,51 @@ class _Plan:
 
 
 def _generate(
-    plan: _Plan, weights: str | Path | Weights, weights_input: InputKind | None, device: str
+    plan: _Plan,
+    weights: str | Path | Weights,
+    weights_input: InputKind | None,
+    device: str,
+    *,
+    check_memory: bool,
+) -> Generator[Step, None, StyleResult]:
+    chosen = resolve_device(device)
+    sizes = [style.size for style in plan.pictures.styles]
+    expected = plan_of(plan.config, plan.pictures.content.size, sizes, device)
+    if check_memory:
+        refuse_if_too_large(expected)
+    try:
+        return (yield from _paint(plan, weights, weights_input, chosen))
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        # The frames that failed hold the tensors that did not fit.
+        traceback.clear_frames(error.__traceback__)
+    raise ran_out(expected)
+
+
+def _paint(
+    plan: _Plan,
+    weights: str | Path | Weights,
+    weights_input: InputKind | None,
+    device: torch.device,
 ) -> Generator[Step, None, StyleResult]:
     began = time.perf_counter()
-    with _memory_errors_translated():
-        if not isinstance(weights, Weights):
-            weights = load(weights, weights_input=weights_input, seed=0)
-        run, record = _prepare(plan, weights, resolve_device(device))
-        like = plan.pictures.content
-        history: list[LossPoint] = []
-        for step in run.steps():
-            evaluation, seconds = step.evaluation, time.perf_counter() - began
-            point = (evaluation.loss, evaluation.terms, seconds)
-            history.append(LossPoint(step.iteration, step.scale.index, *point))
-            show = partial(_show, run, like)
-            yield Step(step.iteration, run.total, step.scale, *point, show)
-        seconds = time.perf_counter() - began
-        if run.reason != "stopped" or not history:
-            history.append(_last_point(run, history, began))
-        record = record.replace(events=tuple(run.events), steps_done=run.done, reason=run.reason)
-        return StyleResult(
-            write_array(run.picture, like), tuple(history), run.reason, record, seconds
-        )
+    if not isinstance(weights, Weights):
+        weights = load(weights, weights_input=weights_input, seed=0)
+    run, record = _prepare(plan, weights, device)
+    like = plan.pictures.content
+    history: list[LossPoint] = []
+    for step in run.steps():
+        evaluation, seconds = step.evaluation, time.perf_counter() - began
+        point = (evaluation.loss, evaluation.terms, seconds)
+        history.append(LossPoint(step.iteration, step.scale.index, *point))
+        show = partial(_show, run, like)
+        yield Step(step.iteration, run.total, step.scale, *point, show)
+    seconds = time.perf_counter() - began
+    if run.reason != "stopped" or not history:
+        history.append(_last_point(run, history, began))
+    record = record.replace(events=tuple(run.events), steps_done=run.done, reason=run.reason)
+    return StyleResult(write_array(run.picture, like), tuple(history), run.reason, record, seconds)
 
 
 def _prepare(plan: _Plan, weights: Weights, device: torch.device) -> tuple[Run, RunRecord]:
@@ -323,16 +357,3 @@ def _last_point(run: Run, history: list[LossPoint], began: float) -> LossPoint:
 
 def _show(run: Run, like: Picture) -> Array:
     return write_array(run.picture, like)
-
-
-@contextmanager
-def _memory_errors_translated() -> Iterator[None]:
-    try:
-        yield
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-        raise DeviceMemoryError(
-            "the run does not fit into the device's memory. Choose a smaller size, the optimiser "
-            "Adam, or a shorter L-BFGS history."
-        ) from error

@@ -33,6 +33,8 @@ from napari_nst import __version__
 from napari_nst.cli_options import (
     Content,
     Device,
+    DryRun,
+    IgnoreMemory,
     Init,
     Output,
     Precision,
@@ -59,8 +61,10 @@ from napari_nst.errors import (
     DownloadError,
     ImageError,
     NstError,
+    TooLargeError,
     WeightsError,
 )
+from napari_nst.estimate_text import forecast
 from napari_nst.io import check_output, read_picture, write_picture
 from napari_nst.record import RunRecord
 from napari_nst.settings_text import split_assignment
@@ -101,6 +105,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(f"{message} (--help shows how)", 2) if message else 2
     except DownloadCancelled as error:
         return _fail(str(error), INTERRUPTED)
+    except TooLargeError as error:
+        return _fail(f"{error} --ignore-memory tries it all the same.", 2)
     except (DeviceMemoryError, DownloadError) as error:
         return _fail(str(error), 1)
     except NstError as error:
@@ -131,6 +137,8 @@ def stylize(
     device: Device = "auto",
     save_every: SaveEvery = None,
     config_file: SettingsFile = None,
+    dry_run: DryRun = False,
+    ignore_memory: IgnoreMemory = False,
 ) -> int:
     """Paint CONTENT in the manner of STYLE and write the result.
 
@@ -152,17 +160,23 @@ def stylize(
 
     from napari_nst.api import iter_stylize  # torch takes seconds to import: after the checks
 
+    chosen = _load_weights(weights, weights_input, record)
+    text, fits = forecast(config, picture.shape, [each.shape for each in styles], device)
+    print(text, file=sys.stdout if dry_run else sys.stderr)
+    if dry_run:
+        return 0 if fits else 2
     control = RunControl()
     with _interrupt_calls(control.stop):
         run = iter_stylize(
             picture,
             styles,
             config,
-            weights=_load_weights(weights, weights_input, record),
+            weights=chosen,
             device=device,
             control=control,
             init=start,
             events=record.events if record else (),
+            check_memory=not ignore_memory,
         )
         result = _run_with_bar(run, output, save_every)
     return _write_result(output, result)

@@ -72,6 +72,16 @@ SettingsFile = Annotated[
         "--config", metavar="FILE", help="Settings as JSON, or a picture that napari-nst wrote."
     ),
 ]
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run", help="Say how long the run will take and how much memory, and stop there."
+    ),
+]
+IgnoreMemory = Annotated[
+    bool,
+    typer.Option("--ignore-memory", help="Start the run even if it does not fit into memory."),
+]
 
 
 def chosen_settings(

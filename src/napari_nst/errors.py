@@ -4,6 +4,10 @@ Every error is rooted at ``Exception`` and never at ``RuntimeError``: napari's t
 swallow a ``RuntimeError`` raised inside a generator (see ``plugin.worker``).
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
 
 class NstError(Exception):
     """Base of every error that this package raises on purpose."""
@@ -21,8 +25,40 @@ class DeviceError(NstError):
     """The device or precision asked for is not to be had on this machine."""
 
 
+@dataclass(frozen=True)
+class Remedy:
+    """A change of settings with which a run fits into memory.
+
+    Parameters
+    ----------
+    label
+        What it is, in few words: "1024 px", "Adam".
+    changes
+        Fields of StyleConfig and their new values.
+    """
+
+    label: str
+    changes: dict[str, Any]
+
+
 class DeviceMemoryError(NstError):
-    """A run does not fit into the device's memory."""
+    """A run does not fit into the device's memory.
+
+    Parameters
+    ----------
+    message
+        What happened and what to do.
+    remedies
+        What would fit, the mildest change first.
+    """
+
+    def __init__(self, message: str, remedies: Sequence[Remedy] = ()) -> None:
+        super().__init__(message)
+        self.remedies = tuple(remedies)
+
+
+class TooLargeError(DeviceMemoryError):
+    """A run was refused before it began, because it would not fit into memory."""
 
 
 class WeightsError(NstError):
@@ -35,3 +71,18 @@ class DownloadError(WeightsError):
 
 class DownloadCancelled(DownloadError):
     """The user cancelled the download; what came is kept for a resume."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error of Python, numpy or torch means that memory ran out.
+
+    By name and words: torch raises its own class on a GPU and a bare RuntimeError on the host,
+    and this module does not import torch.
+    """
+    text = str(error).lower()
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or "out of memory" in text
+        or "can't allocate memory" in text
+    )

@@ -19,7 +19,9 @@ from napari_nst.core.gradient import loss_and_gradient
 from napari_nst.core.objective import PUBLISHED, VARIABLE_MAXIMUM, Balance
 from napari_nst.core.targets import build_objective
 
-_SIDE_PX = 128
+PICTURE_PX = 128
+"""Side of the generated pair."""
+
 _SEED = 20
 _CELLS = 9
 _STYLE_SLOPE = 0.5
@@ -84,15 +86,15 @@ def generated_pair() -> tuple[Tensor, Tensor]:
     """
     generator = torch.Generator().manual_seed(_SEED)
     rough = torch.rand((1, 3, _CELLS, _CELLS), generator=generator)
-    regions = functional.interpolate(rough, (_SIDE_PX, _SIDE_PX), mode="nearest")
+    regions = functional.interpolate(rough, (PICTURE_PX, PICTURE_PX), mode="nearest")
     shading = functional.interpolate(
-        torch.rand((1, 3, 3, 3), generator=generator), (_SIDE_PX, _SIDE_PX), mode="bilinear"
+        torch.rand((1, 3, 3, 3), generator=generator), (PICTURE_PX, PICTURE_PX), mode="bilinear"
     )
     content = 0.7 * regions + 0.3 * shading
     grain = sum(
         functional.interpolate(
             torch.rand((1, 3, side, side), generator=generator),
-            (_SIDE_PX, _SIDE_PX),
+            (PICTURE_PX, PICTURE_PX),
             mode="bicubic",
         )
         for side in (8, 24, 64)

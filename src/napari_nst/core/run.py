@@ -1,7 +1,7 @@
 """A run: scale by scale, step by step, polling its control."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -133,15 +133,15 @@ class Run:
     def steps(self) -> Iterator[RunStep]:
         """Take the steps; sets `reason`, and leaves the result in `picture`."""
         for index in range(self._first_scale, len(self.sizes)):
-            self._enter_scale(index)
-            yield from self._descend(index)
+            self.enter_scale(index)
+            yield from self.descend(index)
             if self.reason in ("stopped", "diverged"):
                 return
 
     def evaluate(self) -> Evaluation:
         """Evaluate the loss at `picture` once more, at the scale that the run is at."""
         if self._objective is None:
-            self._enter_scale(self._first_scale)
+            self.enter_scale(self._first_scale)
         assert self._objective is not None
         return loss_and_gradient(self.picture, self._encoder, self._objective, self._config)
 
@@ -149,7 +149,8 @@ class Run:
     def _first_scale(self) -> int:
         return next(index for index, share in enumerate(self._shares) if share)
 
-    def _enter_scale(self, index: int) -> None:
+    def enter_scale(self, index: int) -> None:
+        """Measure the targets of a scale and bring the picture to its size."""
         size = self.sizes[index]
         self._objective = None
         self._objective = self._objective_at(size)
@@ -171,7 +172,8 @@ class Run:
         self._descent = descent
         self.reason = "finished"
 
-    def _descend(self, index: int) -> Iterator[RunStep]:
+    def descend(self, index: int) -> Generator[RunStep, None, None]:
+        """Take the steps of the scale that was entered."""
         assert self._descent is not None
         scale = Scale(index, len(self.sizes), *self.sizes[index])
         last_good = self.picture

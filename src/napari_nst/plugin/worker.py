@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from napari.qt.threading import GeneratorWorker
 
 from napari_nst.core.control import RunControl
-from napari_nst.errors import DeviceError, DeviceMemoryError, NstError
+from napari_nst.errors import DeviceError, DeviceMemoryError, NstError, is_out_of_memory
 from napari_nst.plugin.frames import Frame, FrameGate, frames
 from napari_nst.plugin.history import History
 from napari_nst.plugin.plans import RunRequest
@@ -136,7 +136,7 @@ def _free(error: BaseException | None) -> None:
 
 def _own(error: Exception) -> NstError:
     text = str(error)
-    if _is_out_of_memory(error, text.lower()):
+    if is_out_of_memory(error):
         return DeviceMemoryError(
             "The run does not fit into the device's memory. Choose a smaller size, or under "
             "Advanced the optimizer adam, which needs far less than lbfgs."
@@ -149,13 +149,4 @@ def _own(error: Exception) -> NstError:
     return NstError(
         f"The run failed: {type(error).__name__}: {text}. The log has the details; please "
         "report it if you cannot explain it."
-    )
-
-
-def _is_out_of_memory(error: Exception, text: str) -> bool:
-    return (
-        isinstance(error, MemoryError)
-        or type(error).__name__ == "OutOfMemoryError"
-        or "out of memory" in text
-        or "can't allocate memory" in text
     )
