@@ -19,7 +19,7 @@ from napari_nst.core.vgg import CONVS
 # Questions about content are answered by rule, and may lead elsewhere.
 # A copy to the device it is on already is none; how weights lie is theirs from the file.
 ASIDE = {"aten::any", "aten::all", "aten::_local_scalar_dense", "aten::equal"}
-ASIDE |= {"aten::_to_copy", "aten::flip"}
+ASIDE |= {"aten::_to_copy", "aten::flip", "mkldnn::_reorder_convolution_weight"}
 
 
 def described(func, result):
@@ -117,7 +117,11 @@ def test_every_result_without_data_has_the_shape_of_the_real_one(changes, monkey
     def made(found):
         return {str(each) for each in found if each[0] not in ASIDE}
 
-    assert made(rehearsed) ^ made(real.found) == set()
+    assert made(real.found) - made(rehearsed) == set()
+    # Without data every slope counts as there, so the mean's is added where the real one is zero.
+    assert {name for name, _ in rehearsed} - {name for name, _ in real.found} - ASIDE <= {
+        "aten::add_"
+    }
 
 
 def test_what_has_no_rule_is_asked_of_torch():
