@@ -15,9 +15,9 @@ from napari.layers import Image, Layer
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import (
-    QDialog,
     QFileDialog,
     QInputDialog,
+    QLineEdit,
     QMessageBox,
     QWidget,
 )
@@ -328,9 +328,10 @@ def accept_steps(dialog: QWidget, steps: int) -> None:
 def accept_folder(dialog: QWidget, folder: Path) -> None:
     """Answer which folder to write into."""
     assert isinstance(dialog, QFileDialog)
-    dialog.setDirectory(str(folder))
-    dialog.selectFile(str(folder))
-    QDialog.accept(dialog)
+    line = dialog.findChild(QLineEdit, "fileNameEdit")
+    assert line is not None
+    line.setText(str(folder))
+    dialog.accept()
 
 
 def check(true: bool, what: str) -> None:
