@@ -20,4 +20,4 @@ def speed_of_a_usual_machine(tmp_path_factory, monkeypatch):
     """Let no test time this machine, nor read or write the user's cache of such timings."""
     folder = tmp_path_factory.getbasetemp()
     monkeypatch.setattr(speed, "cache_file", lambda: folder / "speed.json")
-    monkeypatch.setattr(speed, "measure", lambda *_: speed.Speed(1e-11, 5e-6))
+    monkeypatch.setattr(speed, "measure", lambda *_: speed.Speed(1e-11))

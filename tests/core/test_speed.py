@@ -5,11 +5,12 @@ import torch
 
 from napari_nst.core import speed as module
 from napari_nst.core.ledger import Work
-from napari_nst.core.speed import Speed, is_known, speed_of
+from napari_nst.core.rehearsal import evaluation_work
+from napari_nst.core.speed import Speed, is_known, measure, speed_of
 
 CPU = torch.device("cpu")
-TRUE = Speed(multiplication_s=3e-12, operation_s=4e-6)
-WORKS = [Work(1e9, 1e8, 300), Work(1e12, 5e10, 500)]
+TRUE = Speed(3e-12)
+MEASURE = measure  # the suite replaces the module's own
 
 
 @pytest.fixture
@@ -32,18 +33,20 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[torch.dtype]:
     return asked
 
 
-def test_the_speeds_behind_exact_timings_are_found() -> None:
-    found = module._solve(WORKS, [TRUE.seconds(work) for work in WORKS])
-    assert found.multiplication_s == pytest.approx(TRUE.multiplication_s)
-    assert found.operation_s == pytest.approx(TRUE.operation_s)
+def test_time_is_that_of_multiplications_bytes_and_calls() -> None:
+    assert TRUE.seconds(Work(1e12, 0, 0)) == pytest.approx(3)
+    assert TRUE.seconds(Work(0, 1e12, 0)) == pytest.approx(24)
+    assert TRUE.seconds(Work(0, 0, 1e5)) == pytest.approx(1)
 
 
-@pytest.mark.parametrize("noise", [0.1, 500])
-def test_noise_makes_no_speed_negative(noise: float) -> None:
-    small_s, large_s = (TRUE.seconds(work) for work in WORKS)
-    found = module._solve(WORKS, [small_s * noise, large_s])
-    assert min(found.multiplication_s, found.operation_s) >= 0
-    assert found.seconds(WORKS[1]) == pytest.approx(large_s)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_real_measurement_explains_the_trial_it_took(
+    dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_SIDE_PX", 64)
+    monkeypatch.setattr(module, "_fastest_s", lambda run, _: run() and 0.5)
+    work = evaluation_work(module._CONFIG, (64, 64), device=CPU, dtype=dtype)
+    assert MEASURE(CPU, dtype).seconds(work) == pytest.approx(0.5, rel=1e-6)
 
 
 def test_a_device_is_measured_once(cache: Path, measured: list[torch.dtype]) -> None:

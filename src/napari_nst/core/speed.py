@@ -2,12 +2,12 @@
 
 The time of a computation is taken to be
 
-    seconds = a · (multiplications + 8 · bytes moved) + c · operations
+    seconds = a · (multiplications + 8 · bytes moved) + 1e-5 · operations
 
-with a and c of this device, precision and number of threads. That moving a byte takes as long as
-about eight multiplications is usual for processors; telling the two apart by timing would take
-longer than a user waits, and noise would decide. Two trials give a and c: the whole network at a
-very small size, where operations rule, and at a larger one.
+with a of this device, precision and number of threads, from one evaluation of loss and gradient
+that is timed at a small size. That moving a byte takes as long as about eight multiplications is
+usual for processors; telling the two apart by timing would take longer than a user waits, and
+noise would decide.
 """
 
 import json
@@ -18,7 +18,6 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
 import torch
 from filelock import FileLock
 from torch import Tensor
@@ -34,13 +33,17 @@ from napari_nst.core.vgg import CONVS, convolutions_to
 
 logger = logging.getLogger(__name__)
 
-_FORMAT = 2
-_CONFIG = StyleConfig()
-_SMALL_PX = 32
-_LARGE_PX = (96, 256)
-_BUDGET_S = 0.8
+_FORMAT = 3
+_CONFIG = StyleConfig(
+    content_layers=("relu3_2",), style_layers=("relu1_1", "relu2_1", "relu3_1", "relu4_1")
+)
+"""Down to where every way of convolving has had its share, and no deeper: that takes time."""
+
+_SIDE_PX = 192
 _ROUNDS = 2
+_ENOUGH_S = 1.0
 _BYTE_MULTIPLICATIONS = 8
+_OPERATION_S = 1e-5
 
 
 @dataclass(frozen=True)
@@ -49,16 +52,15 @@ class Speed:
 
     Parameters
     ----------
-    multiplication_s, operation_s
-        a and c of this module's header.
+    multiplication_s
+        a of this module's header.
     """
 
     multiplication_s: float
-    operation_s: float
 
     def seconds(self, work: Work) -> float:
         """Estimate the time of some work."""
-        return self.multiplication_s * _volume(work) + self.operation_s * work.operations
+        return self.multiplication_s * _volume(work) + _OPERATION_S * work.operations
 
 
 def speed_of(device: torch.device, dtype: torch.dtype) -> Speed:
@@ -77,22 +79,14 @@ def is_known(device: torch.device, dtype: torch.dtype) -> bool:
 
 
 def measure(device: torch.device, dtype: torch.dtype) -> Speed:
-    """Time the two trials and solve for the speeds."""
-    encoder = _network(device, dtype)
-    small_s = _fastest_s(_trial(encoder, _SMALL_PX, device, dtype), device)
-    side = _side_for(small_s)
-    large_s = _fastest_s(_trial(encoder, side, device, dtype), device)
-    works = [_work(size, device, dtype) for size in (_SMALL_PX, side)]
-    speed = _solve(works, [small_s, large_s])
-    logger.info("speed of %s in %s: %s; %.3f s at %d px", device, dtype, speed, large_s, side)
+    """Time a trial, and set it against its work."""
+    size = (_SIDE_PX, _SIDE_PX)
+    trial_s = _fastest_s(_trial(_network(device, dtype), size, device, dtype), device)
+    work = evaluation_work(_CONFIG, size, device=device, dtype=dtype)
+    rest_s = max(trial_s - _OPERATION_S * work.operations, trial_s / 2)
+    speed = Speed(rest_s / _volume(work))
+    logger.info("speed of %s in %s: %s; a trial of %.3f s", device, dtype, speed, trial_s)
     return speed
-
-
-def _side_for(small_s: float) -> int:
-    """Choose the larger size so that its rounds keep within the budget; time goes with area."""
-    side = _SMALL_PX * (_BUDGET_S / ((_ROUNDS + 1) * small_s)) ** 0.5
-    low, high = _LARGE_PX
-    return int(min(max(side, low), high)) // 16 * 16
 
 
 def _network(device: torch.device, dtype: torch.dtype) -> Encoder:
@@ -109,30 +103,25 @@ def _network(device: torch.device, dtype: torch.dtype) -> Encoder:
 
 
 def _trial(
-    encoder: Encoder, side: int, device: torch.device, dtype: torch.dtype
+    encoder: Encoder, size: tuple[int, int], device: torch.device, dtype: torch.dtype
 ) -> Callable[[], object]:
     """Prepare one evaluation of loss and gradient."""
     wide = torch.promote_types(dtype, torch.float32)
-    picture = torch.rand((1, 3, side, side), generator=torch.Generator().manual_seed(1))
+    picture = torch.rand((1, 3, *size), generator=torch.Generator().manual_seed(1))
     picture = picture.to(device, wide)
     objective = build_objective(encoder, picture, [picture], _CONFIG)
     return lambda: loss_and_gradient(picture, encoder, objective, _CONFIG)
 
 
-def _work(side: int, device: torch.device, dtype: torch.dtype) -> Work:
-    """Count the work of a trial, by rehearsing it."""
-    return evaluation_work(_CONFIG, (side, side), device=device, dtype=dtype)
-
-
 def _fastest_s(run: Callable[[], object], device: torch.device) -> float:
-    """Time a trial: the best of some rounds, after one that warms up."""
-    durations = []
-    for _ in range(_ROUNDS + 1):
+    """Time a trial: the best of some rounds after one that warms up, as far as time allows."""
+    durations: list[float] = []
+    while len(durations) <= _ROUNDS and sum(durations) < _ENOUGH_S:
         began = time.perf_counter()
         run()
         _wait_for(device)
         durations.append(time.perf_counter() - began)
-    return min(durations[1:])
+    return min(durations)
 
 
 def _wait_for(device: torch.device) -> None:
@@ -140,18 +129,6 @@ def _wait_for(device: torch.device) -> None:
         torch.cuda.synchronize(device)
     elif device.type == "mps":
         torch.mps.synchronize()
-
-
-def _solve(works: list[Work], seconds: list[float]) -> Speed:
-    """Find the speeds that explain a small and a large trial; none is negative."""
-    (small, large), (small_s, large_s) = works, seconds
-    rows = [[_volume(small), small.operations], [_volume(large), large.operations]]
-    a, c = np.linalg.solve(np.array(rows), np.array([small_s, large_s]))
-    if c < 0:
-        return Speed(large_s / _volume(large), 0.0)
-    if a < 0:
-        return Speed(0.0, large_s / large.operations)
-    return Speed(float(a), float(c))
 
 
 def _volume(work: Work) -> float:
