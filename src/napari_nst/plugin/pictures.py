@@ -74,6 +74,20 @@ def picture_of(layer: "Image", dims: "Dims") -> LayerPicture:
     return LayerPicture(pixels, Placement.of(layer, index, pixels.shape[:2]), layer.name)
 
 
+def picture_size(layer: "Image", dims: "Dims") -> tuple[int, int]:
+    """Give height and width of what `picture_of` would take, without taking it.
+
+    Raises
+    ------
+    ImageError
+        If the slice cannot be seen.
+    """
+    shape = layer.data[0].shape if layer.multiscale else layer.data.shape
+    index = _visible_index(layer, dims)
+    height, width = (shape[axis] for axis, place in enumerate(index) if isinstance(place, slice))
+    return int(height), int(width)
+
+
 def as_uint8(picture: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     """Round a picture to 8 bits; floats are in [0, 1]."""
     if picture.dtype == np.uint8:

@@ -64,6 +64,7 @@ class Run(QObject):
         self.shown: Frame | None = None
         self.result: StyleResult | None = None
         self.record: RunRecord | None = None
+        self.error: Exception | None = None
         self.history = history
         self.live = LiveLayer(viewer, plan.name, plan.placement)
         self.moments: list[Moment] = []
@@ -228,6 +229,7 @@ class Run(QObject):
         self.history.learn(self.points)
 
     def _on_error(self, error: Exception) -> None:
+        self.error = error
         self.text = str(error) if isinstance(error, NstError) else repr(error)
         self._set(RunState.FAILED)
 

@@ -10,6 +10,7 @@ from superqt import QCollapsible
 from napari_nst.config import STEERABLE
 from napari_nst.plugin.device_badge import DeviceBadge
 from napari_nst.plugin.ending import Ending
+from napari_nst.plugin.estimate_panel import EstimatePanel
 from napari_nst.plugin.frames import Frame
 from napari_nst.plugin.history_form import HistoryForm
 from napari_nst.plugin.launcher import Launcher
@@ -55,6 +56,7 @@ class StyleTransferWidget(QWidget):
         self.welcome = Welcome()
         self.badge = DeviceBadge()
         self.weights_panel = WeightsPanel()
+        self.estimate_panel = EstimatePanel(napari_viewer, self.form, self.session)
         self.panel = RunPanel()
         self.sections = Sections()
         self.runs_list = RunsList(self.session)
@@ -184,6 +186,8 @@ class StyleTransferWidget(QWidget):
     def _connect(self) -> None:
         panel, session = self.panel, self.session
         panel.run_asked.connect(self.run)
+        self.estimate_panel.run_asked.connect(self.run)
+        self.destroyed.connect(self.estimate_panel.forecaster.close)
         panel.preview_asked.connect(self.launcher.preview)
         panel.pause_asked.connect(self._pause)
         panel.resume_asked.connect(self._resume)
@@ -222,6 +226,6 @@ class StyleTransferWidget(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(8, 8, 8, 8)
         column.addWidget(self.sections, stretch=1)
-        for widget in (self.badge, self.weights_panel, self.panel):
+        for widget in (self.badge, self.weights_panel, self.estimate_panel, self.panel):
             column.addWidget(widget)
         self.setMinimumWidth(_WIDTH_PX)
