@@ -258,7 +258,7 @@ def test_info_names_versions_device_threads_precision_and_weights(run):
 
 def test_where_no_bar_can_be_drawn_lines_tell_of_the_progress(run, monkeypatch):
     _, _, err = stylize(run, "--steps", "3", *SHALLOW)
-    lines = [line for line in err.splitlines() if "step" in line]
+    lines = [line for line in err.splitlines() if ": step " in line]
     assert [line.split(",")[0] for line in lines] == ["napari-nst: step 1/3"], "one in 10 s"
     monkeypatch.setattr(cli, "LOG_INTERVAL_S", 0)
     _, _, err = stylize(run, "--steps", "3", *SHALLOW)
