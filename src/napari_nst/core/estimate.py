@@ -47,8 +47,9 @@ _BOUND_BYTES, _BOUND_PIXEL_BYTES = 2e9, 5e3
 _LIBRARY_BYTES = 60 << 20
 """What torch and oneDNN take at their first use on a CPU: code, threads, kernels made ready."""
 
-_ALLOCATOR_SHARE = 0.06
-"""What the C library's allocator holds beyond what is asked of it, measured on Linux."""
+_ALLOCATOR_SHARE, _ALLOCATOR_BYTES = 0.06, 60 << 20
+"""What the C library's allocator holds beyond what is asked of it, and its most: large tensors
+are mapped one by one and given back whole. Measured on Linux."""
 
 Shapes = Sequence[int] | Sequence[Sequence[int]]
 """The shape of one array, or of several."""
@@ -221,7 +222,9 @@ class Plan:
         pictures = given * _CHANNELS * 4
         largest = max(height * width for height, width in (self.content, *self.styles))
         reading = pictures + _READING_COPIES * largest * _CHANNELS * 4
-        running = pictures + self._tensor_bytes * (1 + _ALLOCATOR_SHARE) + _LIBRARY_BYTES
+        tensors = self._tensor_bytes
+        held = min(_ALLOCATOR_SHARE * tensors, _ALLOCATOR_BYTES)
+        running = pictures + tensors + held + _LIBRARY_BYTES
         return round(max(reading, running))
 
     @property

@@ -75,7 +75,8 @@ class EstimatePanel(QWidget):
         self._offer(())
 
     def _poll(self) -> None:
-        question = self._question()
+        # While a run computes, its load would pass for the device's own speed.
+        question = None if self._session.busy else self._question()
         if question != self._asked:
             self._asked, self._failed = question, False
             if question is None:
