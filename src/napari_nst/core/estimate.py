@@ -36,7 +36,7 @@ _PAIR_PASSES = 10
 """L-BFGS reads or writes a picture so often for each pair: two dot products, two additions."""
 
 _SEARCH_EVALUATIONS = 1.3
-"""Evaluations in a step of the strong Wolfe search: most first lengths are taken."""
+"""Evaluations in a step of the strong Wolfe search; assumed, not measured."""
 
 _SEARCH_PICTURES = 8
 """Pictures that the search holds besides: start, bracket, gradients, the cached evaluation."""
