@@ -4,7 +4,7 @@ The network never learns, so no gradient is taken of weights, and the backward p
 is itself a 3x3 convolution: with the kernel transposed and turned by 180°.
 
 - float32 on a CPU, 128 channels or more: Winograd's F(4x4, 3x3), see `napari_nst.core.winograd`
-- else on a CPU: oneDNN with the ReLU inside of the convolution, its weights laid out once
+- else on a CPU: oneDNN with the ReLU inside of the convolution; bfloat16 weights laid out once
 - else: what torch calls
 """
 
