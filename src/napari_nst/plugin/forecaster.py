@@ -59,7 +59,9 @@ class Answer:
 class Forecaster:
     """Answers the newest question; those it was too slow for are dropped.
 
-    Its thread is a daemon that touches nothing of Qt: a viewer may close while it computes.
+    Its thread touches nothing of Qt, so a viewer may close while it computes, and lasts as long
+    as there are questions. It is no daemon: Python waits for the one estimate at its end, since a
+    thread that is cut off inside of torch takes the process down with it.
 
     Attributes
     ----------
@@ -70,32 +72,26 @@ class Forecaster:
     def __init__(self) -> None:
         self.answer: Answer | None = None
         self._asked: Question | None = None
-        self._wake = threading.Event()
-        self._closed = False
-        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+        self._is_working = False
 
     def ask(self, question: Question) -> None:
         """Take a question; the answer will come into `answer`."""
-        self._asked = question
-        self._wake.set()
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._work, daemon=True)
-            self._thread.start()
-
-    def close(self) -> None:
-        """Let the thread end after the question it is at."""
-        self._closed = True
-        self._wake.set()
+        with self._lock:
+            self._asked = question
+            starts, self._is_working = not self._is_working, True
+        if starts:
+            threading.Thread(target=self._work).start()
 
     def _work(self) -> None:
-        while True:
-            self._wake.wait()
-            self._wake.clear()
-            if self._closed:
-                return
-            question = self._asked
-            if question is not None:
-                self.answer = answered(question)
+        while (question := self._next()) is not None:
+            self.answer = answered(question)
+
+    def _next(self) -> Question | None:
+        with self._lock:
+            question, self._asked = self._asked, None
+            self._is_working = question is not None
+            return question
 
 
 def answered(question: Question) -> Answer:

@@ -187,7 +187,6 @@ class StyleTransferWidget(QWidget):
         panel, session = self.panel, self.session
         panel.run_asked.connect(self.run)
         self.estimate_panel.run_asked.connect(self.run)
-        self.destroyed.connect(self.estimate_panel.forecaster.close)
         panel.preview_asked.connect(self.launcher.preview)
         panel.pause_asked.connect(self._pause)
         panel.resume_asked.connect(self._resume)
