@@ -20,7 +20,7 @@ lint: .venv/ready
 	$(BIN)/npe2 validate --imports napari_nst
 
 bench: .venv/ready
-	$(BIN)/pytest benchmarks -s --override-ini python_files='bench_*.py'
+	$(BIN)/python -m pytest benchmarks -s --override-ini python_files='bench_*.py'
 
 MINUTES ?= 95
 features: .venv/ready  # for maintainers: train the built-in weights anew, into features/
