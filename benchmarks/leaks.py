@@ -19,7 +19,7 @@ from pathlib import Path
 import napari
 import numpy as np
 import torch
-from qtpy.QtWidgets import QApplication
+from qtpy.QtCore import QEventLoop, QTimer
 
 from napari_nst import samples
 from napari_nst.plugin.run import Run
@@ -111,13 +111,16 @@ def cost_of_a_layer(viewer: napari.Viewer) -> float:
 
 
 def spin(done: Callable[[], bool], *, limit_s: float = 300.0) -> None:
-    """Let napari work until something holds."""
-    end = time.monotonic() + limit_s
-    while not done():
-        QApplication.processEvents()
-        time.sleep(0.005)
-        if time.monotonic() > end:
-            raise SystemExit(f"a run took longer than {limit_s:.0f} s")
+    """Let napari work until something holds.
+
+    In a loop of Qt's own: outside of one, Qt never deletes what is to be deleted later.
+    """
+    loop, clock, end = QEventLoop(), QTimer(), time.monotonic() + limit_s
+    clock.timeout.connect(lambda: loop.quit() if done() or time.monotonic() > end else None)
+    clock.start(5)
+    loop.exec()
+    if not done():
+        raise SystemExit(f"a run took longer than {limit_s:.0f} s")
 
 
 def settle() -> float:
