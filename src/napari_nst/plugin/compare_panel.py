@@ -3,19 +3,16 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_nst.errors import ImageError
 from napari_nst.plugin.compare import Comparison, layers_to_compare
+from napari_nst.plugin.grid_fit import fit_grid
 from napari_nst.plugin.keys import key_text
 
 if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.viewer import Viewer
-
-_DRAWN_MS = 60
-"""After this napari has drawn the grid's cells."""
 
 _HINT = "The selected pictures, or the content and its results, side by side."
 
@@ -55,10 +52,6 @@ class ComparePanel(QWidget):
         self.blink.clicked.connect(self.flip)
         self.grid.clicked.connect(self.comparison.tile)
         self.comparison.changed.connect(self._show)
-        self._fit = QTimer(self)
-        self._fit.setSingleShot(True)
-        self._fit.setInterval(_DRAWN_MS)
-        self._fit.timeout.connect(self._fit_grid)
         self._show()
 
     def toggle(self) -> None:
@@ -94,15 +87,14 @@ class ComparePanel(QWidget):
         active, shown = self.comparison.active, self.comparison.shown
         self.compare.setText("Leave" if active else "Compare")
         self.grid.setEnabled(shown is not None)
-        if active and shown is None:
-            self._fit.start()
+        if self._tiled:
+            fit_grid(self._viewer, lambda: self._tiled)
         self.refresh()
         self.text.setText(f"Shown: {shown.name}" if shown is not None else _HINT)
 
-    def _fit_grid(self) -> None:
-        """Fit once more: until napari has drawn the grid, it measures the old cells."""
-        if self.comparison.active and self.comparison.shown is None:
-            self._viewer.reset_view()
+    @property
+    def _tiled(self) -> bool:
+        return self.comparison.active and self.comparison.shown is None
 
     def _lay_out(self) -> None:
         buttons = QHBoxLayout()

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_nst.plugin.grid_fit import fit_grid
 from napari_nst.plugin.pictures import PAINTED
 from napari_nst.plugin.placement import Placement
 from napari_nst.record import METADATA_KEY, RunRecord
@@ -59,7 +60,7 @@ class LiveLayer:
                 data, rgb=True, name=self._name, metadata={PAINTED: True}, **where
             )
             if self._viewer.canvas.grid.enabled:
-                self._viewer.reset_view()  # one more cell has made all cells smaller
+                fit_grid(self._viewer)  # one more cell has made all cells smaller
         elif self._layer.data.shape == data.shape:
             self._layer.data = data
         else:

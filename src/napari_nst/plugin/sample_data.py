@@ -8,6 +8,7 @@ import numpy.typing as npt
 from qtpy.QtCore import QTimer
 
 from napari_nst import samples
+from napari_nst.plugin.grid_fit import fit_grid
 
 LayerData = tuple[npt.NDArray[np.uint8], dict[str, Any], str]
 
@@ -23,7 +24,7 @@ def ready_pair() -> list[LayerData]:
     viewer = napari.current_viewer()
     if viewer is not None and not viewer.layers:
         viewer.canvas.grid.enabled = True
-        QTimer.singleShot(0, viewer.reset_view)  # once both are there
+        QTimer.singleShot(0, lambda: fit_grid(viewer))  # once both are there
     content, style = PAIR
     return [*_layer(content, samples.photograph(content)), *_layer(style, samples.STYLES[style]())]
 
