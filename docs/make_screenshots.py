@@ -15,6 +15,7 @@ from napari.layers import Image, Layer
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import (
+    QDialogButtonBox,
     QFileDialog,
     QInputDialog,
     QLineEdit,
@@ -88,7 +89,10 @@ class Painter:
         self.screen.shoot("steered")
         dock.panel.pause.click()
         self.open_only("History")
-        self.screen.wait(lambda: dock.history_form.pin.isEnabled(), "a picture")
+        self.screen.wait(
+            lambda: run.shown is not None and run.shown.points[-1] == run.points[-1],
+            "the picture of the step at which it paused",
+        )
         dock.history_form.pin.click()
         check(run.state is RunState.PAUSED and len(run.moments) == 1, "paused, and pinned")
         self.screen.shoot("paused")
@@ -331,7 +335,9 @@ def accept_folder(dialog: QWidget, folder: Path) -> None:
     line = dialog.findChild(QLineEdit, "fileNameEdit")
     assert line is not None
     line.setText(str(folder))
-    dialog.accept()
+    buttons = dialog.findChild(QDialogButtonBox)
+    assert buttons is not None
+    buttons.button(QDialogButtonBox.StandardButton.Open).click()
 
 
 def check(true: bool, what: str) -> None:

@@ -40,6 +40,17 @@ def test_the_next_picture_comes_no_sooner_than_20_times_the_cost_of_the_last():
     assert gate.take() == "picture"
 
 
+def test_a_picture_that_was_dear_to_draw_does_not_stop_the_next_for_long():
+    clock = Clock()
+    gate = FrameGate(clock)
+    gate.take()
+    gate.consumed(10.0, picture=True)
+    clock.now = 3.9
+    assert gate.take() == "nothing"
+    clock.now = 4.1
+    assert gate.take() == "picture"
+
+
 def test_pictures_come_no_sooner_than_the_user_prefers():
     clock = Clock()
     gate = FrameGate(clock, interval_s=5.0)

@@ -26,6 +26,13 @@ def test_a_zoom_by_cells_not_yet_drawn_is_put_right(viewer, qtbot):
     qtbot.waitUntil(lambda: viewer.scene.camera.zoom == pytest.approx(fitted), timeout=5000)
 
 
+def test_drawings_are_asked_for_until_the_cells_are_known(viewer, qtbot):
+    asked = []
+    fit_grid(viewer)
+    viewer.scene.camera.events.zoom.connect(lambda: asked.append(1))
+    qtbot.waitUntil(lambda: len(asked) >= 2, timeout=5000)
+
+
 def test_once_it_stays_the_camera_is_the_users(viewer, qtbot):
     fit_grid(viewer)
     qtbot.wait(800)

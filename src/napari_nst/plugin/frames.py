@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 PICTURE_RATIO = 20
 """A picture comes no sooner than this many times the cost of drawing the last one."""
 
+LONGEST_S = 4.0
+"""But no later than this: on a busy machine a moment's drawing looks dear, and a run must be seen."""
+
 TEXT_RATIO = 5
 """The same for progress without a picture."""
 
@@ -129,9 +132,10 @@ class FrameGate:
             Whether a picture was drawn, and not only progress.
         """
         now = self._clock()
-        self._text_due = now + max(TEXT_INTERVAL_S, TEXT_RATIO * cost_s)
+        self._text_due = now + max(TEXT_INTERVAL_S, min(TEXT_RATIO * cost_s, LONGEST_S))
         if picture:
-            self._picture_due = now + max(self._interval_s, PICTURE_RATIO * cost_s)
+            wait_s = min(PICTURE_RATIO * cost_s, LONGEST_S)
+            self._picture_due = now + max(self._interval_s, wait_s)
         self._ready.set()
 
 

@@ -1,8 +1,8 @@
 """Fitting napari's view to a grid whose cells are not there yet.
 
-napari 0.9 makes the cells of a new grid 10 px wide, works the camera out by them, and learns their
-true size when it next draws; what was fitted meanwhile can come out thirty times too near. So the
-view is fitted until it stays so.
+napari 0.9 makes the cells of a new grid 10 px wide, learns their true size when it draws, and sets
+the camera right at the drawing after that, which nothing asks for: until then pictures are shown up
+to thirty times too near. So drawings are asked for, and the view is fitted until it stays so.
 """
 
 import math
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _LOOK_MS = 100
 _CALM_LOOKS = 3
 _MOST_LOOKS = 30
+_NUDGE = 1e-7  # of the zoom: nothing to the eye, and napari draws again
 
 
 def fit_grid(viewer: "ViewerModel", wanted: Callable[[], bool] = lambda: True) -> None:
@@ -42,6 +43,7 @@ def fit_grid(viewer: "ViewerModel", wanted: Callable[[], bool] = lambda: True) -
         if calm == 0:
             viewer.reset_view()
             zoom = viewer.scene.camera.zoom
+        viewer.scene.camera.zoom = zoom * (1 + looks * _NUDGE)
         if calm < _CALM_LOOKS and looks < _MOST_LOOKS:
             QTimer.singleShot(_LOOK_MS, look)
 
