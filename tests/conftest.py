@@ -21,3 +21,11 @@ def speed_of_a_usual_machine(tmp_path_factory, monkeypatch):
     folder = tmp_path_factory.getbasetemp()
     monkeypatch.setattr(speed, "cache_file", lambda: folder / "speed.json")
     monkeypatch.setattr(speed, "measure", lambda *_: speed.Speed(1e-11))
+
+
+@pytest.fixture
+def own_presets_folder(tmp_path, monkeypatch):
+    """Give a folder of own presets, empty as yet, that is only this test's."""
+    folder = tmp_path / "presets"
+    monkeypatch.setenv("NAPARI_NST_PRESETS", str(folder))
+    return folder

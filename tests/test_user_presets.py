@@ -9,11 +9,15 @@ from napari_nst.config import StyleConfig
 from napari_nst.errors import ConfigError, ImageError
 from napari_nst.io import read_settings, write_picture
 from napari_nst.user_presets import (
+    NamedPreset,
     delete_preset,
     export_preset,
     find_preset,
+    is_taken,
+    own_preset,
     own_presets,
     presets_folder,
+    published_preset,
     save_preset,
 )
 
@@ -69,6 +73,50 @@ def test_a_name_that_is_no_file_name_is_refused(name: str) -> None:
 def test_a_published_presets_name_is_refused(name: str) -> None:
     with pytest.raises(ConfigError, match="published preset"):
         save_preset(name, BOLD, overwrite=True)
+
+
+def test_a_file_under_a_published_presets_name_is_no_own_preset(folder) -> None:
+    save_preset("mine", BOLD)
+    (folder / "mine.json").rename(folder / "Gatys.json")
+    assert own_presets() == []
+    assert find_preset("gatys") == StyleConfig()
+    assert own_preset("Gatys") is None
+
+
+def test_a_taken_name_is_known(folder) -> None:
+    assert not is_taken("mine")
+    save_preset("mine", BOLD)
+    assert is_taken("mine")
+    with pytest.raises(ConfigError, match="cannot name"):
+        is_taken("a/b")
+
+
+def test_an_own_preset_is_given_with_its_name_or_left_aside(folder, caplog) -> None:
+    save_preset("mine", BOLD)
+    assert own_preset("mine") == NamedPreset("mine", BOLD)
+    assert own_preset("mine").is_own
+    assert own_preset("yours") is own_preset("") is own_preset("gatys") is None
+    assert not caplog.text
+    (folder / "mine.json").write_text("{")
+    assert own_preset("mine") is None
+    assert "mine.json" in caplog.text
+
+
+def test_settings_name_the_published_preset_they_started_from() -> None:
+    assert published_preset(BOLD) == NamedPreset("crowsonkb", StyleConfig.preset("crowsonkb"))
+    assert published_preset(StyleConfig(name="of the future")).name == StyleConfig().name
+    assert not published_preset(BOLD).is_own
+
+
+def test_a_disk_that_lets_nothing_be_deleted_is_named(folder, monkeypatch) -> None:
+    save_preset("mine", BOLD)
+
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.unlink", refuse)
+    with pytest.raises(ConfigError, match=r"mine\.json cannot be deleted: Permission denied"):
+        delete_preset("mine")
 
 
 def test_an_unknown_preset_is_refused_with_the_known_ones() -> None:

@@ -5,19 +5,44 @@ reads it too. Its ``name`` is the published preset that the settings started fro
 how constants are fitted to the weights; the preset's own name is the file's.
 """
 
+import logging
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from napari_nst.config import StyleConfig
-from napari_nst.errors import ConfigError
+from napari_nst.errors import ConfigError, NstError
 from napari_nst.io import read_settings, replace_file
 from napari_nst.presets import PRESETS
+
+logger = logging.getLogger(__name__)
 
 FOLDER_VARIABLE = "NAPARI_NST_PRESETS"
 """The environment's variable that names another folder."""
 
 _NAME = re.compile(r"\w([\w .-]{0,62}\w)?")
+
+
+@dataclass(frozen=True)
+class NamedPreset:
+    """A preset, published or own, as it was when it was read.
+
+    Parameters
+    ----------
+    name
+        Its name.
+    config
+        Its settings.
+    """
+
+    name: str
+    config: StyleConfig
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is the user's; it then sets size, steps, strength and seed too."""
+        return self.name not in PRESETS
 
 
 def presets_folder() -> Path:
@@ -31,9 +56,27 @@ def presets_folder() -> Path:
 
 
 def own_presets() -> list[str]:
-    """List the names of own presets, sorted."""
+    """List the names of own presets, sorted; a published preset's name is not one."""
     stems = [path.stem for path in presets_folder().glob("*.json")]
-    return sorted(filter(_NAME.fullmatch, stems), key=str.lower)
+    names = [stem for stem in stems if _NAME.fullmatch(stem) and stem.lower() not in PRESETS]
+    return sorted(names, key=str.lower)
+
+
+def published_preset(config: StyleConfig) -> NamedPreset:
+    """Give the published preset that settings started from; the default one if it is unknown."""
+    name = config.name if config.name in PRESETS else StyleConfig().name
+    return NamedPreset(name, StyleConfig.preset(name))
+
+
+def own_preset(name: str) -> NamedPreset | None:
+    """Give an own preset; None if there is none of that name, or it cannot be read."""
+    if name not in own_presets():
+        return None
+    try:
+        return NamedPreset(name, find_preset(name))
+    except NstError as error:
+        logger.warning("the preset %s is left aside: %s", name, error)
+        return None
 
 
 def find_preset(name: str) -> StyleConfig:
@@ -61,6 +104,11 @@ def find_preset(name: str) -> StyleConfig:
     raise ConfigError(f"there is no preset {name!r}; choose from {known}, or name a .json file")
 
 
+def is_taken(name: str) -> bool:
+    """Whether an own preset has this name; raises ConfigError if it does not do for one."""
+    return _file_of(name).exists()
+
+
 def save_preset(name: str, config: StyleConfig, *, overwrite: bool = False) -> Path:
     """Keep settings under a name and return their file.
 
@@ -82,13 +130,17 @@ def export_preset(name: str, path: Path, *, overwrite: bool = False) -> None:
 
 
 def delete_preset(name: str) -> None:
-    """Forget an own preset; raises ConfigError if there is none of that name."""
+    """Forget an own preset; raises ConfigError if there is none, or the disk refuses."""
     if name not in own_presets():
         raise ConfigError(
             f"there is no preset of your own named {name!r}; "
             f"yours are: {', '.join(own_presets()) or 'none yet'}"
         )
-    _file_of(name).unlink(missing_ok=True)
+    path = _file_of(name)
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be deleted: {error.strerror or error}") from error
 
 
 def _file_of(name: str) -> Path:

@@ -109,7 +109,7 @@ def test_settings_of_a_run_come_back_into_the_form(docked, pictures, engine, all
     act(docked, "Reuse these settings")
     run = docked.session.runs[0]
     assert docked.form.config() == run.config, "those without a control as well"
-    assert "scales down_to" in docked.form.unseen_note.text()
+    assert "scales down_to" in docked.form.unseen.text()
     docked.form.preset.setCurrentText("johnson")
     assert docked.form.config().pyramid == "single"
 

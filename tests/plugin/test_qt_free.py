@@ -5,6 +5,7 @@ MODULES = [
     "queue",
     "sweep",
     "sweep_text",
+    "wording",
     "history",
     "files",
     "export",

@@ -2,16 +2,9 @@ import pytest
 
 from napari_nst.config import StyleConfig
 from napari_nst.errors import ConfigError
-from napari_nst.plugin.sweep import (
-    PRESET,
-    Axis,
-    Place,
-    columns_of,
-    describe,
-    differences,
-    pairs,
-    sweep,
-)
+from napari_nst.plugin.sweep import Axis, Place, columns_of, pairs, sweep
+from napari_nst.plugin.wording import PRESET
+from napari_nst.user_presets import NamedPreset, save_preset
 
 BASE = StyleConfig.preset("gatys", size=64, steps=5)
 
@@ -60,6 +53,30 @@ def test_a_sweep_of_presets_keeps_what_the_user_changed_in_the_base():
     assert crowsonkb == base
 
 
+@pytest.fixture
+def bold(own_presets_folder):
+    """A preset of the user's own."""
+    config = StyleConfig.preset("crowsonkb", size=80, averaging=0.5)
+    save_preset("bold", config)
+    return NamedPreset("bold", config)
+
+
+def test_a_sweep_of_presets_goes_through_own_ones_too(bold):
+    gatys, own = sweep(BASE, [Axis(PRESET, ("gatys", "bold"))])
+    assert gatys.config == BASE
+    assert own.config == bold.config.replace(size=64, steps=5)
+    assert (gatys.preset, own.preset) == (None, bold)
+
+
+def test_what_an_own_preset_sets_is_not_taken_for_the_users_change(bold):
+    base = bold.config.replace(seed=9)
+    gatys, own = sweep(base, [Axis(PRESET, ("gatys", "bold"))], preset=bold)
+    assert gatys.config == StyleConfig.preset("gatys", seed=9)
+    assert own.config == base
+    (only,) = sweep(base, [Axis("steps", (3,))], preset=bold)
+    assert only.preset == bold
+
+
 def test_the_other_axis_wins_over_presets():
     variants = sweep(BASE, [Axis(PRESET, ("crowsonkb",)), Axis("optimizer", ("adam", "lbfgs"))])
     assert [variant.config.optimizer for variant in variants] == ["adam", "lbfgs"]
@@ -101,21 +118,6 @@ def test_pairs_of_nothing_or_of_too_much_are_refused():
         pairs({}, {"ink": 1})
     with pytest.raises(ConfigError, match="2 x 2 = 4 runs; a sweep has 3"):
         pairs({"a": 1, "b": 2}, {"c": 3, "d": 4}, limit=3)
-
-
-@pytest.mark.parametrize("preset", ["gatys", "crowsonkb", "spst"])
-def test_differences_rebuild_the_settings_from_the_preset(preset):
-    config = StyleConfig.preset(preset, size=100, tv_weight=0.5)
-    assert differences(config) == {"size": 100, "tv_weight": 0.5}
-    assert StyleConfig.preset(preset, **differences(config)) == config
-
-
-def test_settings_of_an_unknown_preset_are_told_from_the_defaults():
-    assert differences(StyleConfig(name="mine", seed=4)) == {"seed": 4}
-
-
-def test_settings_are_described_in_short():
-    assert describe({"style_strength": 2.0, "steps": None}) == "style strength 2 · steps none"
 
 
 def test_a_grid_has_columns_while_its_last_row_fills_and_none_with_a_hole():

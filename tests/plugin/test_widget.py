@@ -244,7 +244,13 @@ def test_every_control_says_what_it_does(docked):
     form = docked.form
     for control in (form.basic | form.advanced).values():
         assert control.widget.toolTip()
-    for widget in (form.preset, form.weights, docked.panel.run, docked.panel.stop):
+    for widget in (
+        form.preset,
+        form.preset_menu,
+        form.weights,
+        docked.panel.run,
+        docked.panel.stop,
+    ):
         assert widget.toolTip()
 
 

@@ -95,10 +95,11 @@ def _control_for(name: str, annotation: Any, title: str, absent: str) -> Control
     raise TypeError(f"no control edits {name} of type {annotation}")
 
 
-class _CalmComboBox(QComboBox):
+class CalmComboBox(QComboBox):
     """Scrolls the form, not its own value, when the wheel turns over it unfocused."""
 
     def wheelEvent(self, event: QWheelEvent | None) -> None:
+        """Turn the value if the box has the focus."""
         _wheel_if_focused(self, super().wheelEvent, event)
 
 
@@ -129,7 +130,7 @@ def _wheel_if_focused(
 
 
 def _choice(name: str, title: str) -> Control:
-    box = _CalmComboBox()
+    box = CalmComboBox()
     box.addItems(choices(name))
     return Control(name, title, box, box.currentText, box.setCurrentText)
 

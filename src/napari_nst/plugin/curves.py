@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_nst.plugin.frames import Point
-from napari_nst.plugin.sweep import describe
+from napari_nst.plugin.wording import describe
 
 if TYPE_CHECKING:
     from napari_nst.api import LossPoint

@@ -145,7 +145,8 @@ class EstimatePanel(QWidget):
     def _take(self, changes: dict[str, Any], again: "Run | None", _: bool = False) -> None:
         """Put changes into the form, and run it if a run is to be repeated."""
         config = again.config if again else self._form.config()
-        self._form.apply(config.replace(**changes))
+        preset = again.plan.preset if again else self._form.preset.own()
+        self._form.apply(config.replace(**changes), preset="" if preset is None else preset.name)
         if again is not None:
             self._failed = False
             self.run_asked.emit()

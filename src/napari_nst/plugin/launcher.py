@@ -17,6 +17,7 @@ from napari_nst.plugin.weights_panel import (
     falls_back_on_builtin,
     lacks_weights,
 )
+from napari_nst.user_presets import NamedPreset
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -64,7 +65,7 @@ class Launcher(QObject):
 
     def run(self) -> None:
         """Start a run of what the form says, or queue it, or say why not."""
-        self._begin_picked(lambda weights: [self._plan(self._form.config(), weights)], self.run)
+        self._begin_picked(self._plan_run, self.run)
 
     def preview(self) -> None:
         """Start a small and short run of what the form says."""
@@ -112,12 +113,25 @@ class Launcher(QObject):
         label: str = "",
         pair: "tuple[Image, Image] | None" = None,
         place: Place | None = None,
+        preset: NamedPreset | None = None,
     ) -> RunPlan:
-        pickers, dims = self._form.pickers, self._viewer.dims
-        return plan_of(pickers, dims, config, weights=weights, label=label, pair=pair, place=place)
+        return plan_of(
+            self._form.pickers,
+            self._viewer.dims,
+            config,
+            weights=weights,
+            label=label,
+            pair=pair,
+            place=place,
+            preset=preset,
+        )
+
+    def _plan_run(self, weights: str) -> list[RunPlan]:
+        return [self._plan(self._form.config(), weights, preset=self._form.preset.own())]
 
     def _plan_preview(self, weights: str) -> list[RunPlan]:
-        return [self._plan(preview(self._form.config()), weights, label="preview")]
+        config, preset = preview(self._form.config()), self._form.preset.own()
+        return [self._plan(config, weights, label="preview", preset=preset)]
 
     def _plan_variants(self, variants: list[Variant], weights: str) -> list[RunPlan]:
         number = next(self._numbers)
@@ -127,6 +141,7 @@ class Launcher(QObject):
                 weights,
                 label=each.name,
                 place=Place(number, each.row, each.column),
+                preset=each.preset,
             )
             for each in variants
         ]
@@ -140,6 +155,7 @@ class Launcher(QObject):
                 label=each.name,
                 pair=(each.content, each.style),
                 place=Place(number, each.row, each.column),
+                preset=self._form.preset.own(),
             )
             for each in pairs
         ]

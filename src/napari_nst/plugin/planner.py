@@ -16,6 +16,7 @@ from napari_nst.plugin.plans import (
 )
 from napari_nst.plugin.sweep import Place
 from napari_nst.record import METADATA_KEY
+from napari_nst.user_presets import NamedPreset
 from napari_nst.weights import find_imagenet
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def plan_of(
     label: str = "",
     pair: "tuple[Image, Image] | None" = None,
     place: Place | None = None,
+    preset: NamedPreset | None = None,
 ) -> RunPlan:
     """Take the pictures that are picked; a start from a result goes on at its final scale.
 
@@ -55,6 +57,8 @@ def plan_of(
         Another content and style than those picked.
     place
         Where the run stands in a sweep.
+    preset
+        The own preset that the settings started from, if any.
 
     Raises
     ------
@@ -69,10 +73,14 @@ def plan_of(
         init = picture_of(start, dims).pixels
         config = continued(config) if METADATA_KEY in start.metadata else config
     request = RunRequest(content.pixels, painted.pixels, config, weights, init)
-    parts = [f"{content.name} × {painted.name}", label or config.name, weights_word(weights)]
+    parts = [
+        f"{content.name} × {painted.name}",
+        label or (preset or config).name,
+        weights_word(weights),
+    ]
     # A run of a sweep is named by what differs, which the narrow cells of a grid have room for.
     name = " · ".join(parts[1:] if place is not None else parts)
-    return RunPlan(request, name, content.placement, place)
+    return RunPlan(request, name, content.placement, place, preset)
 
 
 def weights_word(choice: str) -> str:
@@ -103,7 +111,12 @@ def plan_replay(run: "Run", viewer: "Viewer", *, weights: str) -> RunPlan:
     again = plan_again(run, viewer, weights=weights)
     if run.record is None or again.request is None:
         raise ConfigError("the run has not ended yet, so there is no record to replay")
-    return RunPlan(replayed(again.request, run.record), f"{run.name} · replay", again.placement)
+    return RunPlan(
+        replayed(again.request, run.record),
+        f"{run.name} · replay",
+        again.placement,
+        preset=again.preset,
+    )
 
 
 def plan_more(run: "Run", steps: int, viewer: "Viewer", *, weights: str) -> RunPlan:
@@ -113,7 +126,7 @@ def plan_more(run: "Run", steps: int, viewer: "Viewer", *, weights: str) -> RunP
     if run.record is None or picture is None or again.request is None:
         raise ConfigError("the run has no result to go on from")
     request = extended(again.request, run.record, picture, steps=steps)
-    return RunPlan(request, f"{run.name} · {steps} more", again.placement)
+    return RunPlan(request, f"{run.name} · {steps} more", again.placement, preset=again.preset)
 
 
 def _pictures(viewer: "Viewer") -> list[LayerPicture]:

@@ -12,6 +12,7 @@ from napari_nst.plugin.pictures import LayerPicture
 from napari_nst.plugin.placement import Placement
 from napari_nst.plugin.sweep import Place
 from napari_nst.record import RunRecord, SteeringEvent, picture_hash
+from napari_nst.user_presets import NamedPreset
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -67,12 +68,15 @@ class RunPlan:
         Where the content lies.
     place
         Where it stands in a sweep; None for a run of its own.
+    preset
+        The own preset that its settings started from, if any.
     """
 
     request: RunRequest | None
     name: str
     placement: Placement
     place: Place | None = None
+    preset: NamedPreset | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 from napari_nst.config import StyleConfig
 from napari_nst.errors import ConfigError, NstError
 from napari_nst.plugin.files import write_atomically
+from napari_nst.user_presets import own_preset
 from napari_nst.weights import FOLDER_VARIABLE
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ class Preferences:
         "auto", "cpu", "cuda" or "mps".
     preset, size
         What a form starts with where there are no settings last used.
+    own_preset
+        The user's preset to start with instead, size and all; "" is none.
     restore_last
         Whether the settings last used come back.
     preview_interval_s
@@ -55,6 +58,7 @@ class Preferences:
     device: str = "auto"
     preset: str = "gatys"
     size: int = 512
+    own_preset: str = ""
     restore_last: bool = True
     preview_interval_s: float = 0.0
     history_budget_mb: int = 256
@@ -75,6 +79,7 @@ class Preferences:
             device=runs.device,
             preset=runs.preset,
             size=runs.size,
+            own_preset=runs.own_preset.strip(),
             restore_last=runs.restore_last,
             preview_interval_s=runs.preview_interval_s,
             history_budget_mb=history.budget_mb,
@@ -87,6 +92,8 @@ class Preferences:
 
     def config(self) -> StyleConfig:
         """Give the settings that a form starts with; the defaults if the preset is gone."""
+        if own := own_preset(self.own_preset):
+            return own.config
         try:
             return StyleConfig.preset(self.preset, size=self.size)
         except ConfigError as error:
@@ -139,10 +146,13 @@ class LastUsed:
         The settings.
     weights
         The choice of weights: a name or a file's path.
+    preset
+        The own preset that the settings started from; "" if there was none.
     """
 
     config: StyleConfig
     weights: str
+    preset: str = ""
 
     @classmethod
     def read(cls) -> Self | None:
@@ -152,7 +162,8 @@ class LastUsed:
             return None
         try:
             kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            return cls(StyleConfig.from_dict(kept["config"]), str(kept["weights"]))
+            config = StyleConfig.from_dict(kept["config"])
+            return cls(config, str(kept["weights"]), str(kept.get("preset", "")))
         except (OSError, ValueError, KeyError, TypeError, ConfigError) as error:
             logger.warning("the settings last used cannot be read from %s: %s", path, error)
             return None
@@ -162,7 +173,11 @@ class LastUsed:
         path = last_file()
         if path is None:
             return
-        kept = {"config": self.config.to_dict(), "weights": self.weights}
+        kept = {
+            "config": self.config.to_dict(),
+            "weights": self.weights,
+            "preset": self.preset,
+        }
         try:
             write_atomically(path, json.dumps(kept, indent=2).encode())
         except NstError as error:

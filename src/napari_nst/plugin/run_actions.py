@@ -61,7 +61,7 @@ class RunActions:
 
     def reuse(self, runs: "list[Run]") -> None:
         """Put a run's settings, steering included, into the form."""
-        self._form.apply(runs[-1].config)
+        self._form.apply(runs[-1].config, preset=_preset_of(runs[-1]))
         request = runs[-1].plan.request
         if request is not None:
             self._form.set_weights(request.weights)
@@ -93,7 +93,7 @@ class RunActions:
         """Let the form start from a result, its settings ready to be changed."""
         run = runs[-1]
         run.show_result()
-        self._form.apply(continued(run.config))
+        self._form.apply(continued(run.config), preset=_preset_of(run))
         if run.live.layer is not None:
             self._form.pickers.start.value = run.live.layer
 
@@ -183,3 +183,8 @@ class RunActions:
             self._session.start(plan(weights=self._form.weights_choice()))
         except NstError as error:
             show_error(str(error))
+
+
+def _preset_of(run: "Run") -> str:
+    """Name the own preset that a run's settings started from; empty if there was none."""
+    return "" if run.plan.preset is None else run.plan.preset.name

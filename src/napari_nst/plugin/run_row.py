@@ -12,7 +12,7 @@ from superqt import QElidingLabel
 from napari_nst.plugin.pictures import as_uint8
 from napari_nst.plugin.progress import RunState, duration_text, loss_text
 from napari_nst.plugin.run_panel import STATE_COLOURS
-from napari_nst.plugin.sweep import describe, differences
+from napari_nst.plugin.wording import describe, differences
 
 if TYPE_CHECKING:
     from napari_nst.plugin.run import Run
@@ -53,7 +53,7 @@ class RunRow(QWidget):
         self.status.setText(
             f'<span style="color:{colour}">●</span> {" · ".join([run.state.value, *facts(run)])}'
         )
-        settings = describe(differences(run.config)) or "as the preset"
+        settings = describe(differences(run.config, run.plan.preset)) or "as the preset"
         self.settings.setText(settings)
         self.setToolTip(f"<p><b>{run.name}</b><br/>{run.text}<br/>{settings}</p>")
         picture = run.picture

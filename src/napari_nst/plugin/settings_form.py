@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,15 +9,17 @@ from typing import TYPE_CHECKING, Any
 from magicgui.types import FileDialogMode
 from magicgui.widgets import FileEdit
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_nst.config import STEERABLE, StyleConfig
 from napari_nst.errors import WeightsError
 from napari_nst.plugin.controls import Control, edits, make_control
 from napari_nst.plugin.layer_pickers import START_CONTENT, START_NOISE, LayerPickers
 from napari_nst.plugin.looks import fold, form_layout, mark, narrow
-from napari_nst.plugin.sweep import describe
-from napari_nst.presets import PRESETS
+from napari_nst.plugin.preset_box import PresetBox
+from napari_nst.plugin.preset_menu import PresetMenu
+from napari_nst.plugin.unseen import Unseen
+from napari_nst.user_presets import NamedPreset, own_preset, published_preset
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -72,18 +73,10 @@ class SettingsForm(QWidget):
 
     def __init__(self, viewer: "Viewer") -> None:
         super().__init__()
-        self._unseen: dict[str, Any] = {}
         self._filling = False
-        self.unseen_note = QLabel()
-        self.unseen_note.setWordWrap(True)
-        self.unseen_note.setToolTip(
-            "<p>Settings that came with those you reuse and have no control here. Choosing a "
-            "preset drops them.</p>"
-        )
         self.pickers = LayerPickers(viewer)
-        self.preset = QComboBox()
-        self.preset.addItems(list(PRESETS))
-        self.preset.setToolTip("<p>A published recipe. It fills the settings under Advanced.</p>")
+        self.preset = PresetBox()
+        self.preset_menu = PresetMenu(self)
         self.weights = QComboBox()
         for label, value in WEIGHTS_CHOICES.items():
             self.weights.addItem(label, value)
@@ -98,9 +91,11 @@ class SettingsForm(QWidget):
             "seed": make_control("seed"),
         }
         self.advanced = {name: make_control(name) for name in ADVANCED}
+        self.unseen = Unseen({"name", "init", *self._controls()})
         self.folded = fold("Advanced")
         self._lay_out()
-        self.preset.currentTextChanged.connect(self._fill)
+        self.preset.picked.connect(self._fill)
+        self.preset.replaced.connect(self._rebase)
         for name in STEERABLE:
             edits(self._controls()[name]).connect(partial(self._on_edit, name))
         self.weights.currentIndexChanged.connect(self._show_weights_file)
@@ -119,25 +114,32 @@ class SettingsForm(QWidget):
             If a value does not fit; its message is for the user.
         """
         values = {name: control.get() for name, control in self._controls().items()}
-        values |= self._unseen
+        values |= self.unseen.values
         noise = self.pickers.start.value == START_NOISE
-        return StyleConfig.preset(
-            self.preset.currentText(), **values, init=START_NOISE if noise else START_CONTENT
+        return self.preset.shown.config.replace(
+            **values, init=START_NOISE if noise else START_CONTENT
         )
 
     def value(self, name: str) -> Any:  # noqa: ANN401 - the setting's type
         """Read one setting; raises ConfigError if its text makes none."""
         return self._controls()[name].get()
 
-    def apply(self, config: StyleConfig) -> None:
-        """Show the settings of `config`; those without a control are kept beside."""
+    def apply(self, config: StyleConfig, *, preset: str = "") -> None:
+        """Show the settings of `config`; those without a control are kept beside.
+
+        Parameters
+        ----------
+        config
+            The settings.
+        preset
+            The own preset that they started from; the published one is shown if there is none.
+        """
         with self._not_by_hand():
-            if config.name in PRESETS:
-                self.preset.setCurrentText(config.name)
+            self.preset.show_preset(own_preset(preset) or published_preset(config))
             for name, control in self._controls().items():
                 control.set(getattr(config, name))
             self.pickers.start.value = config.init
-            self._keep_unseen(config)
+            self.unseen.keep(config, self.preset.shown.config)
 
     def mark_live(self, names: Collection[str]) -> None:
         """Mark the settings whose edits act on the run at once."""
@@ -172,28 +174,20 @@ class SettingsForm(QWidget):
     def _controls(self) -> dict[str, Control]:
         return self.basic | self.advanced
 
-    def _fill(self, preset: str) -> None:
-        """Show a preset's own settings; size, steps, strength and seed stay the user's."""
-        config = StyleConfig.preset(preset)
+    def _fill(self, preset: NamedPreset) -> None:
+        """Show a preset; a published one leaves size, steps, strength and seed the user's."""
+        controls = self._controls() if preset.is_own else self.advanced
         with self._not_by_hand():
-            for name, control in self.advanced.items():
-                control.set(getattr(config, name))
+            for name, control in controls.items():
+                control.set(getattr(preset.config, name))
             if self.pickers.start_layer() is None:
-                self.pickers.start.value = config.init
-            self._keep_unseen(config)
+                self.pickers.start.value = preset.config.init
+            self.unseen.keep(preset.config, preset.config)
 
-    def _keep_unseen(self, config: StyleConfig) -> None:
-        """Keep the settings that differ from the preset's and have no control."""
-        known = {"name", "init", *self._controls()}
-        preset = StyleConfig.preset(self.preset.currentText())
-        self._unseen = {
-            setting.name: value
-            for setting in fields(StyleConfig)
-            if setting.name not in known
-            and (value := getattr(config, setting.name)) != getattr(preset, setting.name)
-        }
-        self.unseen_note.setText(f"Also: {describe(self._unseen)}")
-        self.unseen_note.setVisible(bool(self._unseen))
+    def _rebase(self, before: NamedPreset) -> None:
+        """Keep the settings while another preset takes the place of the one before."""
+        config = before.config.replace(**self.unseen.values)
+        self.unseen.keep(config, self.preset.shown.config)
 
     def _on_edit(self, name: str, *_: object) -> None:
         if not self._filling:
@@ -217,7 +211,11 @@ class SettingsForm(QWidget):
         self._rows = form_layout()
         self._rows.addRow("Content", self.pickers.content.native)
         self._rows.addRow("Style", self.pickers.style.native)
-        self._rows.addRow("Preset", self.preset)
+        presets = QHBoxLayout()
+        presets.setSpacing(4)
+        presets.addWidget(self.preset, stretch=1)
+        presets.addWidget(self.preset_menu)
+        self._rows.addRow("Preset", presets)
         self._labels: dict[str, QLabel] = {}
         for name in ("size", "steps", "style_strength"):
             self._add_row(self._rows, self.basic[name])
@@ -235,7 +233,7 @@ class SettingsForm(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(self._rows)
-        column.addWidget(self.unseen_note)
+        column.addWidget(self.unseen)
         column.addWidget(self.folded)
         narrow(self)
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_nst.errors import NstError
-from napari_nst.plugin.sweep import describe
+from napari_nst.plugin.wording import describe
 
 if TYPE_CHECKING:
     from napari_nst.plugin.session import Session

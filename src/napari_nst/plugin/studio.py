@@ -108,9 +108,9 @@ class Studio(QObject):
         """Start with the settings last used, or with the preferred preset and size."""
         form, last = self._dock.form, LastUsed.read() if self.preferences.restore_last else None
         if last is None:
-            form.apply(self.preferences.config())
+            form.apply(self.preferences.config(), preset=self.preferences.own_preset)
             return
-        form.apply(last.config)
+        form.apply(last.config, preset=last.preset)
         form.set_weights(last.weights)
 
     def _follow_preferences(self) -> None:
@@ -129,7 +129,9 @@ class Studio(QObject):
         if run.plan.request is None:
             return
         try:
-            LastUsed(self._dock.form.config(), self._dock.form.weights_choice()).write()
+            form, own = self._dock.form, self._dock.form.preset.own()
+            preset = "" if own is None else own.name
+            LastUsed(form.config(), form.weights_choice(), preset).write()
         except NstError:
             return  # the run came from elsewhere: the form is being filled
 

@@ -6,24 +6,20 @@ order, each named by what sets it apart.
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import product
 from typing import Any, Generic, TypeVar
 
 from napari_nst.config import StyleConfig
 from napari_nst.errors import ConfigError
-from napari_nst.presets import PRESETS
+from napari_nst.plugin.wording import PRESET, differences, say, title_of
+from napari_nst.user_presets import NamedPreset, find_preset
 
 Content = TypeVar("Content")
 Style = TypeVar("Style")
 
 LIMIT = 100
 """Runs of one sweep: more are rather a slip of the keyboard than a wish."""
-
-_TITLES = {setting.name: setting.metadata["title"] for setting in fields(StyleConfig)}
-
-PRESET = "name"
-"""The axis of this field goes through presets, and keeps what was changed in the base's."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +29,8 @@ class Axis:
     Parameters
     ----------
     field
-        A field of StyleConfig.
+        A field of StyleConfig; that of `PRESET` goes through presets, published and own, and
+        keeps what was changed in the base's.
     values
         Of that field's type.
     """
@@ -71,12 +68,15 @@ class Variant:
         What differs, such as "style strength 2 · seed 1".
     row, column
         Its place in the grid: the first axis goes down, the second to the right.
+    preset
+        The own preset that its settings started from, if any.
     """
 
     config: StyleConfig
     name: str
     row: int
     column: int
+    preset: NamedPreset | None = None
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,13 @@ class Pair(Generic[Content, Style]):
     column: int
 
 
-def sweep(base: StyleConfig, axes: Sequence[Axis], *, limit: int = LIMIT) -> list[Variant]:
+def sweep(
+    base: StyleConfig,
+    axes: Sequence[Axis],
+    *,
+    preset: NamedPreset | None = None,
+    limit: int = LIMIT,
+) -> list[Variant]:
     """Give every combination of the axes' values, row by row.
 
     Parameters
@@ -109,6 +115,8 @@ def sweep(base: StyleConfig, axes: Sequence[Axis], *, limit: int = LIMIT) -> lis
         The settings that the axes do not change.
     axes
         One or two.
+    preset
+        The own preset that `base` started from, if any.
     limit
         The most runs that are allowed.
 
@@ -126,17 +134,14 @@ def sweep(base: StyleConfig, axes: Sequence[Axis], *, limit: int = LIMIT) -> lis
             raise ConfigError(f"{axis.field} has no values; write some, such as 0.5, 1, 2")
     _check_count([len(axis.values) for axis in axes], limit)
     names = [_names(axis) for axis in axes]
-    return [
-        Variant(
-            _vary(
-                base, {axis.field: axis.values[at] for axis, at in zip(axes, place, strict=True)}
-            ),
-            " · ".join(labels[at] for labels, at in zip(names, place, strict=True)),
-            row=place[0],
-            column=place[1] if len(place) > 1 else 0,
-        )
-        for place in product(*(range(len(axis.values)) for axis in axes))
-    ]
+    variants = []
+    for place in product(*(range(len(axis.values)) for axis in axes)):
+        changes = {axis.field: axis.values[at] for axis, at in zip(axes, place, strict=True)}
+        config, start = _vary(base, changes, preset)
+        name = " · ".join(labels[at] for labels, at in zip(names, place, strict=True))
+        column = place[1] if len(place) > 1 else 0
+        variants.append(Variant(config, name, row=place[0], column=column, preset=start))
+    return variants
 
 
 def pairs(
@@ -185,52 +190,24 @@ def columns_of(places: Iterable[Place]) -> int:
     return columns if columns > 1 and spots == whole else -1
 
 
-def differences(config: StyleConfig) -> dict[str, Any]:
-    """Give the settings that differ from those of the config's preset."""
-    preset = StyleConfig.preset(config.name) if config.name in PRESETS else StyleConfig()
-    names = (setting.name for setting in fields(StyleConfig) if setting.name != PRESET)
-    return {
-        name: getattr(config, name)
-        for name in names
-        if getattr(config, name) != getattr(preset, name)
-    }
-
-
-def describe(settings: Mapping[str, Any]) -> str:
-    """Say settings in short, such as "style strength 2 · seed 1"."""
-    return " · ".join(_label(field, value) for field, value in settings.items())
-
-
-def _vary(base: StyleConfig, changes: Mapping[str, Any]) -> StyleConfig:
+def _vary(
+    base: StyleConfig, changes: Mapping[str, Any], preset: NamedPreset | None
+) -> tuple[StyleConfig, NamedPreset | None]:
+    """Give the changed settings, and the own preset that they start from."""
     if PRESET not in changes:
-        return base.replace(**changes)
-    kept = differences(base) | {key: value for key, value in changes.items() if key != PRESET}
-    return StyleConfig.preset(changes[PRESET], **kept)
+        return base.replace(**changes), preset
+    others = {key: value for key, value in changes.items() if key != PRESET}
+    chosen = NamedPreset(changes[PRESET], find_preset(changes[PRESET]))
+    config = chosen.config.replace(**differences(base, preset) | others)
+    return config, chosen if chosen.is_own else None
 
 
 def _names(axis: Axis) -> list[str]:
     """Name the values, in full where the short names would be the same."""
-    labels = [_label(axis.field, value) for value in axis.values]
+    labels = [say(axis.field, value) for value in axis.values]
     if len(set(labels)) == len(labels):
         return labels
-    return [f"{_title(axis.field)} {value!r}" for value in axis.values]
-
-
-def _label(field: str, value: object) -> str:
-    """Say a setting by the name that it has in the form."""
-    return f"{_title(field)} {_short(value)}"
-
-
-def _title(field: str) -> str:
-    return str(_TITLES.get(field, field)).lower()
-
-
-def _short(value: object) -> str:
-    if isinstance(value, tuple | list):
-        return ",".join(_short(item) for item in value) or "none"
-    if value is None:
-        return "none"
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    return [f"{title_of(axis.field)} {value!r}" for value in axis.values]
 
 
 def _pair_name(contents: Iterable[str], styles: Iterable[str], content: str, style: str) -> str:

@@ -9,11 +9,14 @@ from qtpy.QtWidgets import QComboBox, QLabel, QLineEdit, QPushButton, QVBoxLayou
 from napari_nst.config import StyleConfig
 from napari_nst.errors import NstError
 from napari_nst.plugin.looks import form_layout
-from napari_nst.plugin.sweep import PRESET, Axis, Variant, sweep
+from napari_nst.plugin.sweep import Axis, Variant, sweep
 from napari_nst.plugin.sweep_text import parse_values
+from napari_nst.plugin.wording import PRESET
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from napari_nst.user_presets import NamedPreset
 
 NO_AXIS = ""
 _FIRST = ("style_strength", "seed", "size", "steps", PRESET)
@@ -32,13 +35,20 @@ class SweepForm(QWidget):
     ----------
     base
         Gives the settings that the sweep does not change.
+    preset
+        Gives the own preset that they started from, if any.
     """
 
     asked = Signal(list)
 
-    def __init__(self, base: "Callable[[], StyleConfig]") -> None:
+    def __init__(
+        self,
+        base: "Callable[[], StyleConfig]",
+        preset: "Callable[[], NamedPreset | None]" = lambda: None,
+    ) -> None:
         super().__init__()
         self._base = base
+        self._preset = preset
         self.settings = [_setting_box(none=False), _setting_box(none=True)]
         self.values = [_values_line("0.5, 1, 2"), _values_line("")]
         self.text = QLabel()
@@ -60,7 +70,7 @@ class SweepForm(QWidget):
             for box, line in zip(self.settings, self.values, strict=True)
             if box.currentData() != NO_AXIS
         ]
-        return sweep(self._base(), axes)
+        return sweep(self._base(), axes, preset=self._preset())
 
     def refresh(self) -> None:
         """Count the runs, or say what does not fit."""

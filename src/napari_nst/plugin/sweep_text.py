@@ -10,9 +10,11 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from napari_nst.config import StyleConfig
 from napari_nst.errors import ConfigError
-from napari_nst.plugin.sweep import LIMIT, PRESET
+from napari_nst.plugin.sweep import LIMIT
+from napari_nst.plugin.wording import PRESET
 from napari_nst.presets import PRESETS
 from napari_nst.settings_text import parse_setting
+from napari_nst.user_presets import own_presets
 
 
 def parse_values(field: str, text: str, *, limit: int = LIMIT) -> tuple[Any, ...]:
@@ -25,7 +27,7 @@ def parse_values(field: str, text: str, *, limit: int = LIMIT) -> tuple[Any, ...
     Parameters
     ----------
     field
-        A field of StyleConfig; `sweep.PRESET` for names of presets.
+        A field of StyleConfig; `wording.PRESET` for names of presets.
     text
         The values; bounds are checked when they enter a StyleConfig.
     limit
@@ -49,8 +51,9 @@ def parse_values(field: str, text: str, *, limit: int = LIMIT) -> tuple[Any, ...
 
 def _parse_item(field: str, item: str, *, is_number: bool) -> Iterator[Any]:
     if field == PRESET:
-        if item not in PRESETS:
-            raise ConfigError(f"there is no preset {item!r}; choose from {', '.join(PRESETS)}")
+        known = [*PRESETS, *own_presets()]
+        if item not in known:
+            raise ConfigError(f"there is no preset {item!r}; choose from {', '.join(known)}")
         yield item
     elif is_number and ".." in item:
         for number in _span(field, item):

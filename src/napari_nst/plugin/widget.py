@@ -62,7 +62,7 @@ class StyleTransferWidget(QWidget):
         self.runs_list = RunsList(self.session)
         self.history_form = HistoryForm(self.session)
         pictures = PicturesForm(self.form.pickers)
-        self.sweep_panel = SweepPanel(SweepForm(self.form.config), pictures)
+        self.sweep_panel = SweepPanel(SweepForm(self.form.config, self.form.preset.own), pictures)
         self.launcher = Launcher(napari_viewer, self.form, self.session, self.weights_panel)
         self.steering = Steering(self.form, self.session)
         self.moments = Moments(napari_viewer, self.session)

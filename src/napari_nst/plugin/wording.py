@@ -1,0 +1,50 @@
+"""Settings in words: by the names that they have in the form. No Qt here."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from napari_nst.config import StyleConfig
+from napari_nst.user_presets import NamedPreset, published_preset
+
+PRESET = "name"
+"""The field that holds a preset's name."""
+
+_TITLES = {setting.name: setting.metadata["title"] for setting in fields(StyleConfig)}
+_NAMES = ("L-BFGS", "Adam")
+"""First words of titles that stay as they are within a sentence."""
+
+
+def differences(config: StyleConfig, preset: NamedPreset | None = None) -> dict[str, Any]:
+    """Give the settings that differ from a preset's; by default the published one's."""
+    base = (preset or published_preset(config)).config
+    names = (setting.name for setting in fields(StyleConfig) if setting.name != PRESET)
+    return {
+        name: getattr(config, name)
+        for name in names
+        if getattr(config, name) != getattr(base, name)
+    }
+
+
+def describe(settings: Mapping[str, Any]) -> str:
+    """Say settings in short, such as "style strength 2 · seed 1"."""
+    return " · ".join(say(field, value) for field, value in settings.items())
+
+
+def say(field: str, value: object) -> str:
+    """Say a setting by the name that it has in the form."""
+    return f"{title_of(field)} {_short(value)}"
+
+
+def title_of(field: str) -> str:
+    """Give a setting's title as it stands within a sentence."""
+    title = str(_TITLES.get(field, field))
+    return title if title.startswith(_NAMES) else title.lower()
+
+
+def _short(value: object) -> str:
+    if isinstance(value, tuple | list):
+        return ",".join(_short(item) for item in value) or "none"
+    if value is None:
+        return "none"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
