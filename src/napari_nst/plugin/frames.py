@@ -21,7 +21,7 @@ PICTURE_RATIO = 20
 """A picture comes no sooner than this many times the cost of drawing the last one."""
 
 LONGEST_S = 4.0
-"""But no later than this: on a busy machine a moment's drawing looks dear, and a run must be seen."""
+"""But no later than this: on a busy machine drawing looks dear, and a run must be seen."""
 
 TEXT_RATIO = 5
 """The same for progress without a picture."""
