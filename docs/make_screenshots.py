@@ -319,7 +319,7 @@ class Painter:
         for layer in self.viewer.layers:
             layer.visible = layer in layers
         self.viewer.canvas.grid.enabled = False
-        self.viewer.reset_view()
+        self.viewer.reset_view(layers=layers)
 
 
 def accept_steps(dialog: QWidget, steps: int) -> None:

@@ -17,7 +17,7 @@ from napari_nst.plugin.widget import StyleTransferWidget
 
 LIMIT_BYTES = 300_000
 LIMIT_S = 900
-SETTLE_MS = 800
+SETTLE_MS = 1500
 _POLL_MS = 50
 
 

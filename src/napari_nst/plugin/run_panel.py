@@ -79,9 +79,7 @@ class RunPanel(QWidget):
         if state is not self._state:
             colour_bar(self.bar, STATE_COLOURS[state])
         self._state = state
-        self.state.setText(
-            f'<span style="color:{STATE_COLOURS[state]}">●</span>&nbsp; <b>{state.value}</b>'
-        )
+        self._name_state()
         self.text.setText(text)
         self.text.setVisible(bool(text))
         self.pause.setText("Resume" if state is RunState.PAUSED else "Pause")
@@ -117,6 +115,15 @@ class RunPanel(QWidget):
         self._startable = startable
         self.run.setEnabled(startable)
         self.preview.setEnabled(startable)
+        self._name_state()
+
+    def _name_state(self) -> None:
+        state = self._state
+        idle = state is RunState.IDLE and not self._startable
+        word = "Choose a content and a style" if idle else state.value
+        self.state.setText(
+            f'<span style="color:{STATE_COLOURS[state]}">●</span>&nbsp; <b>{word}</b>'
+        )
 
     def _on_pause(self) -> None:
         paused = self._state is RunState.PAUSED

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QItemSelectionModel, QPoint, Qt, Signal
+from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QFrame,
@@ -51,6 +52,15 @@ class RunAction:
     group: int = 0
 
 
+class _Rows(QListWidget):
+    """A list whose rows stay as wide as itself; Qt lets those of an earlier width stick out."""
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        super().resizeEvent(event)
+        self.doItemsLayout()
+        self.updateEditorGeometries()
+
+
 class RunsList(QWidget):
     """Every run of the session, the newest on top.
 
@@ -69,7 +79,7 @@ class RunsList(QWidget):
         self._session = session
         self._actions: list[RunAction] = []
         self._items: dict[Run, QListWidgetItem] = {}
-        self.list = QListWidget()
+        self.list = _Rows()
         self.list.setFrameShape(QFrame.Shape.NoFrame)
         self.list.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.list.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
