@@ -10,7 +10,7 @@ from napari_nst import RunControl, RunRecord, StyleConfig, iter_stylize, stylize
 from napari_nst.core import run as run_module
 from napari_nst.core.gradient import Evaluation
 from napari_nst.errors import ConfigError, ImageError, NstError, WeightsError
-from napari_nst.presets import BUILTIN_RATIO, REFERENCE_RATIO
+from napari_nst.presets import BUILTIN_RATIO, PRESETS, REFERENCE_RATIO
 from napari_nst.weights import Weights, load
 
 LAYERS = {"style_layers": ("relu1_1", "relu2_1"), "content_layers": ("relu2_2",)}
@@ -51,6 +51,30 @@ def test_a_run_lowers_the_loss_and_changes_the_picture(
 def test_a_picture_in_its_own_style_stays_as_it_is(content: np.ndarray, weights: Weights) -> None:
     result = stylize(content, content, _config(), weights=weights)
     np.testing.assert_array_equal(result.image, content)
+
+
+def test_the_contents_detail_comes_back_at_each_finer_scale(
+    content: np.ndarray, weights: Weights
+) -> None:
+    config = _config(pyramid="down_to", min_scale=16, scale_ratio=2.0, steps=3)
+    blurred, whole = (
+        stylize(content, content, config.replace(scale_detail=share), weights=weights).image
+        for share in (0.0, 1.0)
+    )
+    # At each scale the content in its own style is where the optimiser stays.
+    np.testing.assert_array_equal(whole, content)
+    assert np.abs(blurred.astype(int) - content).mean() > 10
+
+
+def test_a_run_without_settings_is_the_preset_default(
+    content: np.ndarray, style: np.ndarray, weights: Weights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = PRESETS["default"] | LAYERS | {"size": None, "min_scale": 16, "scale_steps": (3, 2)}
+    monkeypatch.setitem(PRESETS, "default", small)
+    result = stylize(content, style, weights=weights)
+    assert result.record.config == StyleConfig.preset("default")
+    assert [point.scale for point in result.history] == [0] * 3 + [1] * 3
+    assert result.reason == "finished"
 
 
 def test_steps_count_through_the_scales_and_terms_add_up(

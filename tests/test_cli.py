@@ -58,7 +58,7 @@ def test_a_run_writes_a_picture_of_the_contents_aspect_with_its_record(run, fold
     config, record = read_settings(folder / "out.png")
     assert record.steps_done == 3
     assert config == StyleConfig.preset(
-        "gatys",
+        "default",
         size=32,
         steps=3,
         seed=5,

@@ -26,7 +26,13 @@ from napari_nst.core.objective import PUBLISHED, Balance
 from napari_nst.core.remedies import ran_out, refuse_if_too_large
 from napari_nst.core.run import Pictures, Reason, Run, Scale
 from napari_nst.errors import ImageError, is_out_of_memory
-from napari_nst.presets import BUILTIN_LAYER_WEIGHTS, NATIVE_WEIGHTS, PRESETS, matched_ratio
+from napari_nst.presets import (
+    BUILTIN_LAYER_WEIGHTS,
+    DEFAULT_PRESET,
+    NATIVE_WEIGHTS,
+    PRESETS,
+    matched_ratio,
+)
 from napari_nst.record import RunRecord, SteeringEvent, picture_hash
 from napari_nst.weights import InputKind, Weights, load
 
@@ -175,7 +181,7 @@ def iter_stylize(
     style : array as `content`, or a list of them
         Several styles are blended equally.
     config
-        The preset "gatys" by default.
+        The preset "default" where there is none.
     weights
         "auto", "imagenet", "builtin", "untrained", a file, or loaded weights.
     weights_input
@@ -215,7 +221,13 @@ def iter_stylize(
         raise ImageError("there is no style; give one picture or a list of them")
     pictures = _pictures(content, styles, init)
     hashes = _hashes(content, styles, init)
-    plan = _Plan(pictures, config or StyleConfig(), hashes, control or RunControl(), tuple(events))
+    plan = _Plan(
+        pictures,
+        config or StyleConfig.preset(DEFAULT_PRESET),
+        hashes,
+        control or RunControl(),
+        tuple(events),
+    )
     return _generate(plan, weights, weights_input, device, check_memory=check_memory)
 
 

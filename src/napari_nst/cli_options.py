@@ -10,12 +10,12 @@ import typer
 from napari_nst.config import StyleConfig, choices
 from napari_nst.errors import ConfigError
 from napari_nst.io import read_settings
-from napari_nst.presets import PRESETS
+from napari_nst.presets import DEFAULT_PRESET, PRESETS
 from napari_nst.record import RunRecord
 from napari_nst.settings_text import parse_setting
 from napari_nst.user_presets import find_preset
 
-DEFAULT = StyleConfig()
+DEFAULT = StyleConfig.preset(DEFAULT_PRESET)
 HELP = {setting.name: setting.metadata["help"] for setting in fields(StyleConfig)}
 
 

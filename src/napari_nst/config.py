@@ -59,7 +59,8 @@ def _setting(
 class StyleConfig:
     """Everything that decides what a run computes, apart from pictures and weights.
 
-    The defaults are the preset "gatys". Weights are in the presets' own units; see
+    The fields' defaults are the preset "gatys"; runs for which no settings are given take the
+    preset "default". Weights are in the presets' own units; see
     `napari_nst.core.objective` for the formulas.
 
     Raises
@@ -206,6 +207,14 @@ class StyleConfig:
         "Steps of each scale",
         "As published, coarse to fine; the last repeats. `steps` keeps their proportions.",
         minimum=1,
+    )
+    scale_detail: float = _setting(
+        0.0,
+        "Content's detail",
+        "How much of the content's detail is added when a finer scale begins: what the coarser "
+        "one was too small to hold.",
+        minimum=0,
+        maximum=1,
     )
     resample: Resample = _setting("bilinear", "Resampling", "Filter that resizes the pictures.")
     style_fit: StyleFit = _setting(

@@ -1,5 +1,7 @@
-"""The published presets, as changes to StyleConfig's defaults; formulas in `core.objective`.
+"""The presets, as changes to StyleConfig's defaults; formulas in `core.objective`.
 
+"default" is our own, chosen for the best picture after a minute or two on a laptop's processor
+(docs/presets.md); the others are published:
 "seed" is Gatys, Ecker & Bethge 2015 as the paper writes it, "gatys" the authors' code of 2016,
 "johnson" neural-style-pt, "gordicaleksa" pytorch-neural-style-transfer, "tutorial"
 pytorch.org's, "crowsonkb" style-transfer-pytorch, "spst" style transfer in many scales.
@@ -7,7 +9,19 @@ pytorch.org's, "crowsonkb" style-transfer-pytorch, "spst" style transfer in many
 
 from typing import Any
 
+DEFAULT_PRESET = "default"
+"""The preset of runs for which none is named."""
+
 PRESETS: dict[str, dict[str, Any]] = {
+    "default": {
+        "lbfgs_history": 10,
+        "pyramid": "down_to",
+        "scale_ratio": 2.0,
+        "scale_steps": (60, 30, 12),
+        "scale_detail": 1.0,
+        "resample": "bicubic",
+        "style_fit": "shrink",
+    },
     "gatys": {},
     "seed": {
         "content_loss": "half_sum",

@@ -35,6 +35,22 @@ def test_crowsonkb_at_128_px_has_one_scale_and_smaller_min_scale_or_ratio_more()
     ]
 
 
+def test_the_default_preset_goes_coarse_to_fine_with_ever_fewer_steps() -> None:
+    config = StyleConfig.preset("default")
+    sizes = scale_sizes((384, 512), config)
+    assert sizes == [(96, 128), (192, 256), (384, 512)]
+    steps = split_steps(len(sizes), config)
+    assert steps == sorted(steps, reverse=True)
+    assert len(set(steps)) == 3
+
+
+def test_scales_too_thin_for_the_deepest_layer_are_left_out() -> None:
+    config = StyleConfig.preset("default")
+    assert scale_sizes((40, 512), config) == [(20, 256), (40, 512)]
+    shallow = config.replace(style_layers=("relu1_1",), content_layers=("relu4_1",))
+    assert scale_sizes((40, 512), shallow) == [(10, 128), (20, 256), (40, 512)]
+
+
 def test_until_within_halves_until_the_short_side_fits() -> None:
     config = StyleConfig(pyramid="until_within", min_scale=1023, scale_ratio=2.0)
     assert scale_sizes((3000, 4000), config) == [(750, 1000), (1500, 2000), (3000, 4000)]

@@ -34,7 +34,7 @@ def test_two_selected_pictures_are_stylised(docked, viewer, pictures, engine, fi
     viewer.layers.selection = {style, content}
     execute("stylise_selected")
     finished(docked)
-    assert docked.current.name == "harbour × waves · gatys · untrained"
+    assert docked.current.name == "harbour × waves · default · untrained"
     assert commands.open_dock(viewer) is docked, "the open dock was used"
 
 

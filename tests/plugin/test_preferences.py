@@ -12,7 +12,7 @@ from napari_nst.plugin.preferences import (
     use_weights_folder,
     watch,
 )
-from napari_nst.presets import PRESETS
+from napari_nst.presets import DEFAULT_PRESET, PRESETS
 from napari_nst.weights import FOLDER_VARIABLE
 
 
@@ -72,7 +72,7 @@ def test_changes_are_told_until_nobody_listens(settings):
 
 
 def test_a_preset_that_is_gone_gives_the_default():
-    assert Preferences(preset="forgotten").config() == StyleConfig()
+    assert Preferences(preset="forgotten").config() == StyleConfig.preset(DEFAULT_PRESET)
 
 
 def test_the_settings_last_used_come_back(settings):

@@ -194,7 +194,7 @@ def test_a_file_that_is_no_preset_is_refused_and_changes_nothing(form, answers, 
 def test_the_menu_names_what_it_is_about(form):
     save_preset("bold", BOLD)
     menu = form.preset_menu
-    assert menu.export.text() == "Export “gatys”…"
+    assert menu.export.text() == "Export “default”…"
     assert not menu.delete.isEnabled()
     choose(form, "bold")
     menu.click()
@@ -216,10 +216,10 @@ def test_a_preset_is_exported_and_read_as_one(form, answers, tmp_path):
 def test_a_name_typed_without_its_ending_overwrites_nothing(form, answers, tmp_path):
     answers.saves = [tmp_path / "shared", tmp_path / "shared"]
     act(form, "export")
-    assert find_preset(str(tmp_path / "shared.json")) == StyleConfig()
+    assert find_preset(str(tmp_path / "shared.json")) == StyleConfig.preset("default")
     choose(form, "spst")
     act(form, "export")
-    assert find_preset(str(tmp_path / "shared.json")) == StyleConfig()
+    assert find_preset(str(tmp_path / "shared.json")) == StyleConfig.preset("default")
     assert "there already" in answers.told[-1]
 
 
@@ -279,7 +279,7 @@ def test_a_preset_that_went_since_the_list_was_drawn_is_refused_in_words(form, a
     before = form.config()
     form.preset.setCurrentText("bold")
     assert "no preset 'bold'" in answers.told[0]
-    assert form.preset.currentText() == "gatys"
+    assert form.preset.currentText() == "default"
     assert form.config() == before
 
 
@@ -289,7 +289,7 @@ def test_a_damaged_preset_is_refused_in_words(form, answers, own_presets_folder)
     before = form.config()
     choose(form, "bold")
     assert "bold.json" in answers.told[0]
-    assert form.preset.currentText() == "gatys"
+    assert form.preset.currentText() == "default"
     assert form.config() == before
 
 

@@ -5,7 +5,7 @@ import pytest
 from napari_nst.config import StyleConfig, choices
 from napari_nst.errors import ConfigError, WeightsError
 from napari_nst.plugin.controls import make_control
-from napari_nst.presets import PRESETS
+from napari_nst.presets import DEFAULT_PRESET, PRESETS
 
 pytestmark = pytest.mark.gui
 
@@ -64,6 +64,10 @@ def test_words_in_a_list_of_numbers_are_refused(qtbot):
 def test_a_preset_chosen_is_the_preset_run(docked, preset):
     docked.form.preset.setCurrentText(preset)
     assert docked.form.config() == StyleConfig.preset(preset)
+
+
+def test_a_new_form_shows_the_default_preset(docked):
+    assert docked.form.config() == StyleConfig.preset(DEFAULT_PRESET)
 
 
 def test_a_preset_leaves_size_steps_strength_and_seed_alone(docked):

@@ -77,7 +77,9 @@ def test_results_are_saved_where_the_user_wants(
     run_once(docked, engine, finished, 3)
     qtbot.waitUntil(lambda: docked.studio.autosave.unsaved() == [], timeout=10_000)
     qtbot.waitUntil(lambda: "Saved" in str(docked._viewer.status), timeout=10_000)
-    assert [path.name for path in tmp_path.iterdir()] == ["harbour × waves · gatys · untrained.png"]
+    assert [path.name for path in tmp_path.iterdir()] == [
+        "harbour × waves · default · untrained.png"
+    ]
 
 
 def test_a_preview_is_neither_saved_nor_missed(docked, pictures, engine, finished):
@@ -105,7 +107,7 @@ def test_runs_are_compared_with_their_content_from_the_list(
     assert entry.when(docked.session.runs)
     entry.act(docked.session.runs)
     shown = [layer.name for layer in viewer.layers if layer.visible]
-    assert shown == ["harbour", "harbour × waves · gatys · untrained"]
+    assert shown == ["harbour", "harbour × waves · default · untrained"]
 
 
 def test_steering_is_marked_on_the_curve(docked, pictures, engine, qtbot):

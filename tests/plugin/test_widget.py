@@ -33,7 +33,7 @@ def test_a_run_makes_one_layer_over_its_content(docked, pictures, viewer, engine
     finished(docked)
     (layer,) = live_layers(viewer)
     content = pictures[0]
-    assert layer.name == "harbour × waves · gatys · untrained"
+    assert layer.name == "harbour × waves · default · untrained"
     assert layer.data.dtype == np.uint8
     assert layer.rgb
     for corner in ((-0.5, -0.5), (7.5, 9.5)):
@@ -65,8 +65,8 @@ def test_a_second_run_makes_a_second_layer(docked, pictures, viewer, engine, fin
         docked.panel.run.click()
         finished(docked)
     assert [layer.name for layer in live_layers(viewer)] == [
-        "harbour × waves · gatys · untrained",
-        "harbour × waves · gatys · untrained [1]",
+        "harbour × waves · default · untrained",
+        "harbour × waves · default · untrained [1]",
     ]
 
 

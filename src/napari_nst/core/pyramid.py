@@ -4,6 +4,7 @@ import math
 
 from napari_nst.config import StyleConfig
 from napari_nst.core.image import fit_longest_side
+from napari_nst.core.vgg import tap_geometry
 
 Size = tuple[int, int]
 
@@ -18,7 +19,7 @@ def scale_sizes(size: Size, config: StyleConfig) -> list[Size]:
     config
         ``pyramid``, ``min_scale`` and ``scale_ratio``: "down_to" goes down while the longest
         side is at least min_scale (style-transfer-pytorch); "until_within" until the short side
-        is at most min_scale (SPST).
+        is at most min_scale (SPST). Scales too thin for the deepest layer are left out.
     """
     sizes = [size]
     if config.pyramid == "down_to":
@@ -32,7 +33,8 @@ def scale_sizes(size: Size, config: StyleConfig) -> list[Size]:
     elif config.pyramid == "until_within":
         while min(sizes[-1]) > config.min_scale:
             sizes.append(_shrunk(size, config.scale_ratio ** len(sizes)))
-    return sizes[::-1]
+    least = max(tap_geometry(tap).stride_px for tap in config.content_layers + config.style_layers)
+    return [each for each in sizes[:0:-1] if min(each) >= least] + [size]
 
 
 def split_steps(count: int, config: StyleConfig) -> list[int]:

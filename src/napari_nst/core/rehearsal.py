@@ -158,6 +158,7 @@ def _canonical(config: StyleConfig) -> StyleConfig:
         style_strength=1.0,
         learning_rate=1.0,
         tv_weight=float(bool(config.tv_weight)),
+        scale_detail=float(bool(config.scale_detail)),
         averaging=0.5 if config.averaging else 0.0,
         pyramid="single" if config.pyramid == "single" else "down_to",
         scale_ratio=min(config.scale_ratio, 2.0),

@@ -155,9 +155,7 @@ class Run:
         self._objective = None
         self._objective = self._objective_at(size)
         if self.picture.shape[-2:] != size:
-            self.picture = functional.interpolate(
-                self.picture, size, mode="bicubic", align_corners=False
-            ).clamp(0, 1)
+            self.picture = self._enlarged(size)
         first = index == self._first_scale
         descent = Descent(
             self.picture,
@@ -232,6 +230,18 @@ class Run:
             balance=self._balance,
         )
 
+    def _enlarged(self, size: tuple[int, int]) -> Tensor:
+        """Bring the picture to a scale's size, with the detail of the content that it missed."""
+        enlarged = _resize(self.picture, size)
+        if self._config.scale_detail:
+            content, resample = self._pictures.content, self._config.resample
+            height, width = self.picture.shape[-2:]
+            coarse = self._on_device(content.resized((height, width), resample).rgb)
+            fine = self._on_device(content.resized(size, resample).rgb)
+            detail = fine - _resize(coarse, size)
+            enlarged = enlarged + self._config.scale_detail * detail.to(enlarged.dtype)
+        return enlarged.clamp(0, 1)
+
     def _starting_picture(self, size: tuple[int, int]) -> Tensor:
         pictures, config = self._pictures, self._config
         if pictures.start is not None:
@@ -247,6 +257,10 @@ class Run:
     def _on_device(self, picture: Tensor) -> Tensor:
         """Move a picture, in the dtype in which `Descent` has pictures evaluated."""
         return picture.to(self._encoder.device, finest_dtype(self._encoder.device))
+
+
+def _resize(picture: Tensor, size: tuple[int, int]) -> Tensor:
+    return functional.interpolate(picture, size, mode="bicubic", align_corners=False)
 
 
 def _variable_dtype(encoder: Encoder) -> torch.dtype:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 from napari_nst.config import StyleConfig
 from napari_nst.errors import ConfigError, NstError
 from napari_nst.plugin.files import write_atomically
+from napari_nst.presets import DEFAULT_PRESET
 from napari_nst.user_presets import own_preset
 from napari_nst.weights import FOLDER_VARIABLE
 
@@ -56,7 +57,7 @@ class Preferences:
     """
 
     device: str = "auto"
-    preset: str = "gatys"
+    preset: str = DEFAULT_PRESET
     size: int = 512
     own_preset: str = ""
     restore_last: bool = True
@@ -98,7 +99,7 @@ class Preferences:
             return StyleConfig.preset(self.preset, size=self.size)
         except ConfigError as error:
             logger.warning("the preferred preset or size is left aside: %s", error)
-            return StyleConfig()
+            return StyleConfig.preset(DEFAULT_PRESET)
 
 
 def plugin_settings() -> "PluginSettings | None":

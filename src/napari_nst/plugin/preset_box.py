@@ -6,7 +6,7 @@ from qtpy.QtCore import QSignalBlocker, Signal
 from napari_nst.config import StyleConfig
 from napari_nst.errors import NstError
 from napari_nst.plugin.controls import CalmComboBox
-from napari_nst.presets import PRESETS
+from napari_nst.presets import DEFAULT_PRESET, PRESETS
 from napari_nst.user_presets import NamedPreset, find_preset, own_presets, published_preset
 
 _ROWS_SHOWN = 16
@@ -24,12 +24,12 @@ class PresetBox(CalmComboBox):
 
     def __init__(self) -> None:
         super().__init__()
-        self._shown = published_preset(StyleConfig())
+        self._shown = published_preset(StyleConfig.preset(DEFAULT_PRESET))
         self.setMaxVisibleItems(_ROWS_SHOWN)
         self.setAccessibleName("Preset")
         self.setToolTip(
-            "<p>A published recipe, which fills the settings under Advanced, or a preset of your "
-            "own, which fills all settings.</p>"
+            "<p>Our recipe or a published one fills the settings under Advanced; a preset of your "
+            "own fills all settings.</p>"
         )
         self._list()
         self.currentIndexChanged.connect(self._on_index)

@@ -19,6 +19,7 @@ from napari_nst.plugin.looks import fold, form_layout, mark, narrow
 from napari_nst.plugin.preset_box import PresetBox
 from napari_nst.plugin.preset_menu import PresetMenu
 from napari_nst.plugin.unseen import Unseen
+from napari_nst.presets import DEFAULT_PRESET
 from napari_nst.user_presets import NamedPreset, own_preset, published_preset
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class SettingsForm(QWidget):
         for name in STEERABLE:
             edits(self._controls()[name]).connect(partial(self._on_edit, name))
         self.weights.currentIndexChanged.connect(self._show_weights_file)
-        self.apply(StyleConfig())
+        self.apply(StyleConfig.preset(DEFAULT_PRESET))
 
     def reset_choices(self) -> None:
         """Follow the viewer's layer list."""
