@@ -140,7 +140,7 @@ class Painter:
             self.set(style_strength=strength)
             self.dock.panel.run.click()
         one, two, three, four = self.dock.session.runs[-4:]
-        self.until_step(one, 2)
+        self.until_step(one, 24)
         self.choose(four, "Start earlier")
         self.choose(three, "Cancel")
         waiting = [ticket.job for ticket in self.dock.session.queue.waiting]
@@ -319,7 +319,10 @@ class Painter:
         for layer in self.viewer.layers:
             layer.visible = layer in layers
         self.viewer.canvas.grid.enabled = False
-        self.viewer.reset_view(layers=layers)
+        self.viewer.reset_view()
+        low, high = layers[0].extent.world[:, -2:]
+        self.viewer.scene.camera.center = (0.0, *(low + high) / 2)
+        self.viewer.scene.camera.zoom = 0.95 * min(self.viewer.canvas.size / (high - low))
 
 
 def accept_steps(dialog: QWidget, steps: int) -> None:
