@@ -1,3 +1,5 @@
+import threading
+
 import numpy as np
 
 from napari_nst.core.control import RunControl
@@ -69,6 +71,20 @@ def test_a_run_about_to_pause_shows_its_picture_at_once():
     gate.take()
     gate.consumed(10.0, picture=True)
     assert gate.take(urgent=True) == "picture"
+
+
+def test_a_pause_waits_for_a_slow_screen_to_show_where_it_is(monkeypatch):
+    monkeypatch.setattr("napari_nst.plugin.frames.SCREEN_WAIT_S", 0.0)
+    control, gate = RunControl(), FrameGate()
+    shown = frames(run_of(2, []), gate, control)
+    assert next(shown).points[-1].iteration == 1
+    control.pause()
+    slow = threading.Timer(0.2, lambda: gate.consumed(0.001, picture=True))
+    slow.start()
+    frame = next(shown)
+    slow.join()
+    assert frame.points[-1].iteration == 2
+    assert frame.picture is not None
 
 
 def run_of(total, closed):

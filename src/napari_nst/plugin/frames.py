@@ -30,7 +30,7 @@ TEXT_INTERVAL_S = 0.1
 """Progress changes no more often than this: nobody reads faster."""
 
 SCREEN_WAIT_S = 0.5
-"""How long a run waits at most for the screen: before it pauses, and at its first frame."""
+"""How long a run waits at most for the screen at its first frame."""
 
 _POLL_S = 0.01
 
@@ -116,10 +116,11 @@ class FrameGate:
         return "picture" if urgent or now >= self._picture_due else "text"
 
     def wait_for_screen(self, control: RunControl) -> None:
-        """Hold the run's thread until the frame in flight is drawn, but not for long."""
+        """Hold the run's thread until the frame in flight is drawn, for long only in a pause."""
         end = time.monotonic() + SCREEN_WAIT_S
-        while not (control.stopped or time.monotonic() > end or self._ready.wait(_POLL_S)):
-            pass
+        while control.paused or time.monotonic() < end:
+            if control.stopped or self._ready.wait(_POLL_S):
+                return
 
     def consumed(self, cost_s: float, *, picture: bool) -> None:
         """Let the next frame come, after it drew for `cost_s` seconds.
