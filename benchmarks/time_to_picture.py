@@ -37,6 +37,12 @@ def main():
     curve = baseline(loss, content, args)
     target = curve["left"]
     pyramid = {"pyramid": "down_to", "scale_ratio": args.ratio, "scale_steps": tuple(args.steps)}
+    pyramid |= {
+        "lbfgs_history": args.history,
+        "clamp": args.clamp,
+        "scale_detail": args.detail,
+        "resample": "bicubic",
+    }
     seconds, picture = ours(content, style, config.replace(**pyramid), weights, loss, target)
     Image.fromarray(picture).save(args.out / "ours.png")
     spent = curve["seconds"][-1]
@@ -53,6 +59,9 @@ def parsed():
     parser.add_argument("--weights", default="builtin")
     parser.add_argument("--ratio", type=float, default=2.0, help="of ours, between scales")
     parser.add_argument("--steps", type=int, nargs="+", default=[100, 60, 300], help="of ours")
+    parser.add_argument("--clamp", default="none", help="of ours: none, step or closure")
+    parser.add_argument("--history", type=int, default=10, help="of ours")
+    parser.add_argument("--detail", type=float, default=1.0, help="of ours, as scale_detail")
     parser.add_argument("--out", type=Path, default=Path("time-to-picture"))
     return parser.parse_args()
 
@@ -150,6 +159,7 @@ def ours(content, style, config, weights, loss, target):
             found = float(loss(torch.from_numpy(picture).permute(2, 0, 1)[None]))
         judging += time.process_time() - looked
         if found <= target:
+            print(f"ours: {step.iteration} steps of all scales")
             return seconds, np.rint(picture * 255).astype(np.uint8)
     raise SystemExit(f"ours did not reach {target:.5g}; its last loss was {step.loss:.5g}")
 

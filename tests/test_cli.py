@@ -98,6 +98,23 @@ def test_several_styles_a_start_picture_and_every_nth_step(run, folder):
     assert read_picture(folder / "out.tif").shape == (30, 40, 3)
 
 
+def test_preset_and_weights_are_named_before_the_run(run, folder):
+    _, out, _ = stylize(run, "--dry-run", "--weights", "untrained")
+    assert "preset default, weights untrained" in out
+    _, _, err = stylize(run, "--steps", "1", *SHALLOW)
+    said = err.splitlines()
+    preparing = said.index("napari-nst: preparing")
+    assert any("weights untrained" in line for line in said[:preparing])
+    assert any(": step 1/1" in line for line in said[preparing:])
+
+
+def test_the_help_speaks_of_none_as_it_is_typed(run):
+    code, out, _ = run("stylize", "--help")
+    assert code == 0
+    assert "none keeps the size" in " ".join(out.split())
+    assert "None" not in out
+
+
 def test_16_bits_and_alpha_go_through(run, folder):
     content = np.random.default_rng(0).integers(0, 65535, (24, 24, 4)).astype(np.uint16)
     write_picture(folder / "c.png", content)

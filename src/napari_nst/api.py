@@ -201,10 +201,7 @@ def iter_stylize(
     Yields
     ------
     Step
-
-    Returns
-    -------
-    StyleResult, as the generator's return value
+        And a StyleResult as the generator's return value.
 
     Raises
     ------
@@ -216,27 +213,25 @@ def iter_stylize(
         From the generator, with what would fit as its `remedies`: as TooLargeError before the
         first step, or when memory runs out later.
     """
-    styles = [style] if isinstance(style, np.ndarray) else list(style)
-    if not styles:
-        raise ImageError("there is no style; give one picture or a list of them")
-    pictures = _pictures(content, styles, init)
-    hashes = _hashes(content, styles, init)
-    plan = _Plan(
-        pictures,
-        config or StyleConfig.preset(DEFAULT_PRESET),
-        hashes,
-        control or RunControl(),
-        tuple(events),
-    )
+    pictures, hashes = _read(content, style, init)
+    config = config or StyleConfig.preset(DEFAULT_PRESET)
+    plan = _Plan(pictures, config, hashes, control or RunControl(), tuple(events))
     return _generate(plan, weights, weights_input, device, check_memory=check_memory)
 
 
-def _pictures(content: Array, styles: list[Array], init: Array | None) -> Pictures:
-    return Pictures(
+def _read(
+    content: Array, style: Array | Sequence[Array], init: Array | None
+) -> tuple[Pictures, dict[str, Any]]:
+    """Read the arrays, and give the pictures' hashes for the record."""
+    styles = [style] if isinstance(style, np.ndarray) else list(style)
+    if not styles:
+        raise ImageError("there is no style; give one picture or a list of them")
+    pictures = Pictures(
         read_picture(content, "content"),
         [read_picture(each, "style") for each in styles],
         None if init is None else read_picture(init, "the picture to start from"),
     )
+    return pictures, _hashes(content, styles, init)
 
 
 def _hashes(content: Array, styles: list[Array], init: Array | None) -> dict[str, Any]:

@@ -140,12 +140,9 @@ def stylize(
     dry_run: DryRun = False,
     ignore_memory: IgnoreMemory = False,
 ) -> int:
-    """Paint CONTENT in the manner of STYLE and write the result.
-
-    Ctrl-C ends the run, writes what there is and exits with 130.
-    """
-    knobs = {"size": size, "steps": steps, "style_strength": style_strength}
-    knobs |= {"seed": seed, "precision": precision}
+    """Paint CONTENT in the manner of STYLE. Ctrl-C writes what there is and exits with 130."""
+    knobs = {"size": size, "steps": steps, "seed": seed, "precision": precision}
+    knobs["style_strength"] = style_strength
     if init in choices("init"):
         knobs["init"], init = init, None
     given = {name: text for name, text in knobs.items() if text is not None}
@@ -161,7 +158,8 @@ def stylize(
     from napari_nst.api import iter_stylize  # torch takes seconds to import: after the checks
 
     chosen = _load_weights(weights, weights_input, record)
-    text, fits = forecast(config, picture.shape, [each.shape for each in styles], device)
+    shapes = [each.shape for each in styles]
+    text, fits = forecast(config, picture.shape, shapes, device, weights=chosen.name)
     print(text, file=sys.stdout if dry_run else sys.stderr)
     if dry_run:
         return 0 if fits else 2
@@ -226,7 +224,9 @@ def _run_with_bar(
     run: "Generator[Step, None, StyleResult]", output: Path, save_every: int | None
 ) -> "StyleResult":
     with _progress(TextColumn("{task.description}"), BarColumn()) as progress:
-        task = progress.add_task("getting ready", total=None)
+        task = progress.add_task("preparing", total=None)
+        if progress.disable:
+            print("napari-nst: preparing", file=sys.stderr, flush=True)
         told_at = -math.inf
         while True:
             try:

@@ -19,10 +19,12 @@ def forecast(
     content: Sequence[int],
     styles: Sequence[Sequence[int]],
     device: str,
+    *,
+    weights: str,
 ) -> tuple[str, bool]:
-    """Say in a line what a run will take, and whether it fits into memory.
+    """Say in a line what a run will take and go by, and whether it fits into memory.
 
-    Imports torch. The parameters are those of `napari_nst.estimate`.
+    Imports torch. The parameters are those of `napari_nst.estimate`, and the weights' name.
     """
     from napari_nst.core.estimate import estimate, largest_fitting_size
 
@@ -33,7 +35,7 @@ def forecast(
     if not expected.fits:
         size = largest_fitting_size(config, content, styles, device)
         text += f"; that does not fit, size {size} would" if size else "; that does not fit"
-    return text, expected.fits
+    return f"{text}; preset {config.name}, weights {weights}", expected.fits
 
 
 def duration_words(seconds: float) -> str:

@@ -6,7 +6,7 @@ import torch
 from napari_nst.core import speed as module
 from napari_nst.core.ledger import Work
 from napari_nst.core.rehearsal import evaluation_work
-from napari_nst.core.speed import Speed, is_known, measure, speed_of
+from napari_nst.core.speed import Speed, measure, speed_of
 
 CPU = torch.device("cpu")
 TRUE = Speed(3e-12)
@@ -44,16 +44,45 @@ def test_a_real_measurement_explains_the_trial_it_took(
     dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_SIDE_PX", 64)
-    monkeypatch.setattr(module, "_fastest_s", lambda run, _: run() and 0.5)
+    monkeypatch.setattr(module, "_fastest_s", lambda run, _: (run() and 0.5, True))
     work = evaluation_work(module._CONFIG, (64, 64), device=CPU, dtype=dtype)
     assert MEASURE(CPU, dtype).seconds(work) == pytest.approx(0.5, rel=1e-6)
 
 
 def test_a_device_is_measured_once(cache: Path, measured: list[torch.dtype]) -> None:
-    assert not is_known(CPU, torch.float32)
     assert speed_of(CPU, torch.float32) == speed_of(CPU, torch.float32) == TRUE
     assert measured == [torch.float32]
-    assert is_known(CPU, torch.float32)
+
+
+def test_a_speed_found_on_a_busy_processor_is_measured_again_after_a_while(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_doubted", {})
+    speeds = iter([Speed(9e-12, is_sure=False), TRUE])
+    monkeypatch.setattr(module, "measure", lambda *_: next(speeds))
+    assert [speed_of(CPU, torch.float32).is_sure for _ in range(2)] == [False, False]
+    assert not cache.is_file()
+    monkeypatch.setattr(module, "_DOUBTED_FOR_S", 0.0)
+    assert speed_of(CPU, torch.float32) == speed_of(CPU, torch.float32) == TRUE
+
+
+@pytest.mark.parametrize(
+    ("share", "seconds", "is_sure"), [(1.0, 3.0, True), (0.9, 3.0, True), (0.1, 0.3, False)]
+)
+def test_a_trial_that_waited_for_other_work_is_told_by_the_processors_time(
+    share: float, seconds: float, is_sure: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(module.time, "perf_counter", lambda: now)
+    threads = torch.get_num_threads()
+    monkeypatch.setattr(module.time, "process_time", lambda: now * share * threads)
+
+    def trial() -> None:
+        nonlocal now
+        now += 3.0
+
+    found, sure = module._fastest_s(trial, CPU)
+    assert (found, sure) == (pytest.approx(seconds), is_sure)
 
 
 def test_another_precision_is_measured_for_itself(cache: Path, measured: list[torch.dtype]) -> None:
