@@ -1,4 +1,4 @@
-# make demo | test | lint | bench: each first sets up what it needs, once
+# make demo | test | lint | bench | offline: each first sets up what it needs, once
 PYTHON ?= python3
 UV := .tools/bin/uv
 BIN := .venv/bin
@@ -27,6 +27,9 @@ features: .venv/ready  # for maintainers: train the built-in weights anew, into 
 	MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=100000000000 \
 	$(BIN)/python -m tools.train_features --minutes $(MINUTES) --out features
 
+offline: $(UV) system  # the wheel, installed afresh, paints with the network cut off (Linux)
+	scripts/offline.sh offline
+
 verify-weights: .venv/ready  # for maintainers: fetches 575 MB
 	$(BIN)/python scripts/verify_weights.py
 
@@ -47,6 +50,6 @@ constraints: | $(UV)  # for maintainers: the newest versions that fit each other
 	mv constraints.new constraints.txt
 
 clean:
-	rm -rf .venv .venv-pyside .tools demo
+	rm -rf .venv .venv-pyside .tools demo offline
 
-.PHONY: demo test test-pyside lint bench features verify-weights system constraints clean
+.PHONY: demo test test-pyside lint bench features offline verify-weights system constraints clean
