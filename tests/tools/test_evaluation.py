@@ -2,6 +2,7 @@ import math
 
 import numpy as np
 import pytest
+import torch
 from tools.train_features.evaluate import table
 from tools.train_features.frontier import (
     Candidate,
@@ -12,6 +13,7 @@ from tools.train_features.frontier import (
     painted,
 )
 from tools.train_features.report import frontier_rows
+from tools.train_features.shares import coarse_share, pulls
 from tools.train_features.yardsticks import YARDSTICKS, StyleGap, edge_correlation, fit
 
 from napari_nst import StyleConfig
@@ -86,3 +88,18 @@ def test_a_run_done_before_is_read_and_not_repeated(tmp_path):
 def test_fitting_changes_the_size_and_not_the_colour():
     flat = np.full((40, 60, 3), (200, 100, 50), np.uint8)
     assert np.array_equal(fit(flat, NOISE), np.full((48, 64, 3), (200, 100, 50), np.uint8))
+
+
+def test_a_flat_gradient_is_all_coarse_and_a_chequered_one_not_at_all():
+    flat = torch.ones(1, 3, 16, 32)
+    chequered = torch.ones(16, 32)
+    chequered[::2, ::2] = chequered[1::2, 1::2] = -1
+    assert coarse_share(flat) == pytest.approx(1)
+    assert coarse_share(chequered.expand(1, 3, 16, 32)) == pytest.approx(0)
+    mixed = flat + chequered
+    assert coarse_share(mixed) == pytest.approx(0.5**0.5)
+
+
+def test_every_style_layer_pulls_at_the_picture():
+    found = pulls(load("untrained"))
+    assert all(pull.strength > 0 and 0 < pull.coarse <= 1 for pull in found.values())
