@@ -54,12 +54,12 @@ class Painter:
         first = self.paint_and_steer()
         self.rewind(first)
         self.repeat(first)
+        self.lose_the_layer()
         self.line_up()
         self.sweep()
         self.compare()
         self.carry_on(first)
         self.keep(first)
-        self.lose_the_layer()
         self.close_while_running()
 
     def open_pair(self) -> None:
@@ -236,7 +236,6 @@ class Painter:
     def lose_the_layer(self) -> None:
         """Remove the live layer while the run is on."""
         self.set(size=self.size // 2, steps=5000)
-        self.dock.form.pickers.start.value = "content"
         self.dock.panel.run.click()
         run = self.newest()
         self.until_step(run, 2)
@@ -247,6 +246,8 @@ class Painter:
 
     def close_while_running(self) -> None:
         """Close the window over a run and unsaved results."""
+        self.set(size=self.size // 2, steps=5000)
+        self.dock.form.pickers.start.value = "content"
         self.dock.panel.run.click()
         run = self.newest()
         self.until_step(run, 2)

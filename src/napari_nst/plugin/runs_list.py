@@ -57,7 +57,8 @@ class _Rows(QListWidget):
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         super().resizeEvent(event)
-        self.doItemsLayout()
+        self.scheduleDelayedItemsLayout()
+        self.executeDelayedItemsLayout()
         self.updateEditorGeometries()
 
 
