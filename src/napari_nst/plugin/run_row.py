@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QImage, QPixmap
-from qtpy.QtWidgets import QGridLayout, QLabel, QSizePolicy, QWidget
+from qtpy.QtWidgets import QGridLayout, QLabel, QWidget
 from superqt import QElidingLabel
 
 from napari_nst.plugin.pictures import as_uint8
@@ -41,8 +41,6 @@ class RunRow(QWidget):
         self.settings = QElidingLabel()
         self.settings.setStyleSheet("font-size: 11px;")
         self.settings.ensurePolished()  # else it is cut to the width of larger letters
-        for label in (self.name, self.settings):  # as wide as the row, whatever they say
-            label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._drawn: int | None = None
         self._lay_out()
         self.refresh(run)
