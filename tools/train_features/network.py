@@ -101,7 +101,7 @@ class Learner(nn.Module):
     this tap, the usual content layer, keeps where things are.
     """
 
-    NAMING = ("3_3", "4_3", "5_1")
+    NAMING = ("2_1", "3_3", "4_3", "5_1")
     DRAWING = "4_2"
 
     def __init__(self, classes: int) -> None:

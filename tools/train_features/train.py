@@ -33,7 +33,7 @@ STAGES: tuple[tuple[float, int, int], ...] = (
     (0.6, 64, 16),
 )
 """Share of the time from which on crops have a side in pixels, and a batch how many."""
-TAP_WEIGHTS = (0.5, 0.7, 1.0)
+TAP_WEIGHTS = (0.3, 0.5, 0.7, 1.0)
 SMALLEST_REGION = 0.04
 
 
