@@ -21,6 +21,7 @@ from napari_nst.core.device import resolve_device, resolve_precision
 from napari_nst.core.encoder import Encoder
 from napari_nst.core.estimate import plan_of
 from napari_nst.core.feed import FeedKind, mean_colour
+from napari_nst.core.heap import held_heap
 from napari_nst.core.image import Picture, read_picture, write_array
 from napari_nst.core.objective import PUBLISHED, Balance
 from napari_nst.core.remedies import ran_out, refuse_if_too_large
@@ -262,7 +263,8 @@ def _generate(
     if check_memory:
         refuse_if_too_large(expected)
     try:
-        return (yield from _paint(plan, weights, weights_input, chosen))
+        with held_heap():
+            return (yield from _paint(plan, weights, weights_input, chosen))
     except Exception as error:
         if not is_out_of_memory(error):
             raise

@@ -37,7 +37,7 @@ def test_other_sizes_lie_on_the_line_through_the_two_that_were_rehearsed(preset:
 
 
 def test_a_step_that_lbfgs_remembers_costs_two_pictures() -> None:
-    config = StyleConfig(size=1024, steps=200, lbfgs_history=100)
+    config = StyleConfig(size=1024, steps=200, lbfgs_history=100, precision="float32")
     more = peak(config) - peak(config.replace(lbfgs_history=10))
     assert more == pytest.approx(90 * 24 * 768 * 1024, rel=0.01)
 

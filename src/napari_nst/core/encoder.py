@@ -160,7 +160,8 @@ class Encoder:
         ends = self._ends_block(position)
         routes = None
         if ends and keep and self._pooling == "max":
-            routes = MaxRoutes(self._convolutions[position].channels, *size, self.device)
+            channels = self._convolutions[position].channels
+            routes = MaxRoutes(channels, *size, self.device, self.dtype)
         raw, output, pooled = _Sheet(size[0]), _Sheet(size[0]), _Sheet(size[0] // 2)
         for rows in self._strips(position, size):
             strip = self._convolve(position, flow, rows, size, relu=before is None)

@@ -1,9 +1,11 @@
 """2x2 pooling, strip by strip, and its backward pass.
 
-- max: keeps one whole number for each result, its source; -1 where the ReLU cut the source off
+- max: keeps a code of four bits for each result, where it came from, if the ReLU left it anything
 - average, and average_x2 with twice its result
 - l2: 0.78 sqrt(Σ x²) of the four, scaled like an average of the same energy
 """
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -12,6 +14,14 @@ from torch.nn import functional
 from napari_nst.config import Pooling
 
 _GAIN = {"average": 1.0, "average_x2": 2.0, "l2": 0.78}
+
+_WHOLE = {
+    torch.bfloat16: torch.int16,
+    torch.float16: torch.int16,
+    torch.float32: torch.int32,
+    torch.float64: torch.int64,
+}
+"""Whole numbers as wide as features, so that the one can be read as the other."""
 
 aten = torch.ops.aten
 
@@ -55,25 +65,47 @@ def unpool(gradient: Tensor, flow: Tensor, kind: Pooling) -> Tensor:
 class MaxRoutes:
     """Where the results of a max pooling came from: all that its backward pass needs.
 
+    Of the four values that a result was chosen from, the first that is largest is its source. The
+    code's bits, from the third down, say which ones were still wanted when their turn came: bit 3
+    is set where the result is above zero, bit 2 where besides the first is smaller, bit 1 where
+    the second is too, bit 0 where all three are. So a value is the source where its bit differs
+    from the next. The bits are signs of differences, read as whole numbers: comparisons, which
+    torch makes one by one, take three times as long.
+
     Parameters
     ----------
     channels, height, width
         Of what is pooled, after its ReLU.
+    device, dtype
+        Of what is pooled.
     """
 
-    def __init__(self, channels: int, height: int, width: int, device: torch.device) -> None:
+    def __init__(
+        self, channels: int, height: int, width: int, device: torch.device, dtype: torch.dtype
+    ) -> None:
         shape = (1, channels, height // 2, width // 2)
-        self._sources = torch.empty(
-            shape, dtype=torch.int32, device=device, memory_format=torch.channels_last
+        self._whole = _WHOLE[dtype]
+        self._sign_bit = torch.iinfo(self._whole).bits - 1
+        self._codes = torch.empty(
+            shape, dtype=self._whole, device=device, memory_format=torch.channels_last
         )
         self._size = height, width
 
     def pool(self, flow: Tensor, rows: slice) -> Tensor:
-        """Pool a strip into these rows of the result, and remember their sources."""
-        pooled: Tensor
-        pooled, sources = aten.max_pool2d_with_indices(flow, [2, 2], [2, 2])
-        sources.add_(2 * rows.start * self._size[1]).masked_fill_(pooled <= 0, -1)
-        self._sources[:, :, rows] = sources
+        """Pool a strip into these rows of the result, and remember the sources."""
+        first, second, third, fourth = _corners(flow, (flow.shape[-2] // 2, flow.shape[-1] // 2))
+        pooled = torch.maximum(first, second)
+        torch.maximum(pooled, third, out=pooled)
+        torch.maximum(pooled, fourth, out=pooled)
+        below = torch.rsub(pooled, 0)
+        signs = below.view(self._whole)
+        wanted = signs >> self._sign_bit  # -1 where it is, else 0
+        code = wanted.clone()
+        for corner in (first, second, third):
+            torch.sub(corner, pooled, out=below)
+            wanted.bitwise_and_(signs.bitwise_right_shift_(self._sign_bit))
+            torch.add(wanted, code, alpha=2, out=code)
+        torch.neg(code, out=self._codes[:, :, rows])
         return pooled
 
     def unpool(self, gradient: Tensor, rows: tuple[int, int]) -> Tensor:
@@ -81,29 +113,40 @@ class MaxRoutes:
 
         Parameters
         ----------
-        gradient : Tensor, shape (1, N, h // 2, w // 2)
+        gradient : Tensor, shape (1, N, h // 2, w // 2), channels last
             At the pooled features, all rows.
         rows
             First, and one behind the last.
 
         Returns
         -------
-        Tensor, shape (1, N, rows, w)
+        Tensor, shape (1, N, rows, w), channels last
         """
         height, width = self._size
         first, last = rows[0] // 2, min(height // 2, -(-rows[1] // 2))
-        sources = self._sources[:, :, first:last].to(torch.int64).sub_(2 * first * width)
-        is_cut = sources < 0
-        # not masked_fill, which loses the order of the channels of a part of a tensor
-        arriving = torch.where(is_cut, gradient.new_zeros(()), gradient[:, :, first:last])
-        shape = (1, gradient.shape[1], max(2 * last, rows[1]) - 2 * first, width)
-        like = torch.empty(
-            shape, dtype=gradient.dtype, device=gradient.device, memory_format=torch.channels_last
+        code = self._codes[:, :, first:last]
+        arriving = gradient[:, :, first:last].view(self._whole)
+        spread = torch.empty(
+            (1, gradient.shape[1], max(2 * last, rows[1]) - 2 * first, width),
+            dtype=gradient.dtype,
+            device=gradient.device,
+            memory_format=torch.channels_last,
         )
-        spread: Tensor = aten.max_pool2d_with_indices_backward(
-            arriving, like, [2, 2], [2, 2], [0, 0], [1, 1], False, sources.masked_fill_(is_cut, 0)
-        )
+        spread[:, :, 2 * (last - first) :].zero_()
+        spread[..., 2 * (width // 2) :].zero_()
+        sources = (code << 1).bitwise_xor_(code).bitwise_left_shift_(self._sign_bit - 3)
+        mask = torch.empty_like(sources)
+        for corner in _corners(spread.view(self._whole), code.shape[-2:]):
+            torch.bitwise_right_shift(sources, self._sign_bit, out=mask)
+            torch.bitwise_and(arriving, mask, out=corner)
+            sources.bitwise_left_shift_(1)
         return spread[:, :, rows[0] - 2 * first : rows[1] - 2 * first]
+
+
+def _corners(flow: Tensor, size: Sequence[int]) -> list[Tensor]:
+    """View the four values behind each of height x width results, row by row."""
+    below, right = 2 * size[0], 2 * size[1]
+    return [flow[:, :, y:below:2, x:right:2] for y in (0, 1) for x in (0, 1)]
 
 
 def _spread(gradient: Tensor, like: Tensor) -> Tensor:

@@ -53,13 +53,11 @@ def _is_list(nest: object) -> TypeGuard[Sequence[object]]:
 
 
 def _empty(shape: _Shape, dtype: torch.dtype, *, like: Tensor | None = None) -> Tensor:
-    """Make a tensor without data, channels last where `like` is."""
-    lasts = like is not None and like.ndim == 4 == len(shape)
-    if like is not None and lasts and not like.is_contiguous():
-        lasts = like.is_contiguous(memory_format=torch.channels_last)
-        order = torch.channels_last if lasts else torch.contiguous_format
-        return torch.empty(shape, dtype=dtype, device=META, memory_format=order)
-    return torch.empty(shape, dtype=dtype, device=META)
+    """Make a tensor without data, channels last where `like`, or what it is cut from, is."""
+    order = torch.contiguous_format
+    if like is not None and like.ndim == 4 == len(shape) and not like.is_contiguous():
+        order = torch.channels_last if like.stride(1) == 1 else order
+    return torch.empty(shape, dtype=dtype, device=META, memory_format=order)
 
 
 def _pointwise(func: Any, given: list[Tensor]) -> Tensor:  # noqa: ANN401
@@ -254,7 +252,6 @@ _OPERATIONS: dict[Callable[..., Any], tuple[Any, ...]] = {
     ),
     _padded: (aten.replication_pad2d,),
     _like_second: (
-        aten.max_pool2d_with_indices_backward,
         aten.avg_pool2d_backward,
         aten.replication_pad2d_backward,
     ),

@@ -5,18 +5,16 @@ as torch's out of memory) is swallowed, an aborted generator is never closed and
 tensors, and a traceback kept by a notification keeps them as well.
 """
 
-import ctypes
 import logging
 import os
-import sys
 import traceback
 from collections.abc import Generator
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from napari.qt.threading import GeneratorWorker
 
 from napari_nst.core.control import RunControl
+from napari_nst.core.heap import give_memory_back
 from napari_nst.errors import DeviceError, DeviceMemoryError, NstError, is_out_of_memory
 from napari_nst.plugin.frames import Frame, FrameGate, frames
 from napari_nst.plugin.history import History
@@ -102,16 +100,6 @@ def run_request(
 def thread_count() -> int:
     """Give the number of CPU threads of a run: all cores; the GUI's short turns come between."""
     return os.cpu_count() or 1
-
-
-def give_memory_back() -> None:
-    """Return freed memory to the system where the C library would keep it.
-
-    glibc keeps what was freed below anything that is still alive: ten megabytes a run.
-    """
-    if sys.platform == "linux":
-        with suppress(OSError, AttributeError):  # another C library
-            ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def translated(error: Exception) -> NstError:
