@@ -194,7 +194,7 @@ def test_heads_name_only_the_regions_kept(pictures):
     mask = torch.ones(2, 1, 32, 32)
     mask[1, :, :16] = 0
     logits, drawing = learner(torch.rand(2, 3, 32, 32), mask, keep)
-    assert logits.shape == (3, 3, 3)
+    assert logits.shape == (len(learner.NAMING), 3, 3)
     assert drawing.shape == (2, 18, 4, 4)
 
 
