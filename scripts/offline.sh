@@ -11,9 +11,7 @@ rm -rf "${1:?name a folder}"
 mkdir -p "$1/home"
 folder=$(cd "$1" && pwd)
 
-index=$(.tools/bin/python -m pip config get global.index-url 2>/dev/null || true)
-[ -z "$index" ] || export UV_DEFAULT_INDEX="${UV_DEFAULT_INDEX:-$index}"
-export UV_SYSTEM_CERTS=true
+. scripts/package-index.sh
 .tools/bin/uv build --quiet --wheel --out-dir "$folder"
 .tools/bin/uv venv --quiet --python .tools/bin/python "$folder/venv"
 wheel=$(echo "$folder"/napari_nst-*.whl)
