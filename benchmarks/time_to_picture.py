@@ -30,7 +30,7 @@ def main():
     weights = load(args.weights)
     content, style = (fitted(read_picture(path), args.size) for path in (args.content, args.style))
     config = StyleConfig.preset(
-        "gatys", size=None, lbfgs_history=10, precision="float32", style_fit="shrink"
+        "gatys", size=None, lbfgs_history=10, precision=args.precision, style_fit="shrink"
     )
     resolved = stylize(content, style, config.replace(steps=1), weights=weights).record.resolved
     loss = textbook_loss(weights, content, style, config, resolved)
@@ -60,6 +60,7 @@ def parsed():
     parser.add_argument("--ratio", type=float, default=2.0, help="of ours, between scales")
     parser.add_argument("--steps", type=int, nargs="+", default=[100, 60, 300], help="of ours")
     parser.add_argument("--clamp", default="none", help="of ours: none, step or closure")
+    parser.add_argument("--precision", default="auto", help="of ours")
     parser.add_argument("--history", type=int, default=10, help="of ours")
     parser.add_argument("--detail", type=float, default=1.0, help="of ours, as scale_detail")
     parser.add_argument("--out", type=Path, default=Path("time-to-picture"))

@@ -7,6 +7,7 @@ from pathlib import Path
 import napari
 import numpy as np
 from napari._qt.dialogs.qt_notification import NapariQtNotification
+from napari._qt.utils import QImg2array
 from napari.settings import get_settings
 from PIL import Image
 from qtpy.QtCore import QTimer
@@ -72,12 +73,7 @@ class Screen:
         screen, frame = self.window.screen(), self.window.frameGeometry()
         assert screen is not None
         shot = screen.grabWindow(0, frame.x(), frame.y(), frame.width(), frame.height())
-        image = shot.toImage().convertToFormat(shot.toImage().Format.Format_RGB888)
-        bits = image.constBits()
-        assert bits is not None
-        bits.setsize(image.sizeInBytes())
-        rows = np.frombuffer(bits, np.uint8).reshape(image.height(), image.bytesPerLine())
-        picture = rows[:, : 3 * image.width()].reshape(image.height(), image.width(), 3)
+        picture = QImg2array(shot.toImage())[..., :3]
         (self.folder / f"tutorial-{name}.png").write_bytes(png_within(picture, LIMIT_BYTES))
 
 
