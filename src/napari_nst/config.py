@@ -81,14 +81,14 @@ class StyleConfig:
     steps: int | None = _setting(
         None,
         "Steps",
-        "Steps in all, over every scale in the preset's proportions. None is as published.",
+        "Steps in all, over every scale in the preset's proportions. None is as in the preset.",
         minimum=1,
         maximum=1_000_000,
     )
     style_strength: float = _setting(
         1.0,
         "Style strength",
-        "Multiplies the style term: 1 is as published, more paints bolder.",
+        "Multiplies the style term: 1 is as in the preset, more paints bolder.",
         minimum=0,
     )
     content_weight: float = _setting(

@@ -51,7 +51,7 @@ class Control:
     set: Callable[[Any], None]
 
 
-def make_control(name: str, *, absent: str = "as published") -> Control:
+def make_control(name: str, *, absent: str = "as in the preset") -> Control:
     """Make the control that fits a setting's type.
 
     Parameters
