@@ -5,6 +5,7 @@ import pytest
 import torch
 from tools.train_features.evaluate import table
 from tools.train_features.frontier import (
+    AVERAGE,
     Candidate,
     Course,
     best_edges,
@@ -57,6 +58,14 @@ def test_the_frontier_is_the_best_of_all_strengths():
     assert best_edges([gentle, bold], "strokes", 0.4) == pytest.approx(0.3)
     assert math.isnan(best_edges([gentle, bold], "strokes", 0.2))
     assert closest([gentle, bold], "strokes") == 0.4
+
+
+def test_each_yardstick_counts_alike_in_their_average():
+    mixed = Course(
+        [1.0], {"strokes": [1.0, 0.9], "patterns": [1.0, 0.6], "patches": [1.0, 0.3]}, []
+    )
+    assert mixed.along(AVERAGE) == pytest.approx([1.0, 0.6])
+    assert closest([mixed], AVERAGE) == pytest.approx(0.6)
 
 
 def test_means_are_over_the_pairs_that_all_candidates_brought_there():

@@ -24,6 +24,7 @@ from tools.train_features.yardsticks import Picture, StyleGap, edge_correlation,
 
 log = logging.getLogger(__name__)
 
+AVERAGE = "the three averaged"
 RATIOS = (30.0, 100.0, 300.0, 1000.0)
 """|style gradient| / |content gradient| at which each pair is painted."""
 
@@ -49,6 +50,12 @@ class Course:
     distances: dict[str, list[float]]
     edges: list[float]
 
+    def along(self, yardstick: str) -> list[float]:
+        """Give the distances by a yardstick, or by the mean of all for "the three averaged"."""
+        if yardstick == AVERAGE:
+            return np.mean(list(self.distances.values()), axis=0).tolist()
+        return self.distances[yardstick]
+
     def at_own(self, share: float) -> float:
         """Edges when the network's own loss had first fallen to a share; NaN if never."""
         return edges_at(self.own, self.edges, share)
@@ -66,13 +73,13 @@ def edges_at(distances: Sequence[float], edges: Sequence[float], share: float) -
 
 def best_edges(courses: Iterable[Course], yardstick: str, share: float) -> float:
     """Most edges kept over all strengths at a share of the distance; NaN if none got there."""
-    found = [edges_at(c.distances[yardstick], c.edges, share) for c in courses]
+    found = [edges_at(c.along(yardstick), c.edges, share) for c in courses]
     return float(np.nanmax(found)) if not np.isnan(found).all() else float("nan")
 
 
 def closest(courses: Iterable[Course], yardstick: str) -> float:
     """Least distance that any strength ever reached, as a share of the first."""
-    return min(min(course.distances[yardstick]) for course in courses)
+    return min(min(course.along(yardstick)) for course in courses)
 
 
 def paint(

@@ -18,7 +18,7 @@ from napari_nst.weights import load
 from tools.train_features import frontier
 from tools.train_features.evaluate import identity, inversion, real_crops, table, unseen_crops
 from tools.train_features.figures import sheet
-from tools.train_features.frontier import RATIOS, Candidate, Course
+from tools.train_features.frontier import AVERAGE, RATIOS, Candidate, Course
 from tools.train_features.yardsticks import YARDSTICKS, Picture
 
 log = logging.getLogger(__name__)
@@ -107,7 +107,7 @@ def closest_rows(painted: Painted) -> Rows:
     rows = {
         " as ".join(names): {
             f"{yardstick}, {name}": frontier.closest(_courses(by_ratio), yardstick)
-            for yardstick in YARDSTICKS
+            for yardstick in (*YARDSTICKS, AVERAGE)
             for name, by_ratio in by_name.items()
         }
         for names, by_name in painted.items()
@@ -184,7 +184,7 @@ def main() -> None:
     invert = partial(inversion, content=content, size=112, steps=60)
     parts = {
         "texture identity": identity_rows([plain, judged]),
-        **{f"edges by {y}": frontier_rows(painted, y) for y in YARDSTICKS},
+        **{f"edges by {y}": frontier_rows(painted, y) for y in (*YARDSTICKS, AVERAGE)},
         "closest": closest_rows(painted),
         "edges by each network's own loss": own_rows(painted),
         "inversion": {
