@@ -29,6 +29,8 @@ CASES = (
     ("gatys", 1024, {"steps": 6, "optimizer": "adam"}),
     ("gatys", 1024, {"steps": 14, "lbfgs_history": 10}),
     ("gatys", 1024, {"steps": 6, "precision": "bfloat16"}),
+    ("gatys", 1024, {"steps": 14, "lbfgs_history": 10, "precision": "bfloat16"}),
+    ("default", 512, {}),
     ("seed", 512, {"steps": 10}),
     ("johnson", 512, {"steps": 10}),
     ("gordicaleksa", 400, {"steps": 10}),

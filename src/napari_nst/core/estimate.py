@@ -48,8 +48,11 @@ _LIBRARY_BYTES = 60 << 20
 """What torch and oneDNN take at their first use on a CPU: code, threads, kernels made ready."""
 
 _ALLOCATOR_SHARE, _ALLOCATOR_BYTES = 0.06, 60 << 20
-"""What the C library's allocator holds beyond what is asked of it, and its most: large tensors
-are mapped one by one and given back whole. Measured on Linux."""
+"""What the C library's heap holds beyond what is asked of it, and its most. Measured on Linux."""
+
+_NARROW_PAIRS_SHARE, _NARROW_BYTES = 0.28, 60 << 20
+"""In 16 bits: the same share, without a limit, where L-BFGS's pairs come to lie in gaps that
+layers leave, which are as large; and what oneDNN takes besides. Measured at 256 to 2048 px."""
 
 Shapes = Sequence[int] | Sequence[Sequence[int]]
 """The shape of one array, or of several."""
@@ -224,6 +227,9 @@ class Plan:
         reading = pictures + _READING_COPIES * largest * _CHANNELS * 4
         tensors = self._tensor_bytes
         held = min(_ALLOCATOR_SHARE * tensors, _ALLOCATOR_BYTES)
+        if self.dtype.itemsize < torch.float32.itemsize:
+            held = _NARROW_PAIRS_SHARE * tensors if self.config.optimizer == "lbfgs" else held
+            held += _NARROW_BYTES
         running = pictures + tensors + held + _LIBRARY_BYTES
         return round(max(reading, running))
 
