@@ -12,6 +12,7 @@ from tools.train_features.frontier import (
     closest,
     edges_at,
     painted,
+    reach,
 )
 from tools.train_features.report import frontier_rows
 from tools.train_features.shares import coarse_share, pulls
@@ -58,6 +59,13 @@ def test_the_frontier_is_the_best_of_all_strengths():
     assert best_edges([gentle, bold], "strokes", 0.4) == pytest.approx(0.3)
     assert math.isnan(best_edges([gentle, bold], "strokes", 0.2))
     assert closest([gentle, bold], "strokes") == 0.4
+
+
+def test_reach_is_the_nearest_that_keeps_so_many_edges():
+    gentle, bold = course([1.0, 0.8], [1.0, 0.95]), course([1.0, 0.7, 0.4], [1.0, 0.9, 0.3])
+    assert reach([gentle, bold], "strokes", 0.95) == 0.8
+    assert reach([gentle, bold], "strokes", 0.9) == 0.7
+    assert reach([gentle, bold], "strokes", 0.2) == 0.4
 
 
 def test_each_yardstick_counts_alike_in_their_average():

@@ -82,6 +82,16 @@ def closest(courses: Iterable[Course], yardstick: str) -> float:
     return min(min(course.along(yardstick)) for course in courses)
 
 
+def reach(courses: Iterable[Course], yardstick: str, kept: float) -> float:
+    """Least distance reached at any strength while so many edges were left."""
+    return min(
+        distance
+        for course in courses
+        for distance, edges in zip(course.along(yardstick), course.edges, strict=True)
+        if edges >= kept
+    )
+
+
 def paint(
     weights: Weights, content: Picture, style: Picture, config: StyleConfig, *, every: int = 4
 ) -> tuple[Course, Picture]:

@@ -27,6 +27,7 @@ CROP_PX, CROPS, UNSEEN = 96, 6, 40
 TAPS = ("relu3_2", "relu4_2", "relu5_1")
 SHARES = (0.9, 0.8, 0.7, 0.6, 0.5)
 """At which shares of the first distance to the style transfers are compared."""
+EDGES_KEPT = (0.98, 0.95, 0.9, 0.85, 0.8)
 OWN_SHARES = (0.1, 0.03, 0.01)
 OWN_RATIO = 30.0
 Rows = dict[str, dict[str, float]]
@@ -115,6 +116,26 @@ def closest_rows(painted: Painted) -> Rows:
     return _with_mean(rows)
 
 
+def reach_rows(painted: Painted) -> Rows:
+    """Tabulate how near to the style one comes with so many edges left, a mean over the pairs."""
+    names = list(next(iter(painted.values())))
+    return {
+        f"{yardstick}, {name}": {
+            str(kept): float(
+                np.mean(
+                    [
+                        frontier.reach(_courses(by_name[name]), yardstick, kept)
+                        for by_name in painted.values()
+                    ]
+                )
+            )
+            for kept in EDGES_KEPT
+        }
+        for yardstick in (*YARDSTICKS, AVERAGE)
+        for name in names
+    }
+
+
 def own_rows(painted: Painted) -> Rows:
     """Tabulate the edges kept at equal shares of each network's own style loss."""
     rows = {
@@ -186,6 +207,7 @@ def main() -> None:
         "texture identity": identity_rows([plain, judged]),
         **{f"edges by {y}": frontier_rows(painted, y) for y in (*YARDSTICKS, AVERAGE)},
         "closest": closest_rows(painted),
+        "closest with so many edges left": reach_rows(painted),
         "edges by each network's own loss": own_rows(painted),
         "inversion": {
             each.name: {tap: invert(each.weights, tap=tap) for tap in TAPS}
