@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from qtpy.QtCore import QEventLoop
 
-from napari_nst import samples, stylize
+from napari_nst import StyleConfig, samples, stylize
 from napari_nst.api import StyleResult
 from napari_nst.plugin.widget import StyleTransferWidget
 from napari_nst.plugin.worker import thread_count
@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--optimizer", default="lbfgs")
+    parser.add_argument("--preset", default="gatys", help="gatys: all steps at full size")
     options = parser.parse_args()
 
     viewer = napari.Viewer()
@@ -35,9 +35,7 @@ def main() -> None:
     content, style = samples.photograph("astronaut"), samples.brush_strokes()
     viewer.add_image(content, name="content")
     viewer.add_image(style, name="style")
-    dock.form.basic["size"].set(options.size)
-    dock.form.basic["steps"].set(options.steps)
-    dock.form.advanced["optimizer"].set(options.optimizer)
+    dock.form.apply(StyleConfig.preset(options.preset, size=options.size, steps=options.steps))
     dock.panel.plot.expand(animate=False)
     torch.set_num_threads(thread_count())
     live: list[float] = []
