@@ -27,6 +27,7 @@ CROP_PX, CROPS, UNSEEN = 96, 6, 40
 TAPS = ("relu3_2", "relu4_2", "relu5_1")
 SHARES = (0.9, 0.8, 0.7, 0.6, 0.5)
 """At which shares of the first distance to the style transfers are compared."""
+MEASURES = (*YARDSTICKS, AVERAGE)
 EDGES_KEPT = (0.98, 0.95, 0.9, 0.85, 0.8)
 OWN_SHARES = (0.1, 0.03, 0.01)
 OWN_RATIO = 30.0
@@ -108,7 +109,7 @@ def closest_rows(painted: Painted) -> Rows:
     rows = {
         " as ".join(names): {
             f"{yardstick}, {name}": frontier.closest(_courses(by_ratio), yardstick)
-            for yardstick in (*YARDSTICKS, AVERAGE)
+            for yardstick in MEASURES
             for name, by_ratio in by_name.items()
         }
         for names, by_name in painted.items()
@@ -131,7 +132,7 @@ def reach_rows(painted: Painted) -> Rows:
             )
             for kept in EDGES_KEPT
         }
-        for yardstick in (*YARDSTICKS, AVERAGE)
+        for yardstick in MEASURES
         for name in names
     }
 
@@ -205,7 +206,7 @@ def main() -> None:
     invert = partial(inversion, content=content, size=112, steps=60)
     parts = {
         "texture identity": identity_rows([plain, judged]),
-        **{f"edges by {y}": frontier_rows(painted, y) for y in (*YARDSTICKS, AVERAGE)},
+        **{f"edges by {y}": frontier_rows(painted, y) for y in MEASURES},
         "closest": closest_rows(painted),
         "closest with so many edges left": reach_rows(painted),
         "edges by each network's own loss": own_rows(painted),
