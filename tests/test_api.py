@@ -310,6 +310,13 @@ def test_bfloat16_paints_nearly_the_same_picture(
     assert rough.history[-1].loss == pytest.approx(exact.history[-1].loss, rel=0.02)
 
 
+def test_bfloat16_keeps_the_covariances_of_noise_invertible() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (2, 192, 192, 3), np.uint8)
+    changes = {"style_loss": "wasserstein", "optimizer": "adam", "learning_rate": 0.02, "steps": 1}
+    config = StyleConfig(size=None, precision="bfloat16", **changes)
+    assert stylize(noise[0], noise[1], config, weights="builtin").reason == "finished"
+
+
 def test_bad_input_is_refused_before_anything_runs(content: np.ndarray) -> None:
     with pytest.raises(ImageError, match="content has shape"):
         iter_stylize(content[0, 0], content)

@@ -51,13 +51,13 @@ def fault(monkeypatch: pytest.MonkeyPatch):
     honest = Encoder.forward
 
     def put(error: BaseException, *, at: int) -> "list[weakref.ref[torch.Tensor]]":
-        def forward(self, picture):
+        def forward(self, picture, observe):
             if picture.is_meta:
-                return honest(self, picture)
+                return honest(self, picture, observe)
             if len(kept) >= at:
                 raise error
-            tape = honest(self, picture)
-            kept.append(weakref.ref(next(iter(tape.features.values()))))
+            tape = honest(self, picture, observe)
+            kept.append(weakref.ref(next(iter(tape.outputs.values()))))
             kept.append(weakref.ref(picture))
             return tape
 

@@ -104,7 +104,7 @@ def test_a_run_that_does_not_fit_is_refused_with_what_would(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(remedies_module, "free_bytes", lambda _: 8 * GB)
-    plan = plan_of(StyleConfig(size=2048), SHAPE, SHAPE, "cpu")
+    plan = plan_of(StyleConfig(size=2048, precision="float32"), SHAPE, SHAPE, "cpu")
     with pytest.raises(TooLargeError, match=r"needs about [\d.]+ GB .* 8.0 GB are free") as caught:
         refuse_if_too_large(plan)
     assert caught.value.remedies

@@ -16,7 +16,7 @@ def test_a_held_heap_serves_a_block_again_and_is_given_back_at_the_end():
     give_memory_back()
     before = process.memory_info().rss
     with held_heap():
-        blocks = [torch.ones(16 << 20) for _ in range(4)]  # 256 MB
+        blocks = [torch.ones(1 << 20) for _ in range(64)]  # 256 MB
         del blocks
         held = process.memory_info().rss
     assert held > before + (200 << 20)

@@ -29,7 +29,8 @@ def test_strips_pool_and_unpool_as_torch_does_the_whole(size, dtype, levels):
     arriving = torch.randn_like(expected).contiguous(memory_format=torch.channels_last)
     expected.backward(arriving)
 
-    routes = MaxRoutes(5, height, width, CPU, dtype)
+    codes = torch.empty_like(expected, dtype=torch.int8)
+    routes = MaxRoutes(codes, size, dtype)
     cuts = [*range(0, height - 1, 4), height]
     strips = [slice(*pair) for pair in pairwise(cuts)]
     pooled = [routes.pool(flow[:, :, r], slice(r.start // 2, r.stop // 2)) for r in strips]

@@ -19,7 +19,7 @@ from napari_nst.core.winograd import TURNED_POINTS, convolve, transform_weights
 _WINOGRAD_CHANNELS = 128
 _WINOGRAD_POSITIONS = 256
 _WINOGRAD_STRIP_POSITIONS = 4096
-_STRIP_BYTES = 8 << 20
+_STRIP_BYTES = 4 << 20
 _ONE = [1, 1]
 
 _onednn = torch.ops.mkldnn
@@ -47,15 +47,16 @@ class Convolution:
         dtype: torch.dtype,
         backward_channels: int | None = None,
     ) -> None:
-        self._weight = weight.to(device, dtype)
+        self._given = weight
         self._bias = bias.to(device, dtype)
+        self._dtype = dtype
         self._backward_channels = backward_channels
         self._on_cpu = device.type == "cpu"
 
     @property
     def channels(self) -> int:
         """Number of outputs."""
-        return len(self._weight)
+        return len(self._given)
 
     def strip_rows(self, height: int, width: int) -> int:
         """How many rows to work on at a time, so that they stay in the processor's cache."""
@@ -64,8 +65,8 @@ class Convolution:
         if self._is_winograd(height, width):
             positions = _WINOGRAD_STRIP_POSITIONS
         else:
-            widest = max(self._weight.shape[:2])
-            positions = _STRIP_BYTES // (widest * self._weight.element_size())
+            widest = max(self._given.shape[:2])
+            positions = _STRIP_BYTES // (widest * self._dtype.itemsize)
         return max(4, positions // width // 4 * 4)
 
     def forward(
@@ -109,23 +110,39 @@ class Convolution:
         rows = self._direct(window, self._turned_weight, None, relu=False)
         return rows[:, :, 1 - top : 1 - top + count]
 
-    def backward_beyond(self, gradient: Tensor) -> Tensor:
-        """Carry a gradient to the input and one pixel beyond each of its edges."""
-        return functional.conv2d(gradient, self._turned, padding=2)
+    def backward_beyond(self, window: Tensor, edges: tuple[int, int]) -> Tensor:
+        """Carry a gradient to an input that is one pixel wider at each edge.
+
+        Parameters
+        ----------
+        window : Tensor, shape (1, out, rows, W), channels last
+        edges
+            Rows of zeros above and below the window.
+
+        Returns
+        -------
+        Tensor, shape (1, in, rows + both edges - 2, W + 2)
+        """
+        return functional.conv2d(functional.pad(window, (2, 2, *edges)), self._turned)
 
     def _is_winograd(self, height: int, width: int) -> bool:
         return (
             self._on_cpu
-            and self._weight.dtype == torch.float32
-            and min(self._weight.shape[:2]) >= _WINOGRAD_CHANNELS
+            and self._dtype == torch.float32
+            and min(self._given.shape[:2]) >= _WINOGRAD_CHANNELS
             and height * width >= _WINOGRAD_POSITIONS
         )
+
+    @property
+    def _weight(self) -> Tensor:
+        """The weights where they are used; a copy, which is not kept besides the layouts."""
+        return self._given.to(self._bias.device, self._dtype)
 
     @cached_property
     def _transformed(self) -> Tensor:
         return transform_weights(self._weight)
 
-    @cached_property
+    @property
     def _turned(self) -> Tensor:
         kept = self._weight[:, : self._backward_channels]
         turned = kept.transpose(0, 1).flip(2, 3)
@@ -143,9 +160,9 @@ class Convolution:
     def _is_fused(self) -> bool:
         if not (self._on_cpu and torch.backends.mkldnn.is_available()):  # type: ignore[no-untyped-call]
             return False
-        if self._weight.dtype == torch.bfloat16:
+        if self._dtype == torch.bfloat16:
             return bool(_onednn._is_mkldnn_bf16_supported())
-        return self._weight.dtype == torch.float32
+        return self._dtype == torch.float32
 
     def _direct(self, window: Tensor, weight: Tensor, bias: Tensor | None, *, relu: bool) -> Tensor:
         if self._is_fused:

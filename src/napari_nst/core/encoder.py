@@ -4,12 +4,15 @@ General autograd does work here that nobody needs, and keeps what nobody reads. 
 
 - the work goes by strips of rows that stay in the processor's cache
   (`Convolution.strip_rows`), so that no picture-sized tensor is made only to be pooled;
+- taps are shown strip by strip as they come, for statistics that add up;
 - a layer is kept only where a tap reads it or its ReLU is undone by it; behind a max pooling
   the source of each result suffices;
+- the first layer, with the next one the widest by far, is never made as a whole: its rows are
+  worked out where they are read, going forth and again going back, from the picture;
 - on the way back the gradient at a layer takes the place of the layer's own features.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -23,6 +26,9 @@ from napari_nst.core.pooling import MaxRoutes, pool, unpool
 from napari_nst.core.vgg import CONVS, convolutions_to, tap_geometry
 from napari_nst.errors import ImageError, WeightsError
 
+Observe = Callable[[str, slice, Tensor], None]
+"""Is shown a tap's name, which of its rows, and the features there; every row once."""
+
 Pullback = Callable[[str, slice, Tensor, Tensor | None], Tensor]
 Rows = Callable[[int, int], Tensor]
 """Gives rows of a picture-sized tensor, from the first to before the last."""
@@ -32,22 +38,23 @@ aten = torch.ops.aten
 
 @dataclass
 class Tape:
-    """What one forward pass leaves for the losses and for the backward pass.
+    """What one forward pass leaves for the backward pass.
 
     Parameters
     ----------
     size
         Height and width of the picture.
-    features
-        Per tap, Tensor of shape (1, N, h, w), channels last.
+    picture
+        What was fed, shape (1, 3, H, W).
     outputs
-        Per convolution that is kept, what tells where its ReLU cut.
+        Per convolution that is kept, Tensor of shape (1, N, h, w), channels last: before its ReLU
+        where that is a tap, else behind it.
     routes
         Per block, the sources of its max pooling.
     """
 
     size: tuple[int, int]
-    features: dict[str, Tensor] = field(default_factory=dict)
+    picture: Tensor
     outputs: dict[str, Tensor] = field(default_factory=dict)
     routes: dict[str, MaxRoutes] = field(default_factory=dict)
 
@@ -93,6 +100,7 @@ class Encoder:
         self._names = convolutions_to(self.taps)
         self._check_depth(tensors)
         self._feed = Feed(feed, self.device, dtype)
+        self._rooms = _Rooms(self.device)
         self._convolutions = [
             self._load(name, tensors, bgr=feed == "caffe") for name in self._names
         ]
@@ -102,23 +110,46 @@ class Encoder:
         """The smallest picture side that still has one position at the deepest tap."""
         return max(tap_geometry(tap).stride_px for tap in self.taps)
 
-    def features(self, picture: Tensor) -> dict[str, Tensor]:
-        """Read the taps of a picture of shape (1, 3, H, W), keeping nothing for a backward."""
-        return self._forward(picture, keep=False).features
+    def features(self, picture: Tensor, taps: Sequence[str] = ()) -> dict[str, Tensor]:
+        """Read taps, all by default, of a picture of shape (1, 3, H, W), as (1, N, h, w)."""
+        sheets = {
+            tap: _Sheet(picture.shape[-2] // tap_geometry(tap).stride_px, _Rooms(self.device), tap)
+            for tap in taps or self.taps
+        }
 
-    def forward(self, picture: Tensor) -> Tape:
-        """Read the taps and keep what `backward` needs.
+        def observe(tap: str, rows: slice, features: Tensor) -> None:
+            if tap in sheets:
+                sheets[tap].put(rows, features)
+
+        self.show(picture, observe)
+        return {tap: sheet.whole for tap, sheet in sheets.items()}
+
+    def show(self, picture: Tensor, observe: Observe) -> None:
+        """Show the taps of a picture of shape (1, 3, H, W), keeping nothing."""
+        self._forward(picture, observe, keep=False)
+
+    def forward(self, picture: Tensor, observe: Observe) -> Tape:
+        """Show the taps and keep what `backward` needs, one tape at a time.
+
+        Its tensors lie where the last tape's did: were they made anew at every step, what lives
+        longer than a step would come to lie between them and no gap would fit the next ones.
 
         Parameters
         ----------
         picture : Tensor, shape (1, 3, H, W), nominally in [0, 1]
+        observe
+            Is shown every row of every tap once; what it is shown it may not change or keep.
 
         Raises
         ------
         ImageError
             If the picture is too small for the deepest tap.
         """
-        return self._forward(picture, keep=True)
+        return self._forward(picture, observe, keep=True)
+
+    def release(self) -> None:
+        """Give back the memory in which tapes lay."""
+        self._rooms.clear()
 
     def backward(self, tape: Tape, pullback: Pullback) -> Tensor:
         """Carry the losses' gradient from the taps to the picture, using up the tape.
@@ -129,7 +160,8 @@ class Encoder:
             Of `forward`; its tensors are overwritten and released on the way.
         pullback
             ``pullback(tap, rows, features, gradient)`` adds the loss's gradient at rows of a tap
-            to the gradient from deeper layers (None at the deepest), in place where it can.
+            to the gradient from deeper layers (None at the deepest), in place where it can. Rows
+            may be asked for more than once.
 
         Returns
         -------
@@ -139,21 +171,59 @@ class Encoder:
         for position in range(len(self._names) - 1, 0, -1):
             gradient = self._at_output(position, tape, pullback, arriving)
             arriving = self._through(position, tape, gradient)
-        gradient = self._at_output(0, tape, pullback, arriving)
-        return self._to_picture(gradient(0, tape.size[0]), tape.size)
+        return self._to_picture(self._at_first(tape, pullback, arriving), tape.size)
 
-    def _forward(self, picture: Tensor, *, keep: bool) -> Tape:
+    def _forward(self, picture: Tensor, observe: Observe, *, keep: bool) -> Tape:
         self._check_size(picture)
         height, width = picture.shape[-2:]
-        tape = Tape((height, width))
-        flow = self._feed.from_picture(picture)
-        if self._padding == "replicate":
-            flow = functional.pad(flow, (1, 1, 1, 1), mode="replicate")
-        for position in range(len(self._names)):
-            flow = self._layer(position, flow, tape, keep=keep)
+        tape = Tape((height, width), picture)
+        flow = self._first(tape, observe)
+        for position in range(1, len(self._names)):
+            flow = _rows_of(self._layer(position, flow, tape, observe, keep=keep))
+        if len(self._names) == 1:
+            for rows in self._strips(0, tape.size):
+                flow(rows.start, rows.stop)
         return tape
 
-    def _layer(self, position: int, flow: Tensor, tape: Tape, *, keep: bool) -> Tensor:
+    def _first(self, tape: Tape, observe: Observe) -> Rows:
+        """Give rows of the first layer, showing those that were not asked for before."""
+        before, after = self._taps_at(0)
+        shown = 0
+
+        def rows_of_first(first: int, last: int) -> Tensor:
+            nonlocal shown
+            raw, output = self._first_rows(tape, first, last)
+            for tap, values in ((before, raw), (after, output)):
+                if tap is not None and last > shown:
+                    observe(tap, slice(shown, last), values[:, :, shown - first :])
+            shown = max(shown, last)
+            return output
+
+        return rows_of_first
+
+    def _fed(self, picture: Tensor) -> Rows:
+        """Give rows of the network's input, which has an edge of its own for "replicate"."""
+        height = picture.shape[-2]
+
+        def fed(first: int, last: int) -> Tensor:
+            if self._padding == "zeros":
+                return self._feed.from_picture(picture[:, :, first:last])
+            rows = self._feed.from_picture(picture[:, :, max(0, first - 1) : last - 1])
+            edges = (1, 1, int(first == 0), int(last == height + 2))
+            return functional.pad(rows, edges, mode="replicate")
+
+        return fed
+
+    def _first_rows(self, tape: Tape, first: int, last: int) -> tuple[Tensor, Tensor]:
+        """Work out rows of the first layer, before its ReLU where that is a tap, and behind it."""
+        before, _ = self._taps_at(0)
+        relu, rows = before is None, slice(first, last)
+        raw = self._convolve(0, self._fed(tape.picture), rows, tape.size, relu=relu)
+        return raw, raw if relu else torch.relu(raw)
+
+    def _layer(
+        self, position: int, flow: Rows, tape: Tape, observe: Observe, *, keep: bool
+    ) -> Tensor:
         """Run a convolution, its ReLU and the pooling behind it; give what the next one reads."""
         name, size = self._names[position], self._size(position, tape)
         before, after = self._taps_at(position)
@@ -161,27 +231,32 @@ class Encoder:
         routes = None
         if ends and keep and self._pooling == "max":
             channels = self._convolutions[position].channels
-            routes = MaxRoutes(channels, *size, self.device, self.dtype)
-        raw, output, pooled = _Sheet(size[0]), _Sheet(size[0]), _Sheet(size[0] // 2)
+            shape = (1, channels, size[0] // 2, size[1] // 2)
+            codes = self._rooms.take(f"{name} sources", shape, torch.int8)
+            routes = MaxRoutes(codes, size, self.dtype)
+        rooms = self._rooms if keep else _Rooms(self.device)
+        raw, output = (_Sheet(size[0], rooms, f"{name} {kind}") for kind in ("raw", "output"))
+        pooled = _Sheet(size[0] // 2, rooms, f"{name} pooled")
+        is_kept = keep and not (ends and before is None and after is None and routes)
         for rows in self._strips(position, size):
             strip = self._convolve(position, flow, rows, size, relu=before is None)
             if before is not None:
-                raw.put(rows, strip)
+                observe(before, rows, strip)
+                if keep:
+                    raw.put(rows, strip)
                 strip = torch.relu(strip)
-            if after is not None or not ends or (keep and routes is None):
+            if after is not None:
+                observe(after, rows, strip)
+            if not ends or (is_kept and before is None):
                 output.put(rows, strip)
             if ends:
                 half = slice(rows.start // 2, rows.stop // 2)
                 kind = self._pooling
                 pooled.put(half, routes.pool(strip, half) if routes else pool(strip, kind))
-        if before is not None:
-            tape.features[before] = raw.whole
-        if after is not None:
-            tape.features[after] = output.whole
-        if keep and routes is not None:
+        if routes is not None:
             tape.routes[name] = routes
-        if keep and (before is not None or not output.is_empty):
-            tape.outputs[name] = raw.whole if output.is_empty else output.whole
+        if is_kept:
+            tape.outputs[name] = output.whole if before is None else raw.whole
         return pooled.whole if ends else output.whole
 
     def _at_output(
@@ -189,25 +264,55 @@ class Encoder:
     ) -> Rows:
         """Undo a ReLU and add the losses' gradients; the result takes the features' place."""
         name, size = self._names[position], self._size(position, tape)
-        before, after = self._taps_at(position)
         output = tape.outputs.pop(name, None)
         if output is None:
             assert arriving is not None
             return arriving
         for rows in self._strips(min(position + 1, len(self._names) - 1), size):
             gradient = None if arriving is None else arriving(rows.start, rows.stop)
-            if after is not None:
-                gradient = pullback(after, rows, _cut(tape.features[after], rows), gradient)
-            place = _cut(output, rows)
-            if gradient is not None:
-                target = gradient if before else place
-                aten.threshold_backward.grad_input(gradient, place, 0, grad_input=target)
-            if before is not None:
-                seen = _cut(tape.features[before], rows)
-                place.copy_(pullback(before, rows, seen, gradient))
-        for tap in (before, after):
-            tape.features.pop(tap or "", None)
+            place = output[:, :, rows]
+            if self._taps_at(position)[0] is None:
+                self._undo(position, rows, (place, place), gradient, pullback, place)
+            else:
+                features = place, torch.relu(place)
+                place.copy_(self._undo(position, rows, features, gradient, pullback))
         return _rows_of(output)
+
+    def _at_first(self, tape: Tape, pullback: Pullback, arriving: Rows | None) -> Rows:
+        """Do at the first layer what `_at_output` does, where rows are asked for."""
+
+        def gradient_at(first: int, last: int) -> Tensor:
+            gradient = None if arriving is None else arriving(first, last)
+            features = self._first_rows(tape, first, last)
+            return self._undo(0, slice(first, last), features, gradient, pullback)
+
+        return gradient_at
+
+    def _undo(
+        self,
+        position: int,
+        rows: slice,
+        features: tuple[Tensor, Tensor],
+        gradient: Tensor | None,
+        pullback: Pullback,
+        target: Tensor | None = None,
+    ) -> Tensor:
+        """Carry a gradient back through a ReLU, adding the losses' behind and before it.
+
+        The features are those before and behind; the result lies in `target`, if there is one.
+        """
+        before, after = self._taps_at(position)
+        if after is not None:
+            gradient = pullback(after, rows, features[1], gradient)
+        if gradient is not None:
+            target = gradient if target is None else target
+            gradient = aten.threshold_backward.grad_input(
+                gradient, features[1], 0, grad_input=target
+            )
+        if before is not None:
+            gradient = pullback(before, rows, features[0], gradient)
+        assert gradient is not None
+        return gradient
 
     def _through(self, position: int, tape: Tape, gradient: Rows) -> Rows:
         """Carry a gradient from a convolution's output to the output of the one before it."""
@@ -220,7 +325,7 @@ class Encoder:
 
         if not self._ends_block(position - 1):
             return carried
-        pooled = _Sheet(size[0])
+        pooled = _Sheet(size[0], self._rooms, f"{self._names[position - 1]} pooled")
         for rows in self._strips(position, size):
             pooled.put(rows, carried(rows.start, rows.stop))
         return self._unpooled(position - 1, tape, pooled.whole)
@@ -231,29 +336,43 @@ class Encoder:
         if self._pooling == "max":
             routes = tape.routes.pop(name)
             return lambda first, last: routes.unpool(gradient, (first, last))
-        output = tape.outputs[name]
-        return lambda first, last: unpool(
-            gradient[:, :, first // 2 : last // 2], output[:, :, first:last], self._pooling
-        )
+        output, (before, _) = tape.outputs[name], self._taps_at(position)
+
+        def unpooled(first: int, last: int) -> Tensor:
+            pooled = output[:, :, first:last]
+            pooled = pooled if before is None else torch.relu(pooled)
+            return unpool(gradient[:, :, first // 2 : last // 2], pooled, self._pooling)
+
+        return unpooled
 
     def _convolve(
-        self, position: int, flow: Tensor, rows: slice, size: tuple[int, int], *, relu: bool
+        self, position: int, flow: Rows, rows: slice, size: tuple[int, int], *, relu: bool
     ) -> Tensor:
         convolution = self._convolutions[position]
         if position == 0 and self._padding == "replicate":
-            return convolution.forward_inside(flow[:, :, rows.start : rows.stop + 2], relu=relu)
+            return convolution.forward_inside(flow(rows.start, rows.stop + 2), relu=relu)
         top = max(0, rows.start - 1)
-        window = flow[:, :, top : min(size[0], rows.stop + 1)]
+        window = flow(top, min(size[0], rows.stop + 1))
         count = rows.stop - rows.start
         return convolution.forward(window, size, top=top - (rows.start - 1), count=count, relu=relu)
 
-    def _to_picture(self, gradient: Tensor, size: tuple[int, int]) -> Tensor:
-        first = self._convolutions[0]
-        if self._padding == "replicate":
-            at_input = _fold_border(first.backward_beyond(gradient))
-        else:
-            at_input = first.backward(gradient, size, top=1, count=size[0])
-        return self._feed.to_picture(at_input)
+    def _to_picture(self, gradient: Rows, size: tuple[int, int]) -> Tensor:
+        """Carry a gradient from the first convolution's output to the picture."""
+        first, height = self._convolutions[0], size[0]
+        beyond = 1 if self._padding == "replicate" else 0
+        at_input = _Sheet(height + 2 * beyond, _Rooms(self.device), "input")
+        for rows in self._strips(0, (height + 2 * beyond, size[1])):
+            # Row r of the input is seen by rows r - 1 - beyond to r + 1 - beyond of the output.
+            start, stop = rows.start - 1 - beyond, rows.stop + 1 - beyond
+            window = gradient(max(0, start), min(height, stop))
+            if beyond:
+                edges = max(0, -start), max(0, stop - height)
+                at_input.put(rows, first.backward_beyond(window, edges))
+            else:
+                top, count = max(0, -start), rows.stop - rows.start
+                at_input.put(rows, first.backward(window, size, top=top, count=count))
+        whole = _fold_border(at_input.whole) if beyond else at_input.whole
+        return self._feed.to_picture(whole)
 
     def _strips(self, position: int, size: tuple[int, int]) -> Iterator[slice]:
         """Part the rows of a picture into strips of an even number, a last odd row added."""
@@ -310,40 +429,44 @@ class Encoder:
             )
 
 
+class _Rooms:
+    """Where tensors lie that come again at every step, by their names."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._held: dict[str, Tensor] = {}
+
+    def clear(self) -> None:
+        """Forget all tensors."""
+        self._held.clear()
+
+    def take(self, name: str, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+        """Give the tensor of a name, channels last, with what it held before."""
+        if name not in self._held or self._held[name].shape != shape:
+            self._held[name] = torch.empty(
+                shape, dtype=dtype, device=self._device, memory_format=torch.channels_last
+            )
+        return self._held[name]
+
+
 class _Sheet:
-    """Puts strips of rows together; a single strip is taken as it is."""
+    """Puts strips of rows together in a room; a single strip is taken as it is."""
 
-    def __init__(self, height: int) -> None:
+    def __init__(self, height: int, rooms: _Rooms, name: str) -> None:
         self._height = height
-        self._whole: Tensor | None = None
-
-    @property
-    def is_empty(self) -> bool:
-        return self._whole is None
-
-    @property
-    def whole(self) -> Tensor:
+        self._rooms = rooms
+        self._name = name
+        self.whole = torch.empty(0)
         """All rows, shape (1, N, height, w), channels last."""
-        assert self._whole is not None
-        return self._whole
 
     def put(self, rows: slice, strip: Tensor) -> None:
         _, channels, count, width = strip.shape
         if count == self._height:
-            self._whole = strip
+            self.whole = strip
             return
-        if self._whole is None:
-            self._whole = torch.empty(
-                (1, channels, self._height, width),
-                dtype=strip.dtype,
-                device=strip.device,
-                memory_format=torch.channels_last,
-            )
-        _cut(self._whole, rows).copy_(strip)
-
-
-def _cut(tensor: Tensor, rows: slice) -> Tensor:
-    return tensor[:, :, rows]
+        shape = (1, channels, self._height, width)
+        self.whole = self._rooms.take(self._name, shape, strip.dtype)
+        self.whole[:, :, rows].copy_(strip)
 
 
 def _rows_of(tensor: Tensor) -> Rows:

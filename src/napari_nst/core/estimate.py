@@ -6,6 +6,7 @@ the work that the rehearsal counted, at the speed measured for the device
 (`napari_nst.core.speed`).
 """
 
+import sys
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ import torch
 from napari_nst.config import StyleConfig
 from napari_nst.core.device import resolve_device, resolve_precision
 from napari_nst.core.image import fit_longest_side
+from napari_nst.core.lbfgs import BLOCK_PAIRS, kept_dtype
 from napari_nst.core.ledger import Work
 from napari_nst.core.memory import free_bytes
 from napari_nst.core.pyramid import Size, scale_sizes, split_steps, style_size
@@ -35,8 +37,12 @@ _READING_COPIES = 2
 _PAIR_PASSES = 10
 """L-BFGS reads or writes a picture so often for each pair: two dot products, two additions."""
 
-_SEARCH_EVALUATIONS = 1.3
-"""Evaluations in a step of the strong Wolfe search; assumed, not measured."""
+_SEARCH_EVALUATIONS = 7
+"""Evaluations beyond one a step, by which the strong Wolfe search finds the length of a scale's
+first steps. Measured: 6 on pictures, 12 on noise."""
+
+_SEARCH_IMPORT_BYTES, _SEARCH_IMPORT_S = 170 << 20, 5.0
+"""What torch's own L-BFGS imports at its first use. Measured on two cores."""
 
 _SEARCH_PICTURES = 8
 """Pictures that the search holds besides: start, bracket, gradients, the cached evaluation."""
@@ -50,9 +56,8 @@ _LIBRARY_BYTES = 60 << 20
 _ALLOCATOR_SHARE, _ALLOCATOR_BYTES = 0.06, 60 << 20
 """What the C library's heap holds beyond what is asked of it, and its most. Measured on Linux."""
 
-_NARROW_PAIRS_SHARE, _NARROW_BYTES = 0.28, 60 << 20
-"""In 16 bits: the same share, without a limit, where L-BFGS's pairs come to lie in gaps that
-layers leave, which are as large; and what oneDNN takes besides. Measured at 256 to 2048 px."""
+_NARROW_BYTES = 60 << 20
+"""What oneDNN takes besides where it computes in 16 bits. Measured at 256 to 1024 px."""
 
 Shapes = Sequence[int] | Sequence[Sequence[int]]
 """The shape of one array, or of several."""
@@ -118,7 +123,8 @@ def estimate(
     plan = plan_of(config, content_shape, style_shapes, device)
     return Estimate(
         peak_bytes=plan.peak_bytes,
-        seconds=speed_of(plan.device, plan.dtype).seconds(plan.work),
+        seconds=speed_of(plan.device, plan.dtype).seconds(plan.work)
+        + _SEARCH_IMPORT_S * plan.imports_torch_lbfgs,
         steps=sum(plan.shares),
         size=plan.sizes[-1],
         free_bytes=free_bytes(plan.device),
@@ -228,8 +234,8 @@ class Plan:
         tensors = self._tensor_bytes
         held = min(_ALLOCATOR_SHARE * tensors, _ALLOCATOR_BYTES)
         if self.dtype.itemsize < torch.float32.itemsize:
-            held = _NARROW_PAIRS_SHARE * tensors if self.config.optimizer == "lbfgs" else held
             held += _NARROW_BYTES
+        held += _SEARCH_IMPORT_BYTES * self.imports_torch_lbfgs
         running = pictures + tensors + held + _LIBRARY_BYTES
         return round(max(reading, running))
 
@@ -238,19 +244,19 @@ class Plan:
         """More than the run can need, at no cost: lets small runs start without a rehearsal."""
         pixels = self._pixels(-1)
         pictures = sum(height * width for height, width in (self.content, *self.styles))
-        pairs = self.config.lbfgs_history * 2 * self._picture_bytes(pixels)
+        pairs = self.config.lbfgs_history * self._pair_bytes(pixels)
         return _BOUND_BYTES + _BOUND_PIXEL_BYTES * (pixels + pictures) + pairs
 
     @property
     def work(self) -> Work:
         """All that there is to do."""
-        evaluations = self._is_searching * (_SEARCH_EVALUATIONS - 1) + 1
+        searched = self._is_searching * _SEARCH_EVALUATIONS
         work = self._rehearsal.loading
         for index, pixels, share in self._scales():
             cost = self._rehearsal.at(pixels)
             pairs = sum(min(done, self._history(index)) for done in range(share))
             passed = Work(0, _PAIR_PASSES * self._picture_bytes(pixels), _PAIR_PASSES)
-            work += cost.entering + cost.step * (share * evaluations) + passed * pairs
+            work += cost.entering + cost.step * (share + searched) + passed * pairs
         return work + self._rehearsal.at(self._pixels(-1)).step  # of the result, at the end
 
     @cached_property
@@ -282,6 +288,11 @@ class Plan:
         return height * width
 
     @property
+    def imports_torch_lbfgs(self) -> bool:
+        """Whether the run will be this program's first to use torch's own L-BFGS."""
+        return self._is_searching and "torch._dynamo" not in sys.modules
+
+    @property
     def _is_searching(self) -> bool:
         return self.config.optimizer == "lbfgs" and self.config.line_search != "none"
 
@@ -295,8 +306,16 @@ class Plan:
 
     def _pairs_bytes(self, index: int, pixels: int, share: int) -> float:
         """Memory of the pairs at the end of a scale, beyond the one that was rehearsed."""
-        pairs = min(self._history(index), share - 1)
-        return max(0, pairs - 1) * 2 * self._picture_bytes(pixels)
+        history = self._history(index)
+        pairs = min(history, share - 1)
+        if self.device.type == "cuda":  # where a block counts before it is filled
+            pairs = min(history, -(-pairs // BLOCK_PAIRS) * BLOCK_PAIRS)
+        return max(0, pairs - 1) * self._pair_bytes(pixels)
+
+    def _pair_bytes(self, pixels: int) -> float:
+        kept = None if self._is_searching else kept_dtype(self.dtype)
+        share = kept.itemsize / torch.float32.itemsize if kept else 1.0
+        return 2 * self._picture_bytes(pixels) * share
 
     def _picture_bytes(self, pixels: int) -> float:
         return pixels * _CHANNELS * torch.promote_types(self.dtype, torch.float32).itemsize

@@ -1,6 +1,7 @@
 """Loss and gradient of a picture; the one place where network and objective meet."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -34,7 +35,7 @@ def loss_and_gradient(
 ) -> Evaluation:
     """Evaluate the loss and its gradient on the whole picture.
 
-    One forward pass gives the statistics, autograd on these few numbers their slopes, and one
+    One forward pass adds up the statistics, autograd on these few numbers their slopes, and one
     backward pass carries the slopes to the picture.
 
     Parameters
@@ -42,8 +43,8 @@ def loss_and_gradient(
     picture : Tensor, shape (1, 3, H, W), nominally in [0, 1]
     """
     with torch.no_grad():
-        tape = encoder.forward(picture)
-        statistics = objective.statistics(tape.features)
+        statistics: Sums = {}
+        tape = encoder.forward(picture, partial(objective.observe, statistics))
     terms, slopes = _value_and_slopes(statistics, objective, config)
     with torch.no_grad():
         gradient = encoder.backward(

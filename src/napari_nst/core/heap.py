@@ -10,8 +10,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4  # malloc.h
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # malloc.h
 _MOST = 2**31 - 1
+_HELD_BYTES = 8 << 20
 _GROWN_BYTES = 32 << 20
 """Where glibc's threshold for blocks of their own ends up by itself in programs like this."""
 
@@ -19,12 +20,11 @@ _GROWN_BYTES = 32 << 20
 @contextmanager
 def held_heap() -> Iterator[None]:
     """Keep what is freed inside of the process until the block ends."""
-    _set(_MMAP_MAX, 0)
+    _set(_MMAP_THRESHOLD, _HELD_BYTES)
     _set(_TRIM_THRESHOLD, _MOST)
     try:
         yield
     finally:
-        _set(_MMAP_MAX, 1 << 16)
         _set(_MMAP_THRESHOLD, _GROWN_BYTES)
         _set(_TRIM_THRESHOLD, 2 * _GROWN_BYTES)
         give_memory_back()

@@ -16,6 +16,18 @@ from torch import Tensor
 from napari_nst.core.adam import Closure
 
 _LEAST_CURVATURE = 1e-10
+BLOCK_PAIRS = 10
+"""Pairs are kept in blocks: single ones come to lie in gaps that the network's layers leave, and
+the layers of the next step then find none."""
+_PIECE = 1 << 18
+
+
+def kept_dtype(computing: torch.dtype) -> torch.dtype | None:
+    """Give the dtype in which to keep past steps of a network that computes in a dtype.
+
+    None is the variable's own.
+    """
+    return torch.bfloat16 if computing.itemsize == 2 else None
 
 
 class LBFGS:
@@ -30,6 +42,9 @@ class LBFGS:
         How many past steps shape the next one; each costs twice the variable's memory.
     tolerance_grad, tolerance_change
         The variable stays where no slope, or no slope along the step, is above these.
+    kept_dtype
+        In which dtype past steps are kept; the variable's by default. In bfloat16 they cost half,
+        and are rounded to 8 bits, as the gradients of a network that computes in it are.
     """
 
     def __init__(
@@ -40,11 +55,15 @@ class LBFGS:
         history: int,
         tolerance_grad: float,
         tolerance_change: float,
+        kept_dtype: torch.dtype | None = None,
     ) -> None:
         self.learning_rate = learning_rate
         self._variable = variable.view(-1)
+        self._kept_dtype = kept_dtype or variable.dtype
         self._tolerances = tolerance_grad, tolerance_change
-        self._pairs: deque[tuple[Tensor, Tensor, float]] = deque(maxlen=history)
+        self._history = history
+        self._pairs: deque[tuple[Tensor, float]] = deque()
+        self._unused: list[Tensor] = []
         self._scale = 1.0
         self._last: tuple[Tensor, Tensor] | None = None
 
@@ -72,20 +91,41 @@ class LBFGS:
         bend = gradient - before
         curvature = float(bend.dot(change))
         if curvature > _LEAST_CURVATURE:
-            self._pairs.append((change, bend, 1 / curvature))
+            kept = self._room()
+            kept[0].copy_(change)
+            kept[1].copy_(bend)
+            self._pairs.append((kept, 1 / curvature))
             self._scale = curvature / float(bend.dot(bend))
+
+    def _room(self) -> Tensor:
+        """Find room for a pair, shape (2, values): the oldest one's where the history is full."""
+        if len(self._pairs) == self._history:
+            return self._pairs.popleft()[0]
+        if not self._unused:
+            count = min(BLOCK_PAIRS, self._history - len(self._pairs))
+            shape = (count, 2, len(self._variable))
+            device = self._variable.device
+            self._unused = [*torch.empty(shape, dtype=self._kept_dtype, device=device)]
+        return self._unused.pop()
 
     def _direction(self, gradient: Tensor) -> Tensor:
         direction = gradient.neg()
         shares = []
-        for change, bend, inverse in reversed(self._pairs):
-            share = float(change.dot(direction)) * inverse
+        for (change, bend), inverse in reversed(self._pairs):
+            share = _dot(change, direction) * inverse
             direction.add_(bend, alpha=-share)
             shares.append(share)
         direction.mul_(self._scale)
-        for (change, bend, inverse), share in zip(self._pairs, reversed(shares), strict=True):
-            direction.add_(change, alpha=share - float(bend.dot(direction)) * inverse)
+        for ((change, bend), inverse), share in zip(self._pairs, reversed(shares), strict=True):
+            direction.add_(change, alpha=share - _dot(bend, direction) * inverse)
         return direction
+
+
+def _dot(kept: Tensor, direction: Tensor) -> float:
+    if kept.dtype == direction.dtype:
+        return float(kept.dot(direction))
+    pieces = zip(torch.split(kept, _PIECE), torch.split(direction, _PIECE), strict=True)
+    return float(torch.stack([piece.to(other.dtype).dot(other) for piece, other in pieces]).sum())
 
 
 class SearchingLBFGS:

@@ -60,27 +60,28 @@ class Objective:
         Per content layer, the content's features, Tensor of shape (1, N, h, w).
     style
         Per style layer, the style's moments.
-    shapes
-        Per tap, the number of channels and of positions of the whole picture.
+    positions
+        Per style layer, how many positions the whole picture has there.
     balance
         Fits the terms to the weights in use.
+    exactly
+        As in `napari_nst.core.statistics.sums`.
     """
 
     content: Mapping[str, Tensor]
     style: Mapping[str, Moments]
-    shapes: Mapping[str, tuple[int, int]]
+    positions: Mapping[str, int]
     balance: Balance = PUBLISHED
+    exactly: bool = False
 
-    def statistics(self, features: Mapping[str, Tensor]) -> Sums:
-        """Add up what the loss needs of the features; sums over tiles are sums of these."""
-        found: Sums = {}
-        for tap, target in self.content.items():
-            difference = features[tap] - target
-            found[f"content/{tap}"] = difference.square_().sum(dtype=_wide(difference))
-        for tap in self.style:
-            total, gram = sums(features[tap])
-            found |= {f"style/{tap}/total": total, f"style/{tap}/gram": gram}
-        return found
+    def observe(self, found: Sums, tap: str, rows: slice, features: Tensor) -> None:
+        """Add to `found` what the loss needs of rows of a tap; the rest is up to `value`."""
+        if tap in self.content:
+            difference = features - self.content[tap][:, :, rows]
+            squares = difference.square_().sum(dtype=_wide(difference))
+            _add(found, f"content/{tap}", squares)
+        if tap in self.style:
+            add_style_sums(found, tap, features, exactly=self.exactly)
 
     def value(self, statistics: Sums, config: StyleConfig) -> dict[str, Tensor]:
         """Give the weighted terms "content" and "style", each a scalar Tensor."""
@@ -126,18 +127,12 @@ class Objective:
         return gradient
 
     def _content_value(self, tap: str, statistics: Sums, config: StyleConfig) -> Tensor:
-        channels, positions = self.shapes[tap]
         squares = statistics[f"content/{tap}"]
-        return (
-            squares / 2 if config.content_loss == "half_sum" else squares / (channels * positions)
-        )
+        count = 2 if config.content_loss == "half_sum" else self.content[tap].numel()
+        return squares / count
 
     def _style_value(self, tap: str, statistics: Sums, config: StyleConfig) -> Tensor:
-        _, positions = self.shapes[tap]
-        picture = Moments(
-            statistics[f"style/{tap}/total"] / positions,
-            statistics[f"style/{tap}/gram"] / positions,
-        )
+        picture = style_moments(statistics, tap, self.positions[tap])
         style = self.style[tap]
         if config.style_loss == "gram_paper":
             return gram_paper_loss(picture, style)
@@ -148,6 +143,19 @@ class Objective:
             ratio = config.moments_weight / (config.style_weight or 1.0)
             loss = loss + ratio * moments_loss(picture, style)
         return loss
+
+
+def add_style_sums(found: Sums, tap: str, features: Tensor, *, exactly: bool) -> None:
+    """Add the sums of features, shape (1, N, rows, w), to those that were found so far."""
+    total, gram = sums(features, exactly=exactly)
+    _add(found, f"style/{tap}/total", total)
+    _add(found, f"style/{tap}/gram", gram)
+
+
+def style_moments(found: Sums, tap: str, positions: int) -> Moments:
+    """Divide the sums of a tap by the number of positions."""
+    total, gram = found[f"style/{tap}/total"], found[f"style/{tap}/gram"]
+    return Moments(total / positions, gram / positions)
 
 
 def total_variation(picture: Tensor, kind: TvLoss, maximum: float) -> Tensor:
@@ -172,6 +180,13 @@ def total_variation(picture: Tensor, kind: TvLoss, maximum: float) -> Tensor:
     falling = (padded[..., 1:, 1:] - padded[..., :-1, :-1]).square().mean()
     rising = (padded[..., 1:, :-1] - padded[..., :-1, 1:]).square().mean()
     return 2 * (right / 3 + below / 3 + falling / 12 + rising / 12)
+
+
+def _add(found: Sums, name: str, value: Tensor) -> None:
+    if name in found:
+        found[name].add_(value)
+    else:
+        found[name] = value
 
 
 def _wide(tensor: Tensor) -> torch.dtype:

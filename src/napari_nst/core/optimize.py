@@ -7,6 +7,7 @@ holds near 0 and loses near 120. For the same reason pictures are evaluated in f
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -38,6 +39,8 @@ class Descent:
         The network's zero, which is made 0 on a variable of bytes; None leaves black 0.
     dtype
         Of the variable; the start's where it is None.
+    kept_dtype
+        As in LBFGS.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class Descent:
         first_scale: bool = True,
         grey: Tensor | None = None,
         dtype: torch.dtype | None = None,
+        kept_dtype: torch.dtype | None = None,
     ) -> None:
         self._maximum = VARIABLE_MAXIMUM[config.variable]
         self._fine = finest_dtype(start.device)
@@ -59,6 +63,7 @@ class Descent:
         self._config = config
         self._evaluate = evaluate
         self._first_scale = first_scale
+        self._kept_dtype = kept_dtype
         self._optimizer = self._new_optimizer()
         self._average = RunningAverage(self._variable, config.averaging)
         self._cached: tuple[Tensor, Evaluation] | None = None
@@ -73,16 +78,17 @@ class Descent:
     def step(self) -> Evaluation:
         """Take one step; returns the evaluation at the picture that entered it."""
         entering: Evaluation | None = None
+        before = self._variable
 
         def closure() -> tuple[float, Tensor]:
-            nonlocal entering
+            nonlocal entering, before
             if self._config.clamp == "closure":
                 self._clamp()
             evaluation = self._evaluation()
-            entering = entering or evaluation
+            if entering is None:  # copied here, where the evaluation's own memory is free again
+                entering, before = evaluation, self._variable.detach().clone()
             return evaluation.loss, evaluation.gradient / self._maximum
 
-        before = self._variable.detach().clone()
         self._optimizer.step(closure)
         if self._config.clamp == "step":
             self._clamp()
@@ -127,7 +133,8 @@ class Descent:
         return evaluation
 
     def _as_picture(self, variable: Tensor) -> Tensor:
-        return variable.to(self._fine) / self._maximum + self._zero
+        picture = variable.to(self._fine, copy=True)
+        return picture.div_(self._maximum).add_(self._zero)
 
     def _clamp(self) -> None:
         black = (-self._zero * self._maximum).to(self._variable.dtype)
@@ -140,7 +147,11 @@ class Descent:
             betas = (config.adam_beta1, config.adam_beta2)
             return Adam(self._variable, learning_rate=config.learning_rate, betas=betas)
         later = config.lbfgs_history_later
-        kind = LBFGS if config.line_search == "none" else SearchingLBFGS
+        kind = (
+            partial(LBFGS, kept_dtype=self._kept_dtype)
+            if config.line_search == "none"
+            else SearchingLBFGS
+        )
         return kind(
             self._variable,
             learning_rate=config.learning_rate,

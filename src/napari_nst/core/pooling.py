@@ -74,22 +74,19 @@ class MaxRoutes:
 
     Parameters
     ----------
-    channels, height, width
-        Of what is pooled, after its ReLU.
-    device, dtype
+    codes : Tensor of int8, shape (1, N, height // 2, width // 2), channels last
+        Where to keep them.
+    size
+        Height and width of what is pooled.
+    dtype
         Of what is pooled.
     """
 
-    def __init__(
-        self, channels: int, height: int, width: int, device: torch.device, dtype: torch.dtype
-    ) -> None:
-        shape = (1, channels, height // 2, width // 2)
+    def __init__(self, codes: Tensor, size: tuple[int, int], dtype: torch.dtype) -> None:
+        self._codes = codes
+        self._size = size
         self._whole = _WHOLE[dtype]
         self._sign_bit = torch.iinfo(self._whole).bits - 1
-        self._codes = torch.empty(
-            shape, dtype=self._whole, device=device, memory_format=torch.channels_last
-        )
-        self._size = height, width
 
     def pool(self, flow: Tensor, rows: slice) -> Tensor:
         """Pool a strip into these rows of the result, and remember the sources."""
@@ -105,7 +102,7 @@ class MaxRoutes:
             torch.sub(corner, pooled, out=below)
             wanted.bitwise_and_(signs.bitwise_right_shift_(self._sign_bit))
             torch.add(wanted, code, alpha=2, out=code)
-        torch.neg(code, out=self._codes[:, :, rows])
+        self._codes[:, :, rows].copy_(code.neg_())
         return pooled
 
     def unpool(self, gradient: Tensor, rows: tuple[int, int]) -> Tensor:
@@ -124,7 +121,7 @@ class MaxRoutes:
         """
         height, width = self._size
         first, last = rows[0] // 2, min(height // 2, -(-rows[1] // 2))
-        code = self._codes[:, :, first:last]
+        code = self._codes[:, :, first:last].to(self._whole)
         arriving = gradient[:, :, first:last].view(self._whole)
         spread = torch.empty(
             (1, gradient.shape[1], max(2 * last, rows[1]) - 2 * first, width),

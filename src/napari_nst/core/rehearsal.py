@@ -153,7 +153,7 @@ def _canonical(config: StyleConfig) -> StyleConfig:
         seed=0,
         init="content",
         line_search="none",
-        lbfgs_history=2,
+        lbfgs_history=1,
         lbfgs_history_later=None,
         style_strength=1.0,
         learning_rate=1.0,

@@ -15,6 +15,7 @@ from napari_nst.core.device import finest_dtype
 from napari_nst.core.encoder import Encoder
 from napari_nst.core.gradient import Evaluation, loss_and_gradient
 from napari_nst.core.image import Picture, fit_longest_side
+from napari_nst.core.lbfgs import kept_dtype
 from napari_nst.core.objective import VARIABLE_MAXIMUM, Balance, Objective
 from napari_nst.core.optimize import Descent
 from napari_nst.core.pyramid import scale_sizes, split_steps, style_size
@@ -153,6 +154,7 @@ class Run:
         """Measure the targets of a scale and bring the picture to its size."""
         size = self.sizes[index]
         self._objective = None
+        self._encoder.release()
         self._objective = self._objective_at(size)
         if self.picture.shape[-2:] != size:
             self.picture = self._enlarged(size)
@@ -164,6 +166,7 @@ class Run:
             first_scale=first,
             grey=self._grey,
             dtype=self._wide,
+            kept_dtype=kept_dtype(self._encoder.dtype),
         )
         if self._descent is not None:
             descent.adopt_moments(self._descent)
@@ -180,7 +183,7 @@ class Run:
                 self.reason = "stopped"
                 return
             self._steer()
-            entering = self._descent.picture
+            entering = self.picture
             try:
                 evaluation = self._descent.step()
             except _Stopped:

@@ -58,7 +58,7 @@ def flat(features: Tensor) -> Tensor:
     return features.permute(0, 2, 3, 1).reshape(-1, features.shape[1])
 
 
-def sums(features: Tensor) -> tuple[Tensor, Tensor]:
+def sums(features: Tensor, *, exactly: bool = False) -> tuple[Tensor, Tensor]:
     """Add up s (N,) and G (N, N) in float32 at least, in pieces so that memory stays small.
 
     16-bit features are multiplied as they are, which takes a quarter of the time. The products
@@ -69,6 +69,9 @@ def sums(features: Tensor) -> tuple[Tensor, Tensor]:
     Parameters
     ----------
     features : Tensor, shape (1, N, h, w)
+    exactly
+        Multiply 16-bit features in float32 too: roundings that depend on the part make G - s sᵀ/M
+        no covariance any more, and its square root diverges.
     """
     rows = flat(features)
     wide = torch.promote_types(rows.dtype, torch.float32)
@@ -77,7 +80,7 @@ def sums(features: Tensor) -> tuple[Tensor, Tensor]:
     gram = rows.new_zeros((channels, channels), dtype=wide)
     count = max(1, _NARROW_CHANNELS // channels)
     part = len(rows) // count
-    if rows.dtype != wide and part >= _NARROW_POSITIONS:
+    if not exactly and rows.dtype != wide and part >= _NARROW_POSITIONS:
         parts = rows[: part * count].view(count, part, channels)
         gram += torch.bmm(parts.transpose(1, 2), parts).sum(0, dtype=wide)
         total += torch.bmm(parts.new_ones(count, 1, part), parts).sum((0, 1), dtype=wide)

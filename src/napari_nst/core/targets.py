@@ -5,8 +5,16 @@ from torch import Tensor
 
 from napari_nst.config import StyleConfig
 from napari_nst.core.encoder import Encoder
-from napari_nst.core.objective import PUBLISHED, Balance, Objective
-from napari_nst.core.statistics import blend, moments
+from napari_nst.core.objective import (
+    PUBLISHED,
+    Balance,
+    Objective,
+    Sums,
+    add_style_sums,
+    style_moments,
+)
+from napari_nst.core.statistics import Moments, blend
+from napari_nst.core.vgg import tap_geometry
 
 
 @torch.no_grad()
@@ -30,13 +38,30 @@ def build_objective(
     balance
         Fits the terms to the weights, see `napari_nst.core.balance`.
     """
-    features = encoder.features(content)
-    shapes = {tap: (f.shape[1], f.shape[2] * f.shape[3]) for tap, f in features.items()}
-    contents = {tap: features[tap] for tap in config.content_layers}
-    del features
-    measured = []
-    for style in styles:
-        found = encoder.features(style)
-        measured.append({tap: moments(found[tap]) for tap in config.style_layers})
+    positions = {tap: _positions(tap, content) for tap in config.style_layers}
+    contents = encoder.features(content, config.content_layers)
+    exactly = config.style_loss == "wasserstein"
+    measured = [_measured(encoder, style, config.style_layers, exactly=exactly) for style in styles]
     blended = {tap: blend([each[tap] for each in measured]) for tap in config.style_layers}
-    return Objective(contents, blended, shapes, balance)
+    return Objective(contents, blended, positions, balance, exactly)
+
+
+def _measured(
+    encoder: Encoder, style: Tensor, taps: tuple[str, ...], *, exactly: bool
+) -> dict[str, Moments]:
+    """Measure a style's moments at some of the encoder's taps."""
+    found: Sums = {}
+
+    def observe(tap: str, _rows: slice, features: Tensor) -> None:
+        if tap in taps:
+            add_style_sums(found, tap, features, exactly=exactly)
+
+    encoder.show(style, observe)
+    return {tap: style_moments(found, tap, _positions(tap, style)) for tap in taps}
+
+
+def _positions(tap: str, picture: Tensor) -> int:
+    """Count a tap's positions on a picture of shape (1, 3, H, W)."""
+    stride = tap_geometry(tap).stride_px
+    height, width = picture.shape[-2:]
+    return (height // stride) * (width // stride)
