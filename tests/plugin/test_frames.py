@@ -53,6 +53,17 @@ def test_a_picture_that_was_dear_to_draw_does_not_stop_the_next_for_long():
     assert gate.take() == "picture"
 
 
+def test_a_short_run_is_seen_ten_times_however_dear_drawing_is():
+    clock = Clock()
+    gate = FrameGate(clock)
+    gate.take(run_s=6.0)
+    gate.consumed(10.0, picture=True)
+    clock.now = 0.59
+    assert gate.take(run_s=6.0) == "nothing"
+    clock.now = 0.61
+    assert gate.take(run_s=6.0) == "picture"
+
+
 def test_pictures_come_no_sooner_than_the_user_prefers():
     clock = Clock()
     gate = FrameGate(clock, interval_s=5.0)

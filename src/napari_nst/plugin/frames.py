@@ -23,6 +23,9 @@ PICTURE_RATIO = 20
 LONGEST_S = 4.0
 """But no later than this: on a busy machine drawing looks dear, and a run must be seen."""
 
+LEAST_PICTURES = 10
+"""And no later than this part of the run: a short one must be seen too."""
+
 TEXT_RATIO = 5
 """The same for progress without a picture."""
 
@@ -99,21 +102,33 @@ class FrameGate:
         self._interval_s = interval_s
         self._ready = threading.Event()
         self._ready.set()
-        self._text_due = self._picture_due = -float("inf")
+        # When, and at which cost in seconds, anything was drawn, and a picture.
+        self._last = self._last_picture = (-float("inf"), 0.0)
 
-    def take(self, *, urgent: bool = False) -> Portion:
+    def take(self, *, run_s: float = float("inf"), urgent: bool = False) -> Portion:
         """Claim what may be shown now; anything but "nothing" is then in flight.
 
         Parameters
         ----------
+        run_s
+            How long the whole run will take.
         urgent
             A picture is wanted whatever it costs, for the run is about to pause.
         """
         now = self._clock()
-        if not self._ready.is_set() or not (urgent or now >= self._text_due):
+        longest_s = min(LONGEST_S, run_s / LEAST_PICTURES)
+
+        def is_due(last: tuple[float, float], ratio: float, least_s: float) -> bool:
+            drawn, cost_s = last
+            return now >= drawn + max(least_s, min(ratio * cost_s, longest_s))
+
+        if not self._ready.is_set() or not (
+            urgent or is_due(self._last, TEXT_RATIO, TEXT_INTERVAL_S)
+        ):
             return "nothing"
         self._ready.clear()
-        return "picture" if urgent or now >= self._picture_due else "text"
+        wanted = urgent or is_due(self._last_picture, PICTURE_RATIO, self._interval_s)
+        return "picture" if wanted else "text"
 
     def wait_for_screen(self, control: RunControl) -> None:
         """Hold the run's thread until the frame in flight is drawn, for long only in a pause."""
@@ -132,11 +147,9 @@ class FrameGate:
         picture
             Whether a picture was drawn, and not only progress.
         """
-        now = self._clock()
-        self._text_due = now + max(TEXT_INTERVAL_S, min(TEXT_RATIO * cost_s, LONGEST_S))
+        self._last = (self._clock(), cost_s)
         if picture:
-            wait_s = min(PICTURE_RATIO * cost_s, LONGEST_S)
-            self._picture_due = now + max(self._interval_s, wait_s)
+            self._last_picture = self._last
         self._ready.set()
 
 
@@ -181,7 +194,8 @@ def frames(
                 _remember(history, points[-1], step)
             if control.paused:
                 gate.wait_for_screen(control)
-            portion = gate.take(urgent=control.paused)
+            run_s = step.seconds / step.iteration * step.total
+            portion = gate.take(run_s=run_s, urgent=control.paused)
             if portion != "nothing":
                 picture = as_uint8(step.image()) if portion == "picture" else None
                 yield Frame(tuple(points), step.total, step.scale, picture)
