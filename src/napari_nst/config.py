@@ -160,7 +160,7 @@ class StyleConfig:
     lbfgs_history: int = _setting(
         100,
         "L-BFGS history",
-        "Past steps kept; each costs 24 bytes a pixel.",
+        "Past steps kept; each costs 24 bytes a pixel, 12 in 16 bits.",
         minimum=1,
         maximum=1000,
     )

@@ -5,6 +5,7 @@ from tools.train_features.augment import drawing_cells, dye, make_batch
 from tools.train_features.dataset import SetSpec, render_class
 from tools.train_features.figures import progress_figure
 from tools.train_features.fold import calibrate, fold, mean_activations, pack, plain_taps, unfold
+from tools.train_features.lanes import LANES, STRENGTH, open_lanes
 from tools.train_features.network import (
     Learner,
     Trunk,
@@ -151,6 +152,29 @@ def test_calibration_makes_mean_activations_one_and_keeps_the_function(trunk, pi
     before, after = (plain_taps(each, normalise(picture)) for each in (folded, scaled))
     for name, mean in means.items():
         assert torch.allclose(after[name] * mean, before[name], atol=1e-9)
+
+
+def test_lanes_carry_an_areas_colour_to_the_last_layer(trunk):
+    folded = fold(trunk)
+    generator = torch.Generator().manual_seed(4)
+    batches = [torch.rand(2, 3, 48, 48, generator=generator) for _ in range(2)]
+    tensors = {key: tensor.float() for key, tensor in folded.items()}
+    tensors = calibrate(tensors, mean_activations(tensors, batches))
+    laned = open_lanes(tensors, batches, seed=0)
+
+    def deepest(colour):
+        area = torch.tensor(colour).view(1, 3, 1, 1).expand(1, 3, 96, 96)
+        return plain_taps(laned, normalise(area))["conv5_1"][0, :, 2:-2, 2:-2]
+
+    red, blue = deepest([0.9, 0.2, 0.1]), deepest([0.1, 0.2, 0.9])
+    moments = torch.stack([plain_taps(laned, normalise(b))["conv5_1"] for b in batches])
+    strength = STRENGTH * (512 / LANES) ** 0.5
+    lanes = (moments.mean((0, 1, 3, 4)) - strength).abs() < 1e-2 * strength
+    assert lanes.sum() >= LANES - 2  # random pictures may leave one or two silent
+    assert (red - blue)[lanes].abs().amax((1, 2)).max() > strength / 2
+    # Each is one lane's alone: what it hears lies in one channel of the layer before.
+    heard = laned["conv5_1.weight"][lanes].flatten(2).abs().sum(2) > 0
+    assert (heard.sum(1) == 1).all()
 
 
 def test_packed_features_differ_by_less_than_half_a_percent(trunk, picture, tmp_path):

@@ -22,6 +22,7 @@ from tools.train_features.fold import (
     pack,
     settle_statistics,
 )
+from tools.train_features.lanes import open_lanes
 from tools.train_features.train import Run
 
 log = logging.getLogger(__name__)
@@ -63,13 +64,20 @@ def _generated(pictures: NDArray[np.uint8], count: int, seed: int) -> Iterator[T
 
 
 def plain_network(run: Run) -> Tensors:
-    """Fold and calibrate a trained run into the tensors of a plain VGG-19."""
+    """Fold a trained run into the tensors of a plain VGG-19, calibrated, with lanes of colour."""
+    seed = run.spec.seed
     trunk = run.model.trunk.float().cpu()
-    settle_statistics(trunk, _generated(run.pictures, SETTLING, run.spec.seed + 1))
+    settle_statistics(trunk, _generated(run.pictures, SETTLING, seed + 1))
     folded = {key: tensor.float() for key, tensor in fold(trunk).items()}
-    means = mean_activations(folded, _generated(run.pictures, CALIBRATION, run.spec.seed + 2))
-    log.info("mean activations: %s", {name: round(mean, 3) for name, mean in means.items()})
-    return calibrate(folded, means)
+
+    def generated() -> Iterator[Tensor]:
+        return _generated(run.pictures, CALIBRATION, seed + 2)
+
+    trained = calibrate(folded, mean_activations(folded, generated()))
+    laned = open_lanes(trained, generated(), seed=seed)
+    means = mean_activations(laned, generated())
+    log.info("mean activations with lanes: %s", {n: round(mean, 3) for n, mean in means.items()})
+    return calibrate(laned, means)
 
 
 def pack_run(run: Run, target: Path, commit: str, start: str) -> None:

@@ -23,6 +23,7 @@ from napari_nst.config import Padding, Pooling
 from napari_nst.core.convolution import Convolution
 from napari_nst.core.feed import Feed, FeedKind
 from napari_nst.core.pooling import MaxRoutes, pool, unpool
+from napari_nst.core.sheets import Rooms, Sheet
 from napari_nst.core.vgg import CONVS, convolutions_to, tap_geometry
 from napari_nst.errors import ImageError, WeightsError
 
@@ -100,7 +101,7 @@ class Encoder:
         self._names = convolutions_to(self.taps)
         self._check_depth(tensors)
         self._feed = Feed(feed, self.device, dtype)
-        self._rooms = _Rooms(self.device)
+        self._rooms = Rooms(self.device)
         self._convolutions = [
             self._load(name, tensors, bgr=feed == "caffe") for name in self._names
         ]
@@ -113,7 +114,7 @@ class Encoder:
     def features(self, picture: Tensor, taps: Sequence[str] = ()) -> dict[str, Tensor]:
         """Read taps, all by default, of a picture of shape (1, 3, H, W), as (1, N, h, w)."""
         sheets = {
-            tap: _Sheet(picture.shape[-2] // tap_geometry(tap).stride_px, _Rooms(self.device), tap)
+            tap: Sheet(picture.shape[-2] // tap_geometry(tap).stride_px, Rooms(self.device), tap)
             for tap in taps or self.taps
         }
 
@@ -131,8 +132,7 @@ class Encoder:
     def forward(self, picture: Tensor, observe: Observe) -> Tape:
         """Show the taps and keep what `backward` needs, one tape at a time.
 
-        Its tensors lie where the last tape's did: were they made anew at every step, what lives
-        longer than a step would come to lie between them and no gap would fit the next ones.
+        Its tensors lie where the last tape's did.
 
         Parameters
         ----------
@@ -234,9 +234,9 @@ class Encoder:
             shape = (1, channels, size[0] // 2, size[1] // 2)
             codes = self._rooms.take(f"{name} sources", shape, torch.int8)
             routes = MaxRoutes(codes, size, self.dtype)
-        rooms = self._rooms if keep else _Rooms(self.device)
-        raw, output = (_Sheet(size[0], rooms, f"{name} {kind}") for kind in ("raw", "output"))
-        pooled = _Sheet(size[0] // 2, rooms, f"{name} pooled")
+        rooms = self._rooms if keep else Rooms(self.device)
+        raw, output = (Sheet(size[0], rooms, f"{name} {kind}") for kind in ("raw", "output"))
+        pooled = Sheet(size[0] // 2, rooms, f"{name} pooled")
         is_kept = keep and not (ends and before is None and after is None and routes)
         for rows in self._strips(position, size):
             strip = self._convolve(position, flow, rows, size, relu=before is None)
@@ -325,7 +325,7 @@ class Encoder:
 
         if not self._ends_block(position - 1):
             return carried
-        pooled = _Sheet(size[0], self._rooms, f"{self._names[position - 1]} pooled")
+        pooled = Sheet(size[0], self._rooms, f"{self._names[position - 1]} pooled")
         for rows in self._strips(position, size):
             pooled.put(rows, carried(rows.start, rows.stop))
         return self._unpooled(position - 1, tape, pooled.whole)
@@ -360,7 +360,7 @@ class Encoder:
         """Carry a gradient from the first convolution's output to the picture."""
         first, height = self._convolutions[0], size[0]
         beyond = 1 if self._padding == "replicate" else 0
-        at_input = _Sheet(height + 2 * beyond, _Rooms(self.device), "input")
+        at_input = Sheet(height + 2 * beyond, Rooms(self.device), "input")
         for rows in self._strips(0, (height + 2 * beyond, size[1])):
             # Row r of the input is seen by rows r - 1 - beyond to r + 1 - beyond of the output.
             start, stop = rows.start - 1 - beyond, rows.stop + 1 - beyond
@@ -427,46 +427,6 @@ class Encoder:
                 f"a picture of {width}x{height} px is too small: VGG-19 to {deepest} needs at "
                 f"least {least}x{least}. Enlarge it, or drop {deepest}."
             )
-
-
-class _Rooms:
-    """Where tensors lie that come again at every step, by their names."""
-
-    def __init__(self, device: torch.device) -> None:
-        self._device = device
-        self._held: dict[str, Tensor] = {}
-
-    def clear(self) -> None:
-        """Forget all tensors."""
-        self._held.clear()
-
-    def take(self, name: str, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-        """Give the tensor of a name, channels last, with what it held before."""
-        if name not in self._held or self._held[name].shape != shape:
-            self._held[name] = torch.empty(
-                shape, dtype=dtype, device=self._device, memory_format=torch.channels_last
-            )
-        return self._held[name]
-
-
-class _Sheet:
-    """Puts strips of rows together in a room; a single strip is taken as it is."""
-
-    def __init__(self, height: int, rooms: _Rooms, name: str) -> None:
-        self._height = height
-        self._rooms = rooms
-        self._name = name
-        self.whole = torch.empty(0)
-        """All rows, shape (1, N, height, w), channels last."""
-
-    def put(self, rows: slice, strip: Tensor) -> None:
-        _, channels, count, width = strip.shape
-        if count == self._height:
-            self.whole = strip
-            return
-        shape = (1, channels, self._height, width)
-        self.whole = self._rooms.take(self._name, shape, strip.dtype)
-        self.whole[:, :, rows].copy_(strip)
 
 
 def _rows_of(tensor: Tensor) -> Rows:
