@@ -23,8 +23,8 @@ from torch import Tensor
 from tools.train_features.fold import Tensors, plain_taps
 from tools.train_features.network import normalise
 
-LANES = 12
-STRENGTH, STRENGTH_BLOCK_1 = 0.5, 0.1
+LANES = 24
+STRENGTH, STRENGTH_BLOCK_1 = 1.5, 0.1
 THRESHOLD = 0.8
 """Thresholds lie evenly from minus to plus this, in standard deviations of ImageNet's colours."""
 
