@@ -24,7 +24,7 @@ from tools.train_features.fold import Tensors, plain_taps
 from tools.train_features.network import normalise
 
 LANES = 24
-STRENGTH, STRENGTH_BLOCK_1 = 1.5, 0.1
+STRENGTH, STRENGTH_BLOCK_1 = 1.0, 0.1
 THRESHOLD = 0.8
 """Thresholds lie evenly from minus to plus this, in standard deviations of ImageNet's colours."""
 
