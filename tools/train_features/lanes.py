@@ -4,8 +4,8 @@ Trained filters are differences: the colour of an area reaches relu1_1 and goes 
 style layer behind it knows how large areas are coloured, where even untrained ones do. Therefore,
 after the training, the few channels of each layer that matter least to the next one are put to
 another use. In conv1_1 each becomes the average, over its 3x3 pixels, of how far the colour lies
-beyond a threshold in one direction, ReLU(d · c - t); in every later layer it becomes the average
-of its own lane in the layer before. To the trained channels, what gave way is its mean: they see
+beyond a threshold in one direction, ReLU(d · c - t); in every later layer it becomes its own lane
+in the layer before, averaged over 3x3 positions where a block begins. To the trained channels, what gave way is its mean: they see
 no lane, and lanes see none of them.
 
 The mean activation of a lane, at a tap of N channels of mean 1, is STRENGTH √(N / LANES), so that
@@ -45,7 +45,8 @@ def open_lanes(tensors: Mapping[str, Tensor], batches: Iterable[Tensor], *, seed
     names = [key.removesuffix(".weight") for key in tensors if key.endswith(".weight")]
     pictures = [normalise(each) for each in batches]
     means, energies = _moments(found, pictures)
-    below = None
+    below, centre = None, torch.zeros(3, 3)
+    centre[1, 1] = 1
     for name, following in zip(names, [*names[1:], None], strict=True):
         use = energies[name].sqrt()
         if following is not None:
@@ -62,7 +63,7 @@ def open_lanes(tensors: Mapping[str, Tensor], batches: Iterable[Tensor], *, seed
             weight[lanes] = directions[:, :, None, None].expand(-1, -1, 3, 3) / 9
             bias[lanes] = -thresholds
         else:
-            weight[lanes, below] = 1 / 9
+            weight[lanes, below] = 1 / 9 if name.endswith("_1") else centre
         below = found[f"{name}.lanes"] = lanes
     return _strengthened(found, names, pictures)
 
