@@ -5,8 +5,8 @@ style layer behind it knows how large areas are coloured, where even untrained o
 after the training, the few channels of each layer that matter least to the next one are put to
 another use. In conv1_1 each becomes the average, over its 3x3 pixels, of how far the colour lies
 beyond a threshold in one direction, ReLU(d · c - t); in every later layer it becomes its own lane
-in the layer before, averaged over 3x3 positions where a block begins. To the trained channels, what gave way is its mean: they see
-no lane, and lanes see none of them.
+in the layer before, averaged over 3x3 positions where a block begins. To the trained channels,
+what gave way is its mean: they see no lane, and lanes see none of them.
 
 The mean activation of a lane, at a tap of N channels of mean 1, is STRENGTH √(N / LANES), so that
 the lanes' part of the Gram matrix counts STRENGTH⁴ times the rest; less in block 1, whose trained
