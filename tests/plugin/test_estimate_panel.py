@@ -66,7 +66,7 @@ def test_when_memory_runs_out_the_run_can_be_taken_up_with_what_fits(
         return honest(self, picture, observe)
 
     monkeypatch.setattr(Encoder, "forward", forward)
-    ask(docked, size=384, steps=3)
+    ask(docked, size=640, steps=3)
     docked.run()
     finished(docked)
     assert docked.current.state is RunState.FAILED
@@ -78,7 +78,7 @@ def test_when_memory_runs_out_the_run_can_be_taken_up_with_what_fits(
     finished(docked, timeout=180_000)
     assert docked.current is not failed
     assert docked.current.state is RunState.DONE
-    assert docked.current.config.size < 384
+    assert docked.current.config.size < 640
 
 
 def test_a_pictures_size_is_known_without_taking_it(viewer):

@@ -14,7 +14,9 @@ _ADAM_RATE = 0.02
 """Of the [0, 1] picture, a step; style-transfer-pytorch's."""
 
 _LESS = 0.8
-"""After a run has failed, what is offered needs no more than this share of what it needed."""
+"""After a run has failed, what is offered needs no more than this share of what it needed beyond
+what the smallest run needs too: the network and the libraries."""
+_SMALLEST_PX = 64
 
 
 def refuse_if_too_large(plan: Plan) -> None:
@@ -36,7 +38,9 @@ def ran_out(plan: Plan) -> DeviceMemoryError:
     """Make the error for a run that memory ran out on; call it when its tensors are gone."""
     if plan.device.type == "cuda":
         torch.cuda.empty_cache()
-    budget = min(free_bytes(plan.device), _LESS * MARGIN * plan.peak_bytes)
+    smallest = replace(plan, config=plan.config.replace(size=_SMALLEST_PX)).peak_bytes
+    needed = smallest + _LESS * max(0, plan.peak_bytes - smallest)
+    budget = min(free_bytes(plan.device), MARGIN * needed)
     offers = remedies(plan, budget)
     height, width = plan.sizes[-1]
     return DeviceMemoryError(
