@@ -114,6 +114,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code if isinstance(code, int) else 0
 
 
+def _scale_text(step: "Step") -> str:
+    """Say which scale is on: losses of two scales are not comparable."""
+    scale = step.scale
+    return f", scale {scale.index + 1} of {scale.count}" if scale.count > 1 else ""
+
+
 def _fail(message: str, code: int) -> int:
     print(f"napari-nst: {' '.join(message.split())}", file=sys.stderr)
     return code
@@ -234,7 +240,7 @@ def _run_with_bar(
             except StopIteration as end:
                 result: StyleResult = end.value
                 return result
-            text = f"step {step.iteration}/{step.total}, loss {step.loss:.4g}"
+            text = f"step {step.iteration}/{step.total}{_scale_text(step)}, loss {step.loss:.4g}"
             progress.update(task, completed=step.iteration, total=step.total, description=text)
             if progress.disable and time.monotonic() - told_at >= LOG_INTERVAL_S:
                 told_at = time.monotonic()
