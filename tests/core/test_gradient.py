@@ -130,3 +130,12 @@ def test_total_variation_is_zero_on_flat_and_known_on_a_ramp() -> None:
     # To the right 0.1^2 on 4 of 5 columns; diagonals of the padded picture on 4 of 6.
     expected = 2 * (0.01 * 4 / 5 / 3 + 2 * 0.01 * 4 / 6 / 12)
     assert float(total_variation(ramp, "l2", 255)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_without_content_layers_there_is_no_content_term(
+    tiny_tensors: Mapping[str, Tensor], pictures: Pictures
+) -> None:
+    config = StyleConfig(content_layers=())
+    encoder = _encoder(config, tiny_tensors, "torchvision")
+    objective = build_objective(encoder, pictures[0], [pictures[1]], config)
+    assert set(loss_and_gradient(pictures[2], encoder, objective, config).terms) == {"style"}

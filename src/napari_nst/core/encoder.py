@@ -111,11 +111,11 @@ class Encoder:
         """The smallest picture side that still has one position at the deepest tap."""
         return max(tap_geometry(tap).stride_px for tap in self.taps)
 
-    def features(self, picture: Tensor, taps: Sequence[str] = ()) -> dict[str, Tensor]:
+    def features(self, picture: Tensor, taps: Sequence[str] | None = None) -> dict[str, Tensor]:
         """Read taps, all by default, of a picture of shape (1, 3, H, W), as (1, N, h, w)."""
         sheets = {
             tap: Sheet(picture.shape[-2] // tap_geometry(tap).stride_px, Rooms(self.device), tap)
-            for tap in taps or self.taps
+            for tap in (self.taps if taps is None else taps)
         }
 
         def observe(tap: str, rows: slice, features: Tensor) -> None:
