@@ -13,17 +13,17 @@ General autograd does work here that nobody needs, and keeps what nobody reads. 
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from napari_nst.config import Padding, Pooling
 from napari_nst.core.convolution import Convolution
 from napari_nst.core.feed import Feed, FeedKind
 from napari_nst.core.pooling import MaxRoutes, pool, unpool
 from napari_nst.core.sheets import Rooms, Sheet
+from napari_nst.core.tape import Tape
 from napari_nst.core.vgg import CONVS, convolutions_to, tap_geometry
 from napari_nst.errors import ImageError, WeightsError
 
@@ -35,29 +35,6 @@ Rows = Callable[[int, int], Tensor]
 """Gives rows of a picture-sized tensor, from the first to before the last."""
 
 aten = torch.ops.aten
-
-
-@dataclass
-class Tape:
-    """What one forward pass leaves for the backward pass.
-
-    Parameters
-    ----------
-    size
-        Height and width of the picture.
-    picture
-        What was fed, shape (1, 3, H, W).
-    outputs
-        Per convolution that is kept, Tensor of shape (1, N, h, w), channels last: before its ReLU
-        where that is a tap, else behind it.
-    routes
-        Per block, the sources of its max pooling.
-    """
-
-    size: tuple[int, int]
-    picture: Tensor
-    outputs: dict[str, Tensor] = field(default_factory=dict)
-    routes: dict[str, MaxRoutes] = field(default_factory=dict)
 
 
 class Encoder:
@@ -100,7 +77,7 @@ class Encoder:
         self._padding = padding
         self._names = convolutions_to(self.taps)
         self._check_depth(tensors)
-        self._feed = Feed(feed, self.device, dtype)
+        self._feed = Feed(feed, padding, self.device, dtype)
         self._rooms = Rooms(self.device)
         self._convolutions = [
             self._load(name, tensors, bgr=feed == "caffe") for name in self._names
@@ -201,24 +178,11 @@ class Encoder:
 
         return rows_of_first
 
-    def _fed(self, picture: Tensor) -> Rows:
-        """Give rows of the network's input, which has an edge of its own for "replicate"."""
-        height = picture.shape[-2]
-
-        def fed(first: int, last: int) -> Tensor:
-            if self._padding == "zeros":
-                return self._feed.from_picture(picture[:, :, first:last])
-            rows = self._feed.from_picture(picture[:, :, max(0, first - 1) : last - 1])
-            edges = (1, 1, int(first == 0), int(last == height + 2))
-            return functional.pad(rows, edges, mode="replicate")
-
-        return fed
-
     def _first_rows(self, tape: Tape, first: int, last: int) -> tuple[Tensor, Tensor]:
         """Work out rows of the first layer, before its ReLU where that is a tap, and behind it."""
         before, _ = self._taps_at(0)
         relu, rows = before is None, slice(first, last)
-        raw = self._convolve(0, self._fed(tape.picture), rows, tape.size, relu=relu)
+        raw = self._convolve(0, partial(self._feed.rows, tape.picture), rows, tape.size, relu=relu)
         return raw, raw if relu else torch.relu(raw)
 
     def _layer(
@@ -371,8 +335,7 @@ class Encoder:
             else:
                 top, count = max(0, -start), rows.stop - rows.start
                 at_input.put(rows, first.backward(window, size, top=top, count=count))
-        whole = _fold_border(at_input.whole) if beyond else at_input.whole
-        return self._feed.to_picture(whole)
+        return self._feed.to_picture(at_input.whole)
 
     def _strips(self, position: int, size: tuple[int, int]) -> Iterator[slice]:
         """Part the rows of a picture into strips of an even number, a last odd row added."""
@@ -431,11 +394,3 @@ class Encoder:
 
 def _rows_of(tensor: Tensor) -> Rows:
     return lambda first, last: tensor[:, :, first:last]
-
-
-def _fold_border(gradient: Tensor) -> Tensor:
-    """Back-propagate a replication of the border by one pixel."""
-    height, width = gradient.shape[-2] - 2, gradient.shape[-1] - 2
-    like = gradient.new_empty((1, gradient.shape[1], height, width))
-    folded: Tensor = aten.replication_pad2d_backward(gradient.contiguous(), like, [1, 1, 1, 1])
-    return folded

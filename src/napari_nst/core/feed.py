@@ -9,6 +9,9 @@ from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.nn import functional
+
+from napari_nst.config import Padding
 
 FeedKind = Literal["torchvision", "caffe", "bytes"]
 
@@ -29,11 +32,16 @@ class Feed:
     ----------
     kind
         How the network wants its input.
+    padding
+        As in StyleConfig; "replicate" gives the input an edge of its own, one pixel wide.
     device, dtype
         Of the input.
     """
 
-    def __init__(self, kind: FeedKind, device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(
+        self, kind: FeedKind, padding: Padding, device: torch.device, dtype: torch.dtype
+    ) -> None:
+        self._padding = padding
         self._gain, self._offset = _affine(kind, device)
         self._dtype = dtype
 
@@ -42,18 +50,38 @@ class Feed:
         """How many parts the input has, of three channels each."""
         return 2 if self._dtype == torch.bfloat16 else 1
 
-    def from_picture(self, picture: Tensor) -> Tensor:
-        """Make the input, shape (1, 3 parts, H, W), channels last, of a (1, 3, H, W) picture."""
+    def rows(self, picture: Tensor, first: int, last: int) -> Tensor:
+        """Make rows of the input, from the first to before the last.
+
+        Parameters
+        ----------
+        picture : Tensor, shape (1, 3, H, W)
+        first, last
+            Counted from the edge, if the input has one.
+
+        Returns
+        -------
+        Tensor, shape (1, 3 parts, last - first, W, or W + 2 with an edge), channels last
+        """
+        if self._padding == "zeros":
+            return self._converted(picture[:, :, first:last])
+        inside = self._converted(picture[:, :, max(0, first - 1) : last - 1])
+        edges = (1, 1, int(first == 0), int(last == picture.shape[-2] + 2))
+        return functional.pad(inside, edges, mode="replicate")
+
+    def to_picture(self, gradient: Tensor) -> Tensor:
+        """Turn ∂loss/∂input into ∂loss/∂picture, shape (1, 3, H, W), float32 or float64."""
+        if self._padding == "replicate":
+            gradient = _fold_border(gradient)
+        wide = gradient.to(torch.promote_types(self._dtype, torch.float32))
+        return (wide * self._gain.to(wide.dtype)).contiguous()
+
+    def _converted(self, picture: Tensor) -> Tensor:
         fed = picture * self._gain.to(picture.dtype) + self._offset.to(picture.dtype)
         if self.parts == 2:
             rounded = fed.to(self._dtype)
             fed = torch.cat([rounded, (fed - rounded).to(self._dtype)], dim=1)
         return fed.to(self._dtype).contiguous(memory_format=torch.channels_last)
-
-    def to_picture(self, gradient: Tensor) -> Tensor:
-        """Turn ∂loss/∂input into ∂loss/∂picture, shape (1, 3, H, W), float32 or float64."""
-        wide = gradient.to(torch.promote_types(self._dtype, torch.float32))
-        return (wide * self._gain.to(wide.dtype)).contiguous()
 
 
 def mean_colour(kind: FeedKind) -> Tensor:
@@ -72,3 +100,13 @@ def _affine(kind: FeedKind, device: torch.device) -> tuple[Tensor, Tensor]:
     centre, spread = (torch.tensor(v, dtype=wide, device=device) for v in (mean, std))
     shape = (1, 3, 1, 1)
     return (maximum / spread).view(shape), (-centre / spread).view(shape)
+
+
+def _fold_border(gradient: Tensor) -> Tensor:
+    """Back-propagate a replication of the border by one pixel."""
+    height, width = gradient.shape[-2] - 2, gradient.shape[-1] - 2
+    like = gradient.new_empty((1, gradient.shape[1], height, width))
+    folded: Tensor = torch.ops.aten.replication_pad2d_backward(
+        gradient.contiguous(), like, [1, 1, 1, 1]
+    )
+    return folded

@@ -108,13 +108,6 @@ def add_sums_pullback(gradient: Tensor, features: Tensor, d_total: Tensor, d_gra
         rows.add_(d_total.to(features.dtype))
 
 
-def moments(features: Tensor) -> Moments:
-    """Measure a picture's moments at a tap."""
-    total, gram = sums(features)
-    positions = features.shape[-2] * features.shape[-1]
-    return Moments(total / positions, gram / positions)
-
-
 def blend(parts: list[Moments]) -> Moments:
     """Average the moments of several styles; R is blended, not Σ."""
     return Moments(
