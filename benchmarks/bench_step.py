@@ -37,11 +37,11 @@ def baseline_steps(weights, content, style):
     return textbook.steps(weights.tensors, *tensors, textbook.lbfgs)
 
 
-def our_steps(weights, content, style, precision):
+def our_steps(weights, content, style, precision, device="cpu"):
     config = StyleConfig.preset(
         "gatys", size=len(content), steps=1000, lbfgs_history=10, precision=precision
     )
-    return iter_stylize(content, style, config, weights=weights, device="cpu")
+    return iter_stylize(content, style, config, weights=weights, device=device)
 
 
 @pytest.fixture(scope="module", params=PRECISIONS)
@@ -88,8 +88,7 @@ class Baseline:
         return self
 
     def __exit__(self, *_):
-        self._process.stdin.close()
-        self._process.wait()
+        self._process.communicate()
 
     def step(self):
         """Take one step and give its seconds."""

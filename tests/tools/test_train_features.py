@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
 import torch
+from tools.train_features import finish
 from tools.train_features.augment import drawing_cells, dye, make_batch
 from tools.train_features.dataset import SetSpec, render_class
 from tools.train_features.figures import progress_figure
+from tools.train_features.finish import Origin, pack_trained, write_trained
 from tools.train_features.fold import calibrate, fold, mean_activations, pack, plain_taps, unfold
 from tools.train_features.lanes import LANES, STRENGTH, open_lanes
 from tools.train_features.network import (
@@ -26,7 +28,8 @@ TINY_SET = SetSpec(classes=3, per_class=2, size=64, seed=5)
 
 @pytest.fixture(scope="module")
 def pictures():
-    return np.stack([render_class(TINY_SET, label) for label in range(TINY_SET.classes)])
+    classes = [render_class(TINY_SET, label) for label in range(TINY_SET.classes)]
+    return torch.from_numpy(np.stack(classes))
 
 
 @pytest.fixture(scope="module")
@@ -214,9 +217,25 @@ def test_the_shortest_run_leaves_a_checkpoint_and_a_figure_of_its_progress(pictu
     assert (tmp_path / "progress.png").stat().st_size > 1000
 
 
+def test_a_run_is_packed_from_its_plain_network_alone(pictures, tmp_path, monkeypatch):
+    for few in ("SETTLING", "CALIBRATION", "BATCH"):
+        monkeypatch.setattr(finish, few, 2)
+    run = Run(TrainSpec(minutes=60), pictures, tmp_path)
+    run.step()
+    trained, packed = tmp_path / "trained.safetensors", tmp_path / "builtin.safetensors"
+    write_trained(run, trained, Origin("abc", 5, run.progress.crops, "random"))
+    pack_trained(trained, pictures, packed, "def")
+    header = read_header(packed)
+    assert (header["commit"], header["lanes"], header["seed"]) == ("abc", "def", "5")
+    tensors = load(packed).tensors
+    lanes = (tensors["conv5_1.weight"].flatten(2).abs().sum(2) > 0).sum(1) == 1
+    assert lanes.sum() == LANES
+    assert header["sha256"] != read_header(trained)["sha256"]
+
+
 def test_heads_name_only_the_regions_kept(pictures):
     learner = Learner(classes=3)
-    keep = torch.tensor([[True, True], [False, True]])
+    keep = torch.tensor([0, 1, 3])
     mask = torch.ones(2, 1, 32, 32)
     mask[1, :, :16] = 0
     logits, drawing = learner(torch.rand(2, 3, 32, 32), mask, keep)

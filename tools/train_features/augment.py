@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from tools.train_features.noise import smooth_noise, uniform
@@ -38,8 +36,13 @@ class Batch:
     labels: Tensor
 
 
-def crops(pictures: NDArray[np.uint8], gen: Generator, n: int, size: int) -> tuple[Tensor, Tensor]:
+def crops(pictures: Tensor, gen: Generator, n: int, size: int) -> tuple[Tensor, Tensor]:
     """Draw crops of random pictures, one zoom of 0.75 to 1.33 for the batch.
+
+    Parameters
+    ----------
+    pictures : Tensor of uint8, shape (classes, per_class, side, side, 3)
+        On the generator's device.
 
     Returns
     -------
@@ -49,12 +52,13 @@ def crops(pictures: NDArray[np.uint8], gen: Generator, n: int, size: int) -> tup
     classes, per_class, full = pictures.shape[:3]
     zoom = 0.75 * (1.33 / 0.75) ** float(uniform(gen, 1))
     side = min(full, round(size * zoom))
-    label = torch.randint(classes, (n,), generator=gen)
-    which = torch.randint(per_class, (n,), generator=gen)
-    corner = torch.randint(full - side + 1, (n, 2), generator=gen)
-    rows = zip(label.tolist(), which.tolist(), corner.tolist(), strict=True)
-    cut = np.stack([pictures[c, i, y : y + side, x : x + side] for c, i, (y, x) in rows])
-    tensor = torch.from_numpy(cut).permute(0, 3, 1, 2).float() / 255
+    where = {"generator": gen, "device": gen.device}
+    label = torch.randint(classes, (n,), **where)
+    which = torch.randint(per_class, (n,), **where)
+    corner = torch.randint(full - side + 1, (n, 2), **where)
+    y, x = (corner[:, :, None] + torch.arange(side, device=gen.device)).unbind(1)
+    cut = pictures[label[:, None, None], which[:, None, None], y[:, :, None], x[:, None, :]]
+    tensor = cut.permute(0, 3, 1, 2).float() / 255
     tensor = F.interpolate(tensor, (size, size), mode="bilinear", antialias=True)
     return tensor, label
 
@@ -67,15 +71,15 @@ def dye(pictures: Tensor, gen: Generator) -> Tensor:
     """
     n = len(pictures)
     dyed = uniform(gen, n, 1, 1) < DYED
-    order = torch.rand((n, 3), generator=gen).argsort(1)
-    mix = torch.eye(3)[order]
-    strange = torch.randn((n, 3, 3), generator=gen)
+    identity = torch.eye(3, device=gen.device)
+    mix = identity[uniform(gen, n, 3).argsort(1)]
+    strange = torch.randn((n, 3, 3), generator=gen, device=gen.device)
     strange = strange / strange.norm(dim=2, keepdim=True)
-    grey = torch.tensor(LUMA).expand(n, 3, 3)
+    grey = pictures.new_tensor(LUMA).expand(n, 3, 3)
     kind = uniform(gen, n, 1, 1)
     mix = torch.where(kind < 0.4, strange, torch.where(kind > 0.8, grey, mix))
     inverted = dyed & (uniform(gen, n, 1, 1) < 0.3)
-    mix = torch.where(dyed, mix, torch.eye(3))
+    mix = torch.where(dyed, mix, identity)
     gain = uniform(gen, n, 1, 1, low=0.6, high=1.3) * torch.where(inverted, -1.0, 1.0)
     shift = uniform(gen, n, 3, 1, 1, low=-0.15, high=0.15)
     shift = torch.where(dyed[..., None], shift, shift.mean(1, keepdim=True))
@@ -88,7 +92,7 @@ def masks(gen: Generator, n: int, size: int, *, whole: float) -> Tensor:
 
     A share ``whole`` of them is all ones.
     """
-    axis = torch.linspace(-1, 1, size)
+    axis = torch.linspace(-1, 1, size, device=gen.device)
     y, x = torch.meshgrid(axis, axis, indexing="ij")
     angle = uniform(gen, n, 1, 1, high=6.2832)
     u, v = angle.cos() * x + angle.sin() * y, angle.cos() * y - angle.sin() * x
@@ -100,8 +104,8 @@ def masks(gen: Generator, n: int, size: int, *, whole: float) -> Tensor:
     return torch.where(uniform(gen, n, 1, 1) < whole, 1.0, mask)[:, None]
 
 
-def make_batch(pictures: NDArray[np.uint8], gen: Generator, n: int, size: int) -> Batch:
-    """Draw a batch; where a mask is not whole, a second texture fills what it leaves."""
+def make_batch(pictures: Tensor, gen: Generator, n: int, size: int) -> Batch:
+    """Draw a batch of `crops`; where a mask is not whole, a second texture fills what it leaves."""
     first, label = crops(pictures, gen, n, size)
     first = dye(first, gen)
     second, other = dye(first.roll(1, 0), gen), label.roll(1, 0)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from tools.train_features.scenes import texture_class
 
@@ -46,10 +47,8 @@ def _render_into(path: Path, spec: SetSpec, label: int, device: str) -> int:
     return label
 
 
-def open_set(
-    folder: Path, spec: SetSpec, *, processes: int = 2, device: str = "cpu"
-) -> NDArray[np.uint8]:
-    """Open the set of a spec, shape (classes, per_class, size, size, 3).
+def open_set(folder: Path, spec: SetSpec, *, processes: int = 2, device: str = "cpu") -> Tensor:
+    """Open the set of a spec, uint8, shape (classes, per_class, size, size, 3), on the disk.
 
     It is made first if the folder does not hold it.
     """
@@ -66,5 +65,4 @@ def open_set(
                 if job.result() % 50 == 0:
                     log.info("class %d of %d", job.result(), spec.classes)
         done.write_text(json.dumps(asdict(spec)))
-    opened: NDArray[np.uint8] = np.lib.format.open_memmap(path, mode="r")
-    return opened
+    return torch.from_numpy(np.lib.format.open_memmap(path, mode="c"))

@@ -1,4 +1,4 @@
-"""The last stage: from a run's checkpoint to the packed file."""
+"""The last stages: from a run to its plain network, and from that to the packed file."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from napari_nst.weights._files import read, read_header, write
 from tools.train_features.augment import make_batch
 from tools.train_features.fold import (
-    Tensors,
     calibrate,
     fold,
     mean_activations,
@@ -57,31 +55,33 @@ def current_commit() -> str:
     return asked.stdout.strip() or "unknown"
 
 
-def _generated(pictures: NDArray[np.uint8], count: int, seed: int) -> Iterator[Tensor]:
+def write_trained(run: Run, target: Path, origin: Origin) -> None:
+    """Write a trained run as a plain VGG-19 in float32, calibrated."""
+    pictures, seed = run.pictures.cpu(), run.spec.seed
+    trunk = run.model.trunk.float().cpu()
+    settle_statistics(trunk, _generated(pictures, SETTLING, seed + 1))
+    folded = {key: tensor.float() for key, tensor in fold(trunk).items()}
+    means = mean_activations(folded, _generated(pictures, CALIBRATION, seed + 2))
+    write(target, calibrate(folded, means), header=origin.header())
+
+
+def pack_trained(trained: Path, pictures: Tensor, target: Path, commit: str) -> None:
+    """Open lanes of colour in what `write_trained` wrote, calibrate anew, and pack it.
+
+    ``pictures`` are those of `make_batch`; ``commit`` is that of this code.
+    """
+    header = read_header(trained)
+    seed = int(header["seed"]) + 2
+    laned = open_lanes(
+        read(trained).tensors, _generated(pictures, CALIBRATION, seed), seed=int(header["seed"])
+    )
+    means = mean_activations(laned, _generated(pictures, CALIBRATION, seed))
+    log.info("mean activations with lanes: %s", {n: round(mean, 3) for n, mean in means.items()})
+    sha256 = pack(calibrate(laned, means), target, header=header | {"lanes": commit})
+    log.info("packed %s, sha256 %s", target, sha256)
+
+
+def _generated(pictures: Tensor, count: int, seed: int) -> Iterator[Tensor]:
     gen = torch.Generator().manual_seed(seed)
     for _ in range(count):
         yield make_batch(pictures, gen, BATCH, SIDE_PX).pictures
-
-
-def plain_network(run: Run) -> Tensors:
-    """Fold a trained run into the tensors of a plain VGG-19, calibrated, with lanes of colour."""
-    seed = run.spec.seed
-    trunk = run.model.trunk.float().cpu()
-    settle_statistics(trunk, _generated(run.pictures, SETTLING, seed + 1))
-    folded = {key: tensor.float() for key, tensor in fold(trunk).items()}
-
-    def generated() -> Iterator[Tensor]:
-        return _generated(run.pictures, CALIBRATION, seed + 2)
-
-    trained = calibrate(folded, mean_activations(folded, generated()))
-    laned = open_lanes(trained, generated(), seed=seed)
-    means = mean_activations(laned, generated())
-    log.info("mean activations with lanes: %s", {n: round(mean, 3) for n, mean in means.items()})
-    return calibrate(laned, means)
-
-
-def pack_run(run: Run, target: Path, commit: str, start: str) -> None:
-    """Write a trained run's features to ``target``."""
-    origin = Origin(commit, run.spec.seed, run.progress.crops, start)
-    sha256 = pack(plain_network(run), target, header=origin.header())
-    log.info("packed %s, sha256 %s", target, sha256)

@@ -125,8 +125,8 @@ class Learner(nn.Module):
         ----------
         pictures : Tensor, shape (n, 3, H, W), RGB in [0, 1]
         mask : Tensor, shape (n, 1, H, W), values in [0, 1]
-        keep : Tensor of bool, shape (2, n)
-            Which insides, and which outsides, are large enough to be named; k in all.
+        keep : Tensor of int64, shape (k,)
+            Which of the n insides and, counted on, the n outsides are large enough to be named.
 
         Returns
         -------
@@ -135,5 +135,6 @@ class Learner(nn.Module):
             Lightness of the 4 x 4 subcells of each position of relu4_2, and its two chromas.
         """
         taps = self.trunk(normalise(pictures))
-        logits = [head(region_means(taps[tap], mask)[keep]) for tap, head in self.naming.items()]
+        regions = [region_means(taps[tap], mask).flatten(0, 1)[keep] for tap in self.naming]
+        logits = [head(means) for head, means in zip(self.naming.values(), regions, strict=True)]
         return torch.stack(logits), self.drawing(taps[self.DRAWING])

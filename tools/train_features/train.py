@@ -14,10 +14,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from napari_nst.core.device import resolve_precision
@@ -28,10 +26,10 @@ from tools.train_features.parallel import average, shared_clock
 
 log = logging.getLogger(__name__)
 
-STAGES: tuple[tuple[float, int, int], ...] = (
-    (0.0, 32, 48),
-    (0.6, 64, 16),
-)
+STAGES: dict[str, tuple[tuple[float, int, int], ...]] = {
+    "cpu": ((0.0, 32, 48), (0.6, 64, 16)),
+    "cuda": ((0.0, 48, 512), (0.3, 96, 256)),
+}
 """Share of the time from which on crops have a side in pixels, and a batch how many."""
 TAP_WEIGHTS = (0.3, 0.5, 0.7, 1.0)
 SMALLEST_REGION = 0.04
@@ -68,9 +66,10 @@ class Progress:
     recent: dict[str, float] = field(default_factory=dict)
 
 
-def stage(share: float) -> tuple[int, int]:
+def stage(spec: TrainSpec, share: float) -> tuple[int, int]:
     """Side of the crops in pixels, and crops in a batch, at a share of the time."""
-    return [(size, batch) for start, size, batch in STAGES if share >= start][-1]
+    stages = STAGES[torch.device(spec.device).type]
+    return [(size, batch) for start, size, batch in stages if share >= start][-1]
 
 
 def rate(spec: TrainSpec, share: float) -> float:
@@ -84,9 +83,9 @@ def rate(spec: TrainSpec, share: float) -> float:
 def losses(spec: TrainSpec, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
     """Return "loss" and its parts: naming at each tap, weighted by area, and drawing."""
     area = batch.mask.mean((1, 2, 3))
-    areas = torch.stack([area, 1 - area])
-    keep = areas > SMALLEST_REGION
-    weight, label = areas[keep] / areas[keep].sum(), batch.labels[keep]
+    areas = torch.cat([area, 1 - area])
+    keep = (areas > SMALLEST_REGION).nonzero()[:, 0]
+    weight, label = areas[keep] / areas[keep].sum(), batch.labels.flatten()[keep]
     device = torch.device(spec.device)
     narrow = resolve_precision("auto", device) == torch.bfloat16
     with torch.autocast(device.type, torch.bfloat16, enabled=narrow):
@@ -114,9 +113,11 @@ def parameter_groups(model: nn.Module, decay: float) -> list[dict[str, object]]:
 class Run:
     """A training run with its checkpoint and log in one folder."""
 
-    def __init__(self, spec: TrainSpec, pictures: NDArray[np.uint8], folder: Path) -> None:
+    def __init__(self, spec: TrainSpec, pictures: Tensor, folder: Path) -> None:
         torch.manual_seed(spec.seed)
-        self.spec, self.pictures, self.folder = spec, pictures, folder
+        torch.backends.cudnn.benchmark = True
+        self.spec, self.folder = spec, folder
+        self.pictures = pictures.to(spec.device)
         self.model = Learner(len(pictures)).to(spec.device, memory_format=torch.channels_last)
         self.optimiser = torch.optim.SGD(
             parameter_groups(self.model, spec.decay), lr=spec.peak_rate,
@@ -146,7 +147,7 @@ class Run:
     def start_from(self, tensors: Tensors) -> None:
         """Begin with a packed file's features, if the run has not begun."""
         if not self.progress.step:
-            gen = torch.Generator().manual_seed(self.spec.seed)
+            gen = torch.Generator(self.spec.device).manual_seed(self.spec.seed)
             unfold(self.model.trunk, tensors, make_batch(self.pictures, gen, 64, 64).pictures)
 
     def save(self) -> None:
@@ -166,11 +167,11 @@ class Run:
         """Do one step; its batch depends on the seed and the step's number alone."""
         start, spec = time.monotonic(), self.spec
         draw = self.progress.step * spec.workers + spec.rank
-        gen = torch.Generator().manual_seed(spec.seed * 1_000_003 + draw)
-        size, count = stage(self.share)
+        gen = torch.Generator(spec.device).manual_seed(spec.seed * 1_000_003 + draw)
+        size, count = stage(spec, self.share)
         batch = make_batch(self.pictures, gen, count, size)
-        layout = batch.pictures.to(spec.device, memory_format=torch.channels_last)
-        batch = Batch(layout, batch.mask.to(spec.device), batch.labels.to(spec.device))
+        layout = batch.pictures.contiguous(memory_format=torch.channels_last)
+        batch = Batch(layout, batch.mask, batch.labels)
         for group in self.optimiser.param_groups:
             group["lr"] = rate(spec, self.share)
         parts = losses(spec, self.model, batch)
@@ -178,7 +179,8 @@ class Run:
         parts["loss"].backward()
         average(p.grad for p in self.model.parameters() if p.grad is not None)
         self.optimiser.step()
-        self._note(count, {name: float(part.detach()) for name, part in parts.items()})
+        told = torch.stack([part.detach().float() for part in parts.values()]).tolist()
+        self._note(count, dict(zip(parts, told, strict=True)))
         self.progress.seconds = shared_clock(self.progress.seconds + time.monotonic() - start)
 
     def _note(self, crops: int, parts: dict[str, float]) -> None:
@@ -207,7 +209,7 @@ class Run:
         progress = self.progress
         row: dict[str, float] = {
             "step": progress.step, "crops": progress.crops, "seconds": round(progress.seconds, 1),
-            "size": stage(self.share)[0], "rate": round(rate(self.spec, self.share), 6),
+            "size": stage(self.spec, self.share)[0], "rate": round(rate(self.spec, self.share), 6),
             **{name: round(value, 4) for name, value in progress.recent.items()},
         }  # fmt: skip
         log.info(" ".join(f"{name} {value:g}" for name, value in row.items()))

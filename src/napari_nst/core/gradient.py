@@ -8,7 +8,7 @@ from torch import Tensor
 
 from napari_nst.config import StyleConfig
 from napari_nst.core.encoder import Encoder
-from napari_nst.core.objective import VARIABLE_MAXIMUM, Objective, Sums, total_variation
+from napari_nst.core.objective import VARIABLE_MAXIMUM, Objective, Slopes, Sums, total_variation
 
 
 @dataclass(frozen=True)
@@ -61,14 +61,16 @@ def loss_and_gradient(
 
 def _value_and_slopes(
     statistics: Sums, objective: Objective, config: StyleConfig
-) -> tuple[dict[str, float], Sums]:
+) -> tuple[dict[str, float], Slopes]:
     leaves = {name: value.requires_grad_() for name, value in statistics.items()}
     with torch.enable_grad():
         terms = objective.value(leaves, config)
         total = torch.stack(list(terms.values())).sum()
-    slopes = torch.autograd.grad(total, list(leaves.values()), materialize_grads=True)
+    slopes = torch.autograd.grad(total, list(leaves.values()), allow_unused=True)
     values = {name: float(term.detach()) for name, term in terms.items()}
-    return values, dict(zip(leaves, slopes, strict=True))
+    # A GPU that has just been waited for is asked for its scalars now, not on the way back.
+    near = [slope if slope is None or slope.ndim else slope.cpu() for slope in slopes]
+    return values, dict(zip(leaves, near, strict=True))
 
 
 def _tv_and_gradient(picture: Tensor, config: StyleConfig) -> tuple[float, Tensor]:

@@ -34,6 +34,9 @@ from napari_nst.core.statistics import (
 Sums = dict[str, Tensor]
 """Additive statistics by name, such as "content/relu4_2" or "style/relu1_1/gram"."""
 
+Slopes = dict[str, Tensor | None]
+"""∂loss/∂statistics by the same names; None where the loss does not read one."""
+
 VARIABLE_MAXIMUM = {"unit": 1.0, "byte": 255.0}
 """What 1 on the [0, 1] picture is on each optimised variable."""
 
@@ -102,7 +105,7 @@ class Objective:
         return terms
 
     def pullback(
-        self, tap: str, rows: slice, features: Tensor, gradient: Tensor | None, slopes: Sums
+        self, tap: str, rows: slice, features: Tensor, gradient: Tensor | None, slopes: Slopes
     ) -> Tensor:
         """Add ∂⟨slopes, statistics⟩/∂features at rows of a tap to `gradient`, in place.
 
@@ -120,8 +123,9 @@ class Objective:
         if tap in self.style:
             slope = (slopes[f"style/{tap}/total"], slopes[f"style/{tap}/gram"])
             add_sums_pullback(gradient, features, *slope)
-        if tap in self.content:
-            twice = 2 * float(slopes[f"content/{tap}"])
+        slope_of_content = slopes.get(f"content/{tap}")
+        if slope_of_content is not None:
+            twice = 2 * float(slope_of_content)
             target = self.content[tap][:, :, rows]
             gradient.add_(features, alpha=twice).sub_(target, alpha=twice)
         return gradient

@@ -92,19 +92,22 @@ def sums(features: Tensor, *, exactly: bool = False) -> tuple[Tensor, Tensor]:
     return total, gram
 
 
-def add_sums_pullback(gradient: Tensor, features: Tensor, d_total: Tensor, d_gram: Tensor) -> None:
+def add_sums_pullback(
+    gradient: Tensor, features: Tensor, d_total: Tensor | None, d_gram: Tensor | None
+) -> None:
     """Add ∂⟨d, sums⟩ / ∂features to a gradient, in place.
 
     Parameters
     ----------
     gradient, features : Tensor, shape (1, N, h, w), channels last
     d_total : Tensor, shape (N,)
-        All zero for losses that read the Gram matrix alone; then it costs nothing.
     d_gram : Tensor, shape (N, N)
+        Each None where the loss does not read these sums.
     """
     rows = gradient.permute(0, 2, 3, 1).view(-1, gradient.shape[1])
-    rows.addmm_(flat(features), (d_gram + d_gram.T).to(features.dtype))
-    if d_total.any():
+    if d_gram is not None:
+        rows.addmm_(flat(features), (d_gram + d_gram.T).to(features.dtype))
+    if d_total is not None:
         rows.add_(d_total.to(features.dtype))
 
 

@@ -159,7 +159,7 @@ def write(path: Path, tensors: Mapping[str, Tensor], *, header: Mapping[str, str
     own = {OWN_HEADER_KEY: "1", "sha256": tensors_sha256(contents)}
     unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
-        save_file(contents, unfinished, metadata={**own, **header})
+        save_file(contents, unfinished, metadata={**header, **own})
         os.replace(unfinished, path)
     finally:
         unfinished.unlink(missing_ok=True)
