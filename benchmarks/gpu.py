@@ -77,7 +77,10 @@ def taken(who, how, side):
         yield from our_steps(weights, content, style, precision, device="cuda")
         return
     tensors = {key: tensor.cuda() for key, tensor in weights.tensors.items()}
-    pictures = [torch.from_numpy(each).permute(2, 0, 1)[None].cuda() for each in (content, style)]
+    pictures = [
+        torch.from_numpy(each).permute(2, 0, 1)[None].contiguous().cuda()
+        for each in (content, style)
+    ]
     narrow = torch.autocast("cuda", torch.bfloat16) if how == "autocast" else nullcontext()
     with narrow:
         yield from textbook_steps(tensors, *pictures, lbfgs)

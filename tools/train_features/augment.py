@@ -14,7 +14,7 @@ LUMA = (0.299, 0.587, 0.114)
 CHROMA = ((0.7, -0.6, -0.1), (-0.3, -0.4, 0.7))
 """Red against green, and blue against yellow."""
 CHROMA_SPREAD = 0.15
-DYED = 0.4
+DYED = 0.25
 WHOLE, WHOLE_SMALL = 0.4, 0.75
 """Share of pictures of one texture; higher in crops under 48 px, which hardly show one."""
 

@@ -2,7 +2,7 @@
 
 Folding. In evaluation, batch normalisation of y = w * x is (y - m) g / s + b with
 constants m, s = sqrt(v + eps), g, b per channel: a convolution with weights w g / s
-and bias b - m g / s.
+and bias b - m g / s. The channels that were spared in training come back, all zero.
 
 Calibration (Gatys, Ecker & Bethge 2015, section 2, "rescale the weights"). ReLU and max
 pooling are positively homogeneous, so weights and biases of layer l divided by a_l, and
@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from napari_nst.weights import tensors_sha256
-from tools.train_features.network import Trunk, normalise
+from tools.train_features.network import LANES, Trunk, normalise
 
 Tensors = dict[str, Tensor]
 """``"conv1_1.weight"``, shape (out, in, 3, 3), ``"conv1_1.bias"``, shape (out,), ..."""
@@ -35,14 +35,18 @@ def fold(trunk: Trunk) -> Tensors:
         norm = trunk.norm[name]
         gain = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
         weight = conv.weight.double() * gain[:, None, None, None]
-        tensors[f"conv{name}.weight"] = weight.detach().contiguous()
-        tensors[f"conv{name}.bias"] = (norm.bias - norm.running_mean * gain).detach()
+        spared_in = 0 if name == "1_1" else LANES
+        weight = F.pad(weight.detach(), (0, 0, 0, 0, 0, spared_in, 0, LANES))
+        bias = (norm.bias - norm.running_mean * gain).detach()
+        tensors[f"conv{name}.weight"] = weight.contiguous()
+        tensors[f"conv{name}.bias"] = F.pad(bias, (0, LANES))
     return tensors
 
 
 def unfold(trunk: Trunk, tensors: Mapping[str, Tensor], pictures: Tensor) -> None:
     """Give a trunk the features of a plain network, each tap up to a factor: fold's inverse.
 
+    Lanes are left out.
     The normalisations undo what they do to ``pictures``, shape (n, 3, H, W) in [0, 1]. The
     filters get the length that fresh ones have, on which their rate of change depends.
     """
@@ -51,7 +55,9 @@ def unfold(trunk: Trunk, tensors: Mapping[str, Tensor], pictures: Tensor) -> Non
         for name, conv in trunk.conv.items():
             if name[0] != block:
                 x, block = F.max_pool2d(x, 2), name[0]
-            weight, bias = tensors[f"conv{name}.weight"], tensors[f"conv{name}.bias"]
+            width_out, width_in = conv.weight.shape[:2]
+            weight = tensors[f"conv{name}.weight"][:width_out, :width_in].to(x)
+            bias = tensors[f"conv{name}.bias"][:width_out].to(x)
             x = F.conv2d(x, weight, padding=1)
             variance, mean = torch.var_mean(x, (0, 2, 3), correction=0)
             gain = variance.sqrt()
@@ -81,7 +87,10 @@ def plain_taps(tensors: Mapping[str, Tensor], x: Tensor) -> dict[str, Tensor]:
 
 
 def mean_activations(tensors: Mapping[str, Tensor], batches: Iterable[Tensor]) -> dict[str, float]:
-    """Average every tap over pictures, shape (n, 3, H, W) in [0, 1], and positions."""
+    """Average every tap over pictures, shape (n, 3, H, W) in [0, 1], and positions.
+
+    Channels without weights do not count.
+    """
     sums: dict[str, float] = {}
     count = 0
     for pictures in batches:
@@ -89,7 +98,8 @@ def mean_activations(tensors: Mapping[str, Tensor], batches: Iterable[Tensor]) -
             taps = plain_taps(tensors, normalise(pictures))
         count += 1
         for name, tap in taps.items():
-            sums[name] = sums.get(name, 0.0) + float(tap.mean())
+            alive = tensors[f"{name}.weight"].flatten(1).any(1)
+            sums[name] = sums.get(name, 0.0) + float(tap[:, alive].mean())
     return {name: total / count for name, total in sums.items()}
 
 

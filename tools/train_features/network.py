@@ -2,7 +2,8 @@
 
 Simonyan & Zisserman, Very deep convolutional networks (2015), configuration E, cut
 behind the first convolution of its fifth block. Deviations: batch normalisation
-between convolution and ReLU while training (folded away afterwards, see ``fold``).
+between convolution and ReLU while training (folded away afterwards, see ``fold``), and
+`LANES` channels fewer in every layer, which are put to another use (see ``lanes``).
 """
 
 from __future__ import annotations
@@ -16,17 +17,20 @@ from tools.train_features.winograd import convolve_winograd
 BLOCKS: tuple[tuple[int, int], ...] = ((2, 64), (2, 128), (4, 256), (4, 512), (1, 512))
 """Convolutions and channels of each block; a 2x2 max pool lies between blocks."""
 
+LANES = 24
+"""Channels of every layer, the last ones, that are not trained but carry colour."""
+
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 
 
-def conv_table() -> list[tuple[str, int, int]]:
-    """List the convolutions as ("1_1", channels in, channels out)."""
+def conv_table(*, spared: int = 0) -> list[tuple[str, int, int]]:
+    """List the convolutions as ("1_1", channels in, channels out), with so many spared."""
     table, width = [], 3
     for block, (count, channels) in enumerate(BLOCKS, 1):
         for index in range(1, count + 1):
-            table.append((f"{block}_{index}", width, channels))
-            width = channels
+            table.append((f"{block}_{index}", width, channels - spared))
+            width = channels - spared
     return table
 
 
@@ -67,7 +71,7 @@ class Trunk(nn.Module):
         super().__init__()
         self.conv = nn.ModuleDict()
         self.norm = nn.ModuleDict()
-        for name, width_in, width_out in conv_table():
+        for name, width_in, width_out in conv_table(spared=LANES):
             self.conv[name] = nn.Conv2d(width_in, width_out, 3, padding=1, bias=False)
             self.norm[name] = nn.BatchNorm2d(width_out)
             nn.init.kaiming_normal_(self.conv[name].weight, nonlinearity="relu")
@@ -107,7 +111,7 @@ class Learner(nn.Module):
     def __init__(self, classes: int) -> None:
         super().__init__()
         self.trunk = Trunk()
-        widths = {name: width for name, _, width in conv_table()}
+        widths = {name: width for name, _, width in conv_table(spared=LANES)}
         self.naming = nn.ModuleDict(
             {
                 tap: nn.Sequential(nn.BatchNorm1d(widths[tap]), nn.Linear(widths[tap], classes))
