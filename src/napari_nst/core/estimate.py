@@ -18,9 +18,10 @@ import torch
 from napari_nst.config import StyleConfig
 from napari_nst.core.device import resolve_device, resolve_precision
 from napari_nst.core.image import fit_longest_side
-from napari_nst.core.lbfgs import BLOCK_PAIRS, kept_dtype
+from napari_nst.core.lbfgs import kept_dtype
 from napari_nst.core.ledger import Work
 from napari_nst.core.memory import free_bytes
+from napari_nst.core.pairs import BLOCK_PAIRS
 from napari_nst.core.pyramid import Size, scale_sizes, split_steps, style_size
 from napari_nst.core.rehearsal import Rehearsal, rehearse
 from napari_nst.core.speed import speed_of
@@ -226,7 +227,7 @@ class Plan:
     def peak_bytes(self) -> int:
         """Memory at its fullest, above what the program has before."""
         if self.device.type == "cuda":
-            return round(self._tensor_bytes)
+            return round(self._tensor_bytes - self._rehearsal.given_bytes)
         given = sum(height * width for height, width in (self.content, *self.styles))
         pictures = given * _CHANNELS * 4
         largest = max(height * width for height, width in (self.content, *self.styles))

@@ -1,25 +1,20 @@
 """L-BFGS, one iteration a step: Nocedal, "Updating quasi-Newton matrices with limited storage".
 
-    d = -H g by the two-loop recursion over the last (s, y), H₀ = sᵀy / yᵀy
+    d = -H g from the last (s, y), H₀ = sᵀy / yᵀy, see `napari_nst.core.pairs`
     x = x + t d,   t = lr, but min(1, 1/‖g‖₁) · lr at the first step
 
-Without a line search this is, operation for operation, `torch.optim.LBFGS`, whose first use
-imports 900 modules (6 s on a laptop) that serve torch's compiler; a test compares the two. The
+Without a line search this is, operation for operation on a CPU, `torch.optim.LBFGS`, whose first
+use imports 900 modules (6 s on a laptop) that serve torch's compiler; a test compares the two. The
 strong Wolfe line search is torch's own.
 """
-
-from collections import deque
 
 import torch
 from torch import Tensor
 
 from napari_nst.core.adam import Closure
+from napari_nst.core.pairs import Pairs, PairTable
 
 _LEAST_CURVATURE = 1e-10
-BLOCK_PAIRS = 10
-"""Pairs are kept in blocks: single ones come to lie in gaps that the network's layers leave, and
-the layers of the next step then find none."""
-_PIECE = 1 << 18
 
 
 def kept_dtype(computing: torch.dtype) -> torch.dtype | None:
@@ -59,11 +54,14 @@ class LBFGS:
     ) -> None:
         self.learning_rate = learning_rate
         self._variable = variable.view(-1)
-        self._kept_dtype = kept_dtype or variable.dtype
         self._tolerances = tolerance_grad, tolerance_change
-        self._history = history
-        self._pairs: deque[tuple[Tensor, float]] = deque()
-        self._unused: list[Tensor] = []
+        kind = PairTable if variable.is_cuda else Pairs
+        self._past = kind(
+            variable.numel(),
+            history,
+            dtype=kept_dtype or variable.dtype,
+            device=variable.device,
+        )
         self._scale = 1.0
         self._last: tuple[Tensor, Tensor] | None = None
 
@@ -78,7 +76,7 @@ class LBFGS:
             direction = gradient.neg()
         else:
             self._learn(gradient)
-            direction = self._direction(gradient)
+            direction = self._past.direction(gradient, self._scale)
         moves = float(gradient.dot(direction)) <= -self._tolerances[1]
         change = direction.mul_(length)
         self._last = gradient, change
@@ -91,41 +89,8 @@ class LBFGS:
         bend = gradient - before
         curvature = float(bend.dot(change))
         if curvature > _LEAST_CURVATURE:
-            kept = self._room()
-            kept[0].copy_(change)
-            kept[1].copy_(bend)
-            self._pairs.append((kept, 1 / curvature))
+            self._past.add(change, bend, curvature)
             self._scale = curvature / float(bend.dot(bend))
-
-    def _room(self) -> Tensor:
-        """Find room for a pair, shape (2, values): the oldest one's where the history is full."""
-        if len(self._pairs) == self._history:
-            return self._pairs.popleft()[0]
-        if not self._unused:
-            count = min(BLOCK_PAIRS, self._history - len(self._pairs))
-            shape = (count, 2, len(self._variable))
-            device = self._variable.device
-            self._unused = [*torch.empty(shape, dtype=self._kept_dtype, device=device)]
-        return self._unused.pop()
-
-    def _direction(self, gradient: Tensor) -> Tensor:
-        direction = gradient.neg()
-        shares = []
-        for (change, bend), inverse in reversed(self._pairs):
-            share = _dot(change, direction) * inverse
-            direction.add_(bend, alpha=-share)
-            shares.append(share)
-        direction.mul_(self._scale)
-        for ((change, bend), inverse), share in zip(self._pairs, reversed(shares), strict=True):
-            direction.add_(change, alpha=share - _dot(bend, direction) * inverse)
-        return direction
-
-
-def _dot(kept: Tensor, direction: Tensor) -> float:
-    if kept.dtype == direction.dtype:
-        return float(kept.dot(direction))
-    pieces = zip(torch.split(kept, _PIECE), torch.split(direction, _PIECE), strict=True)
-    return float(torch.stack([piece.to(other.dtype).dot(other) for piece, other in pieces]).sum())
 
 
 class SearchingLBFGS:

@@ -123,7 +123,11 @@ def _is_gone(storage: StorageWeakRef) -> bool:
     return bool(storage.expired())  # type: ignore[no-untyped-call]
 
 
-_CONVOLUTIONS = {"aten::convolution", "mkldnn::_convolution_pointwise"}
+_CONVOLUTIONS = {
+    "aten::convolution",
+    "aten::cudnn_convolution_relu",
+    "mkldnn::_convolution_pointwise",
+}
 _PRODUCTS = {"aten::mm", "aten::bmm", "aten::addmm", "aten::addmm_"} | _CONVOLUTIONS
 
 

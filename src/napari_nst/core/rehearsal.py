@@ -59,6 +59,8 @@ class Rehearsal:
 
     Parameters
     ----------
+    given_bytes
+        Memory of the weights as they were read, which stay on the host.
     loading_bytes
         Memory at its fullest while the network is made ready.
     loading
@@ -69,6 +71,7 @@ class Rehearsal:
         What the two took.
     """
 
+    given_bytes: int
     loading_bytes: int
     loading: Work
     pixels: tuple[int, int]
@@ -116,7 +119,7 @@ def evaluation_work(
     """Count the work of one evaluation of loss and gradient, the network being ready."""
     ledger = Ledger()
     with ledger:
-        encoder = _encoder(config, device, dtype)
+        encoder = _encoder(config, _weights(config), device, dtype)
         picture = _blank(size)
         objective = build_objective(encoder, picture, [picture], config)
         loss_and_gradient(picture, encoder, objective, config)
@@ -134,13 +137,16 @@ def _rehearse(
 ) -> Rehearsal:
     ledger = Ledger()
     with ledger:
-        encoder = _encoder(config, torch.device(device), dtype)
+        weights = _weights(config)
+        given_bytes = ledger.live_bytes
+        encoder = _encoder(config, weights, torch.device(device), dtype)
         loading = _balance_work(ledger, encoder, config)
         encoder.features(_blank(sizes[0][0]))  # lays out what the network lays out at first use
         loading_bytes = ledger.peak_bytes
         costs = [_scale_cost(ledger, encoder, config, size, beside) for size, beside in sizes]
     pixels = [height * width for (height, width), _ in sizes]
-    return Rehearsal(loading_bytes, loading, (pixels[0], pixels[1]), (costs[0], costs[1]))
+    sizes_px = (pixels[0], pixels[1])
+    return Rehearsal(given_bytes, loading_bytes, loading, sizes_px, (costs[0], costs[1]))
 
 
 def _canonical(config: StyleConfig) -> StyleConfig:
@@ -218,17 +224,26 @@ def _scale_cost(
     )
 
 
-def _encoder(config: StyleConfig, device: torch.device, dtype: torch.dtype) -> Encoder:
+def _weights(config: StyleConfig) -> dict[str, torch.Tensor]:
     taps = (*config.content_layers, *config.style_layers)
     tensors = {}
     for name in convolutions_to((*taps, _WEIGHTS_TO)):
         inputs, outputs = CONVS[name]
         tensors[f"{name}.weight"] = torch.empty((outputs, inputs, 3, 3), device=META)
         tensors[f"{name}.bias"] = torch.empty((outputs,), device=META)
+    return tensors
+
+
+def _encoder(
+    config: StyleConfig,
+    weights: dict[str, torch.Tensor],
+    device: torch.device,
+    dtype: torch.dtype,
+) -> Encoder:
     return Encoder(
-        tensors,
+        weights,
         feed="torchvision",
-        taps=taps,
+        taps=(*config.content_layers, *config.style_layers),
         pooling=config.pooling,
         padding=config.padding,
         device=device,

@@ -241,7 +241,7 @@ _OPERATIONS: dict[Callable[..., Any], tuple[Any, ...]] = {
     _stack: (aten.stack,),
     _product: (aten.mm, aten.bmm),
     _product_added: (aten.addmm,),
-    _convolution: (aten.convolution,),
+    _convolution: (aten.convolution, aten.cudnn_convolution_relu),
     _average_pool: (aten.avg_pool2d,),
     _max_pool: (aten.max_pool2d_with_indices,),
     _resized: (
