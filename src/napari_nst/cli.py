@@ -64,7 +64,7 @@ from napari_nst.errors import (
     TooLargeError,
     WeightsError,
 )
-from napari_nst.estimate_text import forecast
+from napari_nst.estimate_text import duration_words, forecast
 from napari_nst.io import check_output, read_picture, write_picture
 from napari_nst.record import RunRecord
 from napari_nst.settings_text import split_assignment
@@ -244,7 +244,9 @@ def _run_with_bar(
             progress.update(task, completed=step.iteration, total=step.total, description=text)
             if progress.disable and time.monotonic() - told_at >= LOG_INTERVAL_S:
                 told_at = time.monotonic()
-                print(f"napari-nst: {text}", file=sys.stderr, flush=True)
+                left_s = progress.tasks[task].time_remaining
+                left = "" if left_s is None else f", about {duration_words(left_s)} left"
+                print(f"napari-nst: {text}{left}", file=sys.stderr, flush=True)
             if save_every and step.iteration % save_every == 0:
                 name = f"{output.stem}-{step.iteration:05d}{output.suffix}"
                 write_picture(output.with_name(name), step.image())

@@ -112,7 +112,7 @@ Chosen on pictures: the published weights were not at hand to measure it.
 BUILTIN_RATIO = 100.0
 """The same on the built-in features, on which 30 looks timid (docs/features.md)."""
 
-BUILTIN_LAYER_WEIGHTS = (16.0, 2.0, 4.0, 16.0, 32.0)
+BUILTIN_LAYER_WEIGHTS = (16.0, 4.0, 12.0, 32.0, 4.0)
 """Weights of relu1_1 to relu5_1 that suit the built-in features, where none are asked for.
 
 For the Gram losses; chosen on pictures (docs/features.md): colour comes from relu1_1, and strokes

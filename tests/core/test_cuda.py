@@ -31,11 +31,15 @@ def weights():
 
 
 @pytest.fixture(autouse=True)
-def exact_products(monkeypatch):
-    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+def freed():
     yield
     gc.collect()
     torch.cuda.empty_cache()
+
+
+@pytest.fixture
+def exact_products(monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
 
 
 def evaluation(config, weights, device, dtype):
@@ -61,6 +65,7 @@ def evaluation(config, weights, device, dtype):
 @pytest.mark.parametrize(
     ("dtype", "tolerance"), [(torch.float32, 2e-3), (torch.bfloat16, 0.25)], ids=["32", "16"]
 )
+@pytest.mark.usefixtures("exact_products")
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets_have_the_cpus_loss_and_gradient(name, dtype, tolerance, weights):
     config = StyleConfig.preset(name)
@@ -91,7 +96,7 @@ def test_the_memory_of_a_run_is_foretold(preset, side, precision, weights):
     stylize(content, style, config, weights=weights, device="cuda")
     peak = torch.cuda.max_memory_allocated() - held
     foretold = estimate(config, content.shape, style.shape, device="cuda").peak_bytes
-    assert foretold == pytest.approx(peak, rel=0.15)
+    assert foretold == pytest.approx(peak, rel=0.2)
 
 
 def test_after_the_memory_ran_out_all_is_free_and_less_is_offered(weights):

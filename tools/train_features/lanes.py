@@ -9,8 +9,9 @@ averaged over 3x3 positions where a block begins. Trained channels see no lane, 
 of them.
 
 The mean activation of a lane, at a tap of N channels of mean 1, is STRENGTH √(N / LANES), so that
-the lanes' part of the Gram matrix counts STRENGTH⁴ times the rest; less in block 1, whose trained
-filters see colour themselves.
+the lanes' part of the Gram matrix counts STRENGTH⁴ times the rest. That is so where blocks begin,
+which is where presets read style; in the other layers lanes are faint, lest content read there
+hold on to its colours.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from torch import Tensor
 from tools.train_features.fold import Tensors, plain_taps
 from tools.train_features.network import LANES, normalise
 
-STRENGTH, STRENGTH_BLOCK_1 = 1.0, 0.1
+STRENGTH, FAINT = 1.0, 0.05
 THRESHOLD = 0.8
 """Thresholds lie evenly from minus to plus this, in standard deviations of ImageNet's colours."""
 
@@ -69,7 +70,7 @@ def _strengthened(found: Tensors, names: list[str], pictures: list[Tensor]) -> T
     means = _means(found, pictures)
     before = torch.ones(LANES)
     for name in names:
-        strength = STRENGTH_BLOCK_1 if name.startswith("conv1") else STRENGTH
+        strength = STRENGTH if name.endswith("_1") else FAINT
         wanted = strength * (len(means[name]) / LANES) ** 0.5
         gain = wanted / means[name][-LANES:].clamp(min=1e-3)
         found[f"{name}.weight"][-LANES:] *= (gain / before)[:, None, None, None]

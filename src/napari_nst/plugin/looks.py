@@ -70,6 +70,11 @@ def primary(button: QPushButton) -> None:
     )
 
 
+def plain(button: QPushButton) -> None:
+    """Make a button look like any other again."""
+    button.setStyleSheet("")
+
+
 def mark(label: QLabel, title: str, *, marked: bool) -> None:
     """Mark a row's title with a dot, for a setting that acts on the run at once."""
     dot = f'<span style="color:{ACCENT_TEXT}">●</span> ' if marked else ""

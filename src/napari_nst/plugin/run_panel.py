@@ -54,7 +54,7 @@ class RunPanel(QWidget):
         self.text = QLabel()
         self.text.setWordWrap(True)
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.steer = QCheckBox("Marked settings act on this run")
+        self.steer = QCheckBox("Settings marked ● act on this run")
         self.steer.setToolTip(
             "<p>While a run is on, edits of the settings marked with a dot act on it from its "
             "next step, and are kept in its record. Untick it to prepare the next run.</p>"

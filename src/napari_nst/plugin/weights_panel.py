@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout
 
 from napari_nst import weights
 from napari_nst.errors import DownloadCancelled
-from napari_nst.plugin.looks import make_bar, primary
+from napari_nst.plugin.looks import make_bar, plain, primary
 from napari_nst.plugin.progress import megabytes_text
 from napari_nst.plugin.worker import translated
 
@@ -76,7 +76,6 @@ class WeightsPanel(QFrame):
         self.text.setWordWrap(True)
         self.bar = make_bar()
         self.yes = QPushButton("Download")
-        primary(self.yes)
         self.no = QPushButton("Not now")
         self.asks = True
         self._suggested = False
@@ -101,6 +100,7 @@ class WeightsPanel(QFrame):
             self.no.setEnabled(True)
             self.show()
             return
+        primary(self.yes)
         self._pose(_QUESTION)
 
     def suggest(self) -> None:
@@ -108,6 +108,7 @@ class WeightsPanel(QFrame):
         if self._worker is None and not self._suggested:
             self._suggested = True
             self._for_a_run = False
+            plain(self.yes)  # it is Run that people look for
             self._pose(_SUGGESTION)
 
     def cancel(self) -> None:
