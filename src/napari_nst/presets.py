@@ -116,7 +116,7 @@ BUILTIN_LAYER_WEIGHTS = (16.0, 4.0, 12.0, 32.0, 4.0)
 """Weights of relu1_1 to relu5_1 that suit the built-in features, where none are asked for.
 
 For the Gram losses; chosen on pictures (docs/features.md): colour comes from relu1_1, and strokes
-from the deep layers, whose Gram matrices are the least of these features.
+from relu2_1 to relu5_1, whose pulls on the picture these weights make alike.
 """
 
 
