@@ -55,7 +55,7 @@ def test_the_layer_changes_while_the_run_is_on(docked, pictures, viewer, engine,
     qtbot.waitUntil(lambda: layer.data[0, 0, 0] != first, timeout=30_000)
     assert live_layers(viewer) == [layer]
     assert docked.panel.state.text().endswith("<b>Running</b>")
-    assert docked.panel.text.text().startswith("Step ")
+    assert docked.panel.text.text().startswith("Step\N{NO-BREAK SPACE}")
     assert 0 < docked.panel.bar.value() < docked.panel.bar.maximum()
 
 
