@@ -20,7 +20,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import tifffile
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from napari_nst import __version__
 from napari_nst.config import StyleConfig
@@ -188,6 +188,8 @@ def _read_bytes(path: Path) -> bytes:
 
 
 def _first_line(error: BaseException) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return "no known picture format"  # Pillow's own words name a Python object
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 

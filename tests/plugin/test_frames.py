@@ -98,6 +98,22 @@ def test_a_pause_waits_for_a_slow_screen_to_show_where_it_is(monkeypatch):
     assert frame.picture is not None
 
 
+def test_a_pause_asked_for_behind_a_step_shows_that_step():
+    clock, control = Clock(), RunControl()
+    gate = FrameGate(clock, interval_s=100.0)
+    shown = frames(run_of(3, []), gate, control)
+    next(shown)
+    gate.consumed(0.0, picture=True)
+    clock.now += 1.0
+    behind = next(shown)
+    assert behind.picture is None, "only words: the picture is not due"
+    gate.consumed(0.0, picture=False)
+    control.pause()
+    again = next(shown)
+    assert again.points == behind.points
+    assert again.picture is not None
+
+
 def run_of(total, closed):
     try:
         for iteration in range(1, total + 1):

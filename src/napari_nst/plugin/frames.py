@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -69,7 +69,8 @@ class Frame:
     Parameters
     ----------
     points
-        Every step since the last frame, oldest first; never empty.
+        Every step since the last frame, oldest first; the last one again where only its picture
+        is new.
     total
         Steps of the whole run.
     scale
@@ -180,32 +181,51 @@ def frames(
     """
     points: list[Point] = []
     is_first = True
+    unseen: Step | None = None
     try:
         while True:
+            # A pause may have been asked for since the step: it holds the run within `next`.
+            if control.paused and unseen is not None:
+                gate.wait_for_screen(control)
+                if gate.take(urgent=True) == "picture":
+                    yield _frame(points or [_point(unseen)], unseen, with_picture=True)
+                    points, unseen = [], None
             try:
                 step = next(run)
             except StopIteration as end:
                 result: StyleResult = end.value
                 return result
-            points.append(Point(step.iteration, step.loss, step.terms, step.seconds))
+            points.append(_point(step))
+            unseen = step
             if step.iteration == until:
                 control.stop()
             if history is not None:
                 _remember(history, points[-1], step)
-            if control.paused:
-                gate.wait_for_screen(control)
-            run_s = step.seconds / step.iteration * step.total
-            portion = gate.take(run_s=run_s, urgent=control.paused)
+            portion = gate.take(run_s=step.seconds / step.iteration * step.total)
             if portion != "nothing":
-                picture = as_uint8(step.image()) if portion == "picture" else None
-                yield Frame(tuple(points), step.total, step.scale, picture)
-                points.clear()
+                yield _frame(points, step, with_picture=portion == "picture")
+                points, unseen = [], None if portion == "picture" else step
                 if is_first:
                     # Adding the layer is the GUI's dearest moment: leave it the processor.
                     gate.wait_for_screen(control)
                     is_first = False
     finally:
         run.close()
+
+
+def newer(points: Iterable[Point], than: Sequence[Point]) -> list[Point]:
+    """Give the points behind the last of those known."""
+    last = than[-1].iteration if than else 0
+    return [point for point in points if point.iteration > last]
+
+
+def _point(step: "Step") -> Point:
+    return Point(step.iteration, step.loss, step.terms, step.seconds)
+
+
+def _frame(points: list[Point], step: "Step", *, with_picture: bool) -> Frame:
+    picture = as_uint8(step.image()) if with_picture else None
+    return Frame(tuple(points), step.total, step.scale, picture)
 
 
 def _remember(history: "History", point: Point, step: "Step") -> None:

@@ -12,7 +12,7 @@ from napari_nst.config import StyleConfig
 from napari_nst.core.control import RunControl
 from napari_nst.errors import NstError
 from napari_nst.plugin.export import record_at
-from napari_nst.plugin.frames import Frame, FrameGate, Point
+from napari_nst.plugin.frames import Frame, FrameGate, Point, newer
 from napari_nst.plugin.history import History
 from napari_nst.plugin.live_layer import LiveLayer
 from napari_nst.plugin.pictures import as_uint8
@@ -184,8 +184,8 @@ class Run(QObject):
         started = time.perf_counter()
         if self._worker is None or self._worker.abort_requested:
             return
-        self.points += frame.points
-        self._clock.add(frame.points)
+        self.points += (fresh := newer(frame.points, self.points))
+        self._clock.add(fresh)
         if frame.picture is not None:
             first = self.live.layer is None
             self.live.show(frame.picture)
