@@ -10,7 +10,7 @@ from napari_nst import RunControl, RunRecord, StyleConfig, iter_stylize, stylize
 from napari_nst.core import run as run_module
 from napari_nst.core.gradient import Evaluation
 from napari_nst.errors import ConfigError, ImageError, NstError, WeightsError
-from napari_nst.presets import BUILTIN_RATIO, PRESETS, REFERENCE_RATIO
+from napari_nst.presets import BUILTIN_LAYER_WEIGHTS, BUILTIN_RATIO, PRESETS, REFERENCE_RATIO
 from napari_nst.weights import Weights, load
 
 LAYERS = {"style_layers": ("relu1_1", "relu2_1"), "content_layers": ("relu2_2",)}
@@ -285,7 +285,7 @@ def test_weights_act_on_a_matched_run(
 @pytest.mark.parametrize(
     ("name", "changes", "expected"),
     [
-        ("builtin", {}, [16.0, 2.0, 4.0, 16.0, 32.0]),
+        ("builtin", {}, list(BUILTIN_LAYER_WEIGHTS)),
         ("builtin", {"style_layer_weights": (1.0,) * 5}, [1.0] * 5),
         ("builtin", {"balance": "published"}, []),
         ("untrained", {}, []),
@@ -339,14 +339,14 @@ def test_errors_of_the_run_are_the_projects_own(
         stylize(content, style, StyleConfig(content_layers=("relu6_1",)), weights=weights)
 
 
-def test_the_builtin_features_paint_bolder_than_the_same_numbers_from_a_file(
+def test_the_builtin_features_have_a_balance_of_their_own_unlike_the_same_numbers_from_a_file(
     content: np.ndarray, style: np.ndarray
 ) -> None:
     ours = load("builtin")
     plain = replace(ours, name="my-own")
     config = StyleConfig(size=None, steps=1, precision="float32", style_layer_weights=(1.0,) * 5)
-    bold, usual = (
+    own, usual = (
         stylize(content, style, config, weights=w).record.resolved["balance"] for w in (ours, plain)
     )
-    assert bold["content"] == pytest.approx(usual["content"] * REFERENCE_RATIO / BUILTIN_RATIO)
-    assert bold["style"] == pytest.approx(usual["style"])
+    assert own["content"] == pytest.approx(usual["content"] * REFERENCE_RATIO / BUILTIN_RATIO)
+    assert own["style"] == pytest.approx(usual["style"])
