@@ -10,7 +10,7 @@ took. `float32` multiplies in float32, `tf32` rounds what is multiplied to TF32.
 
 import argparse
 import statistics
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 
 import torch
 from benchmarks.bench_step import our_steps, pair
@@ -52,19 +52,20 @@ def main():
 
 def measured(who, how, side):
     """Give the median milliseconds of a step and the bytes at the peak."""
-    with tf32(on=how != "float32"):
-        steps = taken(who, how, side)
-        torch.cuda.reset_peak_memory_stats()
-        durations = []
-        for step in range(WARM_UP + ROUNDS[side]):
-            began, ended = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-            began.record()
-            next(steps)
-            ended.record()
-            torch.cuda.synchronize()
-            if step >= WARM_UP:
-                durations.append(began.elapsed_time(ended))
-        steps.close()
+    for backend in (torch.backends.cuda.matmul, torch.backends.cudnn):
+        backend.allow_tf32 = how != "float32"
+    steps = taken(who, how, side)
+    torch.cuda.reset_peak_memory_stats()
+    durations = []
+    for step in range(WARM_UP + ROUNDS[side]):
+        began, ended = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        began.record()
+        next(steps)
+        ended.record()
+        torch.cuda.synchronize()
+        if step >= WARM_UP:
+            durations.append(began.elapsed_time(ended))
+    steps.close()
     return statistics.median(durations), torch.cuda.max_memory_allocated()
 
 
@@ -86,14 +87,6 @@ def taken(who, how, side):
         yield from textbook_steps(tensors, *pictures, lbfgs)
 
 
-@contextmanager
-def tf32(*, on):
-    """Let torch round what it multiplies to TF32, or not."""
-    for backend in (torch.backends.cuda.matmul, torch.backends.cudnn):
-        backend.allow_tf32 = on
-    yield
-
-
 def profile(side):
     """List what took most of the GPU's time in ten steps of ours."""
     steps = taken("ours", "bfloat16", side)
@@ -105,8 +98,10 @@ def profile(side):
             next(steps)
         torch.cuda.synchronize()
     events = found.key_averages()
-    kernels = sorted(events, key=lambda event: -event.self_device_time_total)[:22]
-    busy = sum(event.self_device_time_total for event in events) / 1e4
+    # Operations are listed beside their kernels, with the same time.
+    own = [event for event in events if event.device_type == torch.autograd.DeviceType.CUDA]
+    kernels = sorted(own, key=lambda event: -event.self_device_time_total)[:22]
+    busy = sum(event.self_device_time_total for event in own) / 1e4
     lines = [
         f"{each.self_device_time_total / 1e4:8.3f} ms {each.count / 10:7.1f}x {each.key[:90]}"
         for each in kernels

@@ -23,8 +23,8 @@ _PIECE = 1 << 18
 _PARTS, _ALIGNED = 256, 8
 
 
-class Pairs:
-    """The last pairs, one by one.
+class _Past:
+    """What both ways of remembering are told.
 
     Parameters
     ----------
@@ -45,6 +45,15 @@ class Pairs:
         self._history = history
         self._dtype = dtype
         self._device = device
+
+
+class Pairs(_Past):
+    """The last pairs, one by one. Parameters as for `_Past`."""
+
+    def __init__(
+        self, values: int, history: int, *, dtype: torch.dtype, device: torch.device
+    ) -> None:
+        super().__init__(values, history, dtype=dtype, device=device)
         self._pairs: deque[tuple[Tensor, float]] = deque()
         self._unused: list[Tensor] = []
 
@@ -86,19 +95,16 @@ def _dot(kept: Tensor, direction: Tensor) -> float:
     return float(torch.stack([piece.to(other.dtype).dot(other) for piece, other in pieces]).sum())
 
 
-class PairTable:
+class PairTable(_Past):
     """The last pairs as rows of tables, and all their inner products.
 
-    The k-th pair has rows 2k and 2k + 1, counted over the tables. Parameters as for `Pairs`.
+    The k-th pair has rows 2k and 2k + 1, counted over the tables. Parameters as for `_Past`.
     """
 
     def __init__(
         self, values: int, history: int, *, dtype: torch.dtype, device: torch.device
     ) -> None:
-        self._values = values
-        self._history = history
-        self._dtype = dtype
-        self._device = device
+        super().__init__(values, history, dtype=dtype, device=device)
         self._tables: list[Tensor] = []
         self._order: deque[tuple[int, float]] = deque()
         self._products: NDArray[np.float64] = np.zeros((0, 0))
