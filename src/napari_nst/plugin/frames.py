@@ -17,19 +17,16 @@ if TYPE_CHECKING:
     from napari_nst.core.run import Scale
     from napari_nst.plugin.history import History
 
-PICTURE_RATIO = 20
-"""A picture comes no sooner than this many times the cost of drawing the last one."""
+DRAWING_RATIO = 30
+"""A frame comes no sooner than this many times the cost of drawing the last one."""
 
-LONGEST_S = 4.0
-"""But no later than this: on a busy machine drawing looks dear, and a run must be seen."""
+LONGEST_S = 5.0
+"""But a picture no later than this: on a busy machine drawing looks dear, and runs must be seen."""
 
-LEAST_PICTURES = 10
+LEAST_PICTURES = 6
 """And no later than this part of the run: a short one must be seen too."""
 
-TEXT_RATIO = 5
-"""The same for progress without a picture."""
-
-TEXT_INTERVAL_S = 0.1
+SHORTEST_S = 0.1
 """Progress changes no more often than this: nobody reads faster."""
 
 SCREEN_WAIT_S = 0.5
@@ -119,16 +116,14 @@ class FrameGate:
         now = self._clock()
         longest_s = min(LONGEST_S, run_s / LEAST_PICTURES)
 
-        def is_due(last: tuple[float, float], ratio: float, least_s: float) -> bool:
+        def is_due(last: tuple[float, float], least_s: float) -> bool:
             drawn, cost_s = last
-            return now >= drawn + max(least_s, min(ratio * cost_s, longest_s))
+            return now >= drawn + max(least_s, min(DRAWING_RATIO * cost_s, longest_s))
 
-        if not self._ready.is_set() or not (
-            urgent or is_due(self._last, TEXT_RATIO, TEXT_INTERVAL_S)
-        ):
+        if not self._ready.is_set() or not (urgent or is_due(self._last, SHORTEST_S)):
             return "nothing"
         self._ready.clear()
-        wanted = urgent or is_due(self._last_picture, PICTURE_RATIO, self._interval_s)
+        wanted = urgent or is_due(self._last_picture, self._interval_s)
         return "picture" if wanted else "text"
 
     def wait_for_screen(self, control: RunControl) -> None:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _HEIGHT_PX = 160
 _LEGEND_COLUMNS = 4
-_INTERVAL_S = 0.5
+_INTERVAL_S = 1.0
 _TERM_COLOURS = {
     "content": (86, 180, 233),
     "style": (230, 159, 0),
@@ -83,7 +83,7 @@ class LossPlot(QCollapsible):
         self.show_history(())
 
     def add(self, points: Iterable[Point], *, scale: int | None = None) -> None:
-        """Take note of steps; draws at most twice a second, and only while unfolded.
+        """Take note of steps; draws at most once a second, and only while unfolded.
 
         Parameters
         ----------

@@ -1,6 +1,6 @@
 """Buttons, state, progress and curve of a run."""
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_nst.plugin.frames import Frame
@@ -19,6 +19,10 @@ STATE_COLOURS = {
     RunState.STOPPED: "#d9935b",
     RunState.FAILED: "#e5604c",
 }
+_BEAT_MS = 500
+"""A dot more: a bar that moves by itself would draw the whole window 30 times a second."""
+
+_DOTS = 3
 
 
 class RunPanel(QWidget):
@@ -67,6 +71,10 @@ class RunPanel(QWidget):
         self.plot = LossPlot()
         self._state = RunState.IDLE
         self._startable = False
+        self._dots = 0
+        self._heart = QTimer(self)
+        self._heart.setInterval(_BEAT_MS)
+        self._heart.timeout.connect(self._beat)
         self._lay_out()
         self.run.clicked.connect(self.run_asked)
         self.preview.clicked.connect(self.preview_asked)
@@ -79,6 +87,7 @@ class RunPanel(QWidget):
         if state is not self._state:
             colour_bar(self.bar, STATE_COLOURS[state])
         self._state = state
+        self._pulse(on=state is RunState.PREPARING)
         self._name_state()
         self.text.setText(text)
         self.text.setVisible(bool(text))
@@ -90,14 +99,9 @@ class RunPanel(QWidget):
         self.steer.setVisible(state.active)
         self.steered.setVisible(state.active and bool(self.steered.text()))
         self.bar.setVisible(state is not RunState.IDLE)
-        if state is RunState.PREPARING:
-            self.bar.setRange(0, 0)
-        elif state is RunState.DONE:
+        if state in (RunState.PREPARING, RunState.DONE):
             self.bar.setRange(0, 1)
-            self.bar.setValue(1)
-        elif self.bar.maximum() == 0:
-            self.bar.setRange(0, 1)
-            self.bar.setValue(0)
+            self.bar.setValue(int(state is RunState.DONE))
 
     def show_frame(self, frame: Frame) -> None:
         """Move the bar and the curve."""
@@ -122,8 +126,20 @@ class RunPanel(QWidget):
         idle = state is RunState.IDLE and not self._startable
         word = "Choose a content and a style" if idle else state.value
         self.state.setText(
-            f'<span style="color:{STATE_COLOURS[state]}">●</span>&nbsp; <b>{word}</b>'
+            f'<span style="color:{STATE_COLOURS[state]}">●</span>&nbsp; '
+            f"<b>{word}{'.' * self._dots}</b>"
         )
+
+    def _pulse(self, *, on: bool) -> None:
+        if on and not self._heart.isActive():
+            self._heart.start()
+        elif not on:
+            self._heart.stop()
+            self._dots = 0
+
+    def _beat(self) -> None:
+        self._dots = (self._dots + 1) % (_DOTS + 1)
+        self._name_state()
 
     def _on_pause(self) -> None:
         paused = self._state is RunState.PAUSED

@@ -15,6 +15,7 @@ from napari_nst.plugin.run_panel import STATE_COLOURS
 from napari_nst.plugin.wording import describe, differences
 
 if TYPE_CHECKING:
+    from napari_nst.config import StyleConfig
     from napari_nst.plugin.run import Run
 
 THUMBNAIL_PX = 40
@@ -42,6 +43,7 @@ class RunRow(QWidget):
         self.settings.setStyleSheet("font-size: 11px;")
         self.settings.ensurePolished()  # else it is cut to the width of larger letters
         self._drawn: int | None = None
+        self._config: StyleConfig | None = None
         self._lay_out()
         self.refresh(run)
 
@@ -51,9 +53,11 @@ class RunRow(QWidget):
         self.status.setText(
             f'<span style="color:{colour}">●</span> {" · ".join([run.state.value, *facts(run)])}'
         )
-        settings = describe(differences(run.config, run.plan.preset)) or "as the preset"
-        self.settings.setText(settings)
-        self.setToolTip(f"<p><b>{run.name}</b><br/>{run.text}<br/>{settings}</p>")
+        if run.config != self._config:
+            self._config = run.config
+            described = describe(differences(self._config, run.plan.preset))
+            self.settings.setText(described or "as the preset")
+        self.setToolTip(f"<p><b>{run.name}</b><br/>{run.text}<br/>{self.settings.text()}</p>")
         picture = run.picture
         if picture is not None and picture.ctypes.data != self._drawn:
             self._drawn = picture.ctypes.data
