@@ -117,6 +117,15 @@ class Descent:
             self._optimizer = self._new_optimizer()
         self._optimizer.learning_rate = config.learning_rate
 
+    def retreat(self, picture: Tensor) -> None:
+        """Go on from a picture, shape (1, 3, H, W), as if this were the start."""
+        variable = (picture.to(self._fine) - self._zero) * self._maximum
+        with torch.no_grad():
+            self._variable.copy_(variable)
+        self._average = RunningAverage(self._variable, self._config.averaging)
+        self._cached = None
+        self._optimizer = self._new_optimizer()
+
     def adopt_moments(self, coarser: "Descent") -> None:
         """Carry Adam's moments over from a coarser scale; L-BFGS starts anew."""
         if isinstance(self._optimizer, Adam) and isinstance(coarser._optimizer, Adam):

@@ -25,6 +25,9 @@ from napari_nst.record import SteeringEvent
 
 Reason = Literal["finished", "stopped", "converged", "diverged"]
 
+_MOST_RETREATS = 3
+"""How often L-BFGS, which without a line search may overshoot, tries once more from its best."""
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -91,7 +94,7 @@ class Run:
     Attributes
     ----------
     picture : Tensor, shape (1, 3, H, W)
-        The picture to show; after a divergence the last good one.
+        The picture to show; after a divergence the best since the last change.
     reason
         Why the run ended.
     events
@@ -127,6 +130,8 @@ class Run:
         self._shares = split_steps(len(self.sizes), config)
         self.total = sum(self._shares)
         self.done = 0
+        self._retreats = 0
+        self._best_loss = math.inf
         self._descent: Descent | None = None
         self._objective: Objective | None = None
         self.picture = self._starting_picture(self.sizes[self._first_scale])
@@ -171,14 +176,16 @@ class Run:
         if self._descent is not None:
             descent.adopt_moments(self._descent)
         self._descent = descent
+        self._best_loss = math.inf
         self.reason = "finished"
 
     def descend(self, index: int) -> Generator[RunStep, None, None]:
         """Take the steps of the scale that was entered."""
         assert self._descent is not None
         scale = Scale(index, len(self.sizes), *self.sizes[index])
-        last_good = self.picture
-        for _ in range(self._shares[index]):
+        best = self.picture
+        end = self.done + self._shares[index]
+        while self.done < end:
             if self._control.wait_while_paused():
                 self.reason = "stopped"
                 return
@@ -189,11 +196,17 @@ class Run:
             except _Stopped:
                 self.picture, self.reason = entering, "stopped"
                 return
-            if math.isfinite(evaluation.loss):
-                last_good = entering
-            if not (math.isfinite(evaluation.loss) and self._descent.is_finite()):
-                self.picture, self.reason = last_good, "diverged"
-                return
+            is_number = math.isfinite(evaluation.loss)
+            if is_number and evaluation.loss <= self._best_loss:
+                self._best_loss, best = evaluation.loss, entering
+            if not (is_number and self._descent.is_finite()):
+                self.picture = best
+                if not self._may_retreat:
+                    self.reason = "diverged"
+                    return
+                self._retreats += 1
+                self._descent.retreat(best)
+                continue
             self.picture = self._descent.picture
             self.done += 1
             yield RunStep(self.done, scale, evaluation)
@@ -201,13 +214,20 @@ class Run:
                 self.reason = "converged"
                 return
 
+    @property
+    def _may_retreat(self) -> bool:
+        """Whether to go back to the best picture where the loss is no number any more."""
+        return self._config.optimizer == "lbfgs" and self._retreats < _MOST_RETREATS
+
     def _steer(self) -> None:
         due = {e.field: e.value for e in self._to_repeat if e.step == self.done}
+        self._to_repeat = [e for e in self._to_repeat if e.step > self.done]
         changes = due | self._control.take_changes()
         if not changes:
             return
         changes = {k: tuple(v) if isinstance(v, list) else v for k, v in changes.items()}
         self._config = self._config.replace(**changes)
+        self._best_loss = math.inf
         self.events += [SteeringEvent(self.done, *change) for change in changes.items()]
         assert self._descent is not None
         self._descent.steer(self._config)
