@@ -14,6 +14,7 @@ from napari_nst.core.control import RunControl
 from napari_nst.core.device import finest_dtype
 from napari_nst.core.encoder import Encoder
 from napari_nst.core.gradient import Evaluation, loss_and_gradient
+from napari_nst.core.heap import give_memory_back
 from napari_nst.core.image import Picture, fit_longest_side
 from napari_nst.core.lbfgs import kept_dtype
 from napari_nst.core.objective import VARIABLE_MAXIMUM, Balance, Objective
@@ -160,7 +161,9 @@ class Run:
         size = self.sizes[index]
         self._objective = None
         self._encoder.release()
+        give_memory_back()
         self._objective = self._objective_at(size)
+        give_memory_back()
         if self.picture.shape[-2:] != size:
             self.picture = self._enlarged(size)
         first = index == self._first_scale
