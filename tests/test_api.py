@@ -259,7 +259,7 @@ def test_a_diverging_run_ends_with_the_last_good_picture(
     np.testing.assert_array_equal(result.image, _bytes(pictures[2]))
 
 
-@pytest.mark.parametrize("factor", [float("nan"), float("inf")])
+@pytest.mark.parametrize("factor", [float("nan"), float("inf"), 1e6])
 def test_lbfgs_goes_back_to_its_best_and_takes_all_its_steps(
     content: np.ndarray,
     style: np.ndarray,

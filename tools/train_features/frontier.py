@@ -25,7 +25,7 @@ from tools.train_features.yardsticks import Picture, StyleGap, edge_correlation,
 log = logging.getLogger(__name__)
 
 AVERAGE = "the three averaged"
-RATIOS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
+RATIOS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 """|style gradient| / |content gradient| at which each pair is painted."""
 
 

@@ -17,7 +17,7 @@ from napari_nst.core.gradient import Evaluation, loss_and_gradient
 from napari_nst.core.heap import give_memory_back
 from napari_nst.core.image import Picture, fit_longest_side
 from napari_nst.core.lbfgs import kept_dtype
-from napari_nst.core.objective import VARIABLE_MAXIMUM, Balance, Objective
+from napari_nst.core.objective import PUBLISHED, VARIABLE_MAXIMUM, Balance, Objective
 from napari_nst.core.optimize import Descent
 from napari_nst.core.pyramid import scale_sizes, split_steps, style_size
 from napari_nst.core.targets import build_objective
@@ -26,8 +26,16 @@ from napari_nst.record import SteeringEvent
 
 Reason = Literal["finished", "stopped", "converged", "diverged"]
 
+_LARGEST_RISE = 1000.0
+"""A loss of more than this many times the first since a change has left the picture behind.
+
+L-BFGS without a line search overshoots up to 500 times and is back a few steps later. On the
+weights that a preset was published for, in full precision, the original's course is kept, whatever
+it does.
+"""
+
 _MOST_RETREATS = 3
-"""How often L-BFGS, which without a line search may overshoot, tries once more from its best."""
+"""How often L-BFGS then tries once more from its best picture."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +140,8 @@ class Run:
         self.total = sum(self._shares)
         self.done = 0
         self._retreats = 0
-        self._best_loss = math.inf
+        self._first_loss = self._best_loss = math.inf
+        self._keeps_course = balance is PUBLISHED and encoder.dtype.itemsize >= 4
         self._descent: Descent | None = None
         self._objective: Objective | None = None
         self.picture = self._starting_picture(self.sizes[self._first_scale])
@@ -179,7 +188,7 @@ class Run:
         if self._descent is not None:
             descent.adopt_moments(self._descent)
         self._descent = descent
-        self._best_loss = math.inf
+        self._first_loss = self._best_loss = math.inf
         self.reason = "finished"
 
     def descend(self, index: int) -> Generator[RunStep, None, None]:
@@ -199,10 +208,9 @@ class Run:
             except _Stopped:
                 self.picture, self.reason = entering, "stopped"
                 return
-            is_number = math.isfinite(evaluation.loss)
-            if is_number and evaluation.loss <= self._best_loss:
+            if evaluation.loss < self._best_loss:
                 self._best_loss, best = evaluation.loss, entering
-            if not (is_number and self._descent.is_finite()):
+            if self._is_lost(evaluation.loss) or not self._descent.is_finite():
                 self.picture = best
                 if not self._may_retreat:
                     self.reason = "diverged"
@@ -217,9 +225,16 @@ class Run:
                 self.reason = "converged"
                 return
 
+    def _is_lost(self, loss: float) -> bool:
+        """Whether a loss is no number any more, or out of all proportion."""
+        if math.isinf(self._first_loss):
+            self._first_loss = loss
+        rises = not self._keeps_course and loss > _LARGEST_RISE * self._first_loss
+        return rises or not math.isfinite(loss)
+
     @property
     def _may_retreat(self) -> bool:
-        """Whether to go back to the best picture where the loss is no number any more."""
+        """Whether to go back to the best picture where the loss is lost."""
         return self._config.optimizer == "lbfgs" and self._retreats < _MOST_RETREATS
 
     def _steer(self) -> None:
@@ -230,7 +245,7 @@ class Run:
             return
         changes = {k: tuple(v) if isinstance(v, list) else v for k, v in changes.items()}
         self._config = self._config.replace(**changes)
-        self._best_loss = math.inf
+        self._first_loss = self._best_loss = math.inf
         self.events += [SteeringEvent(self.done, *change) for change in changes.items()]
         assert self._descent is not None
         self._descent.steer(self._config)
