@@ -58,6 +58,23 @@ def test_lbfgs_step_by_step_follows_torch_in_one_call(line_search: str, variable
     assert bowl.count <= plain.count + 1
 
 
+@pytest.mark.parametrize("variable", ["unit", "byte"])
+def test_no_step_is_longer_than_the_longest_and_the_minimum_is_found(variable: str) -> None:
+    config, longest = StyleConfig(variable=variable), 0.02
+    free, held = (
+        Descent(_start(), config, Bowl(), longest=length) for length in (float("inf"), longest)
+    )
+    steps = {free: [], held: []}
+    for descent, lengths in steps.items():
+        for _ in range(60):
+            before = descent.picture
+            descent.step()
+            lengths.append(float((descent.picture - before).square().mean().sqrt()))
+    assert max(steps[free]) > 2 * longest
+    assert max(steps[held]) == pytest.approx(longest)
+    torch.testing.assert_close(held.picture, TARGET, rtol=0, atol=1e-4)
+
+
 def test_adam_follows_torch() -> None:
     config = StyleConfig(optimizer="adam", learning_rate=0.05, variable="unit", adam_beta2=0.99)
     descent = Descent(_start(), config, Bowl())

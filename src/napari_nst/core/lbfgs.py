@@ -8,6 +8,8 @@ use imports 900 modules (6 s on a laptop) that serve torch's compiler; a test co
 strong Wolfe line search is torch's own.
 """
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -40,6 +42,9 @@ class LBFGS:
     kept_dtype
         In which dtype past steps are kept; the variable's by default. In bfloat16 they cost half,
         and are rounded to 8 bits, as the gradients of a network that computes in it are.
+    longest
+        The largest step by its root mean square, in the variable's units; longer ones are
+        shortened to it.
     """
 
     def __init__(
@@ -51,9 +56,11 @@ class LBFGS:
         tolerance_grad: float,
         tolerance_change: float,
         kept_dtype: torch.dtype | None = None,
+        longest: float = math.inf,
     ) -> None:
         self.learning_rate = learning_rate
         self._variable = variable.view(-1)
+        self._longest = longest * variable.numel() ** 0.5
         self._tolerances = tolerance_grad, tolerance_change
         kind = PairTable if variable.is_cuda else Pairs
         self._past = kind(
@@ -79,6 +86,9 @@ class LBFGS:
             direction = self._past.direction(gradient, self._scale)
         moves = float(gradient.dot(direction)) <= -self._tolerances[1]
         change = direction.mul_(length)
+        if math.isfinite(self._longest):
+            norm = float(torch.linalg.vector_norm(change))
+            change.mul_(min(1.0, self._longest / norm) if norm > 0 else 1.0)
         self._last = gradient, change
         if moves:
             self._variable.add_(change)

@@ -6,6 +6,7 @@ shift, by rounding alone: L-BFGS's first step moves a 512 px picture by 1e-6 of 
 holds near 0 and loses near 120. For the same reason pictures are evaluated in float64.
 """
 
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -41,6 +42,8 @@ class Descent:
         Of the variable; the start's where it is None.
     kept_dtype
         As in LBFGS.
+    longest
+        As in LBFGS, as a share of the picture's range.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class Descent:
         grey: Tensor | None = None,
         dtype: torch.dtype | None = None,
         kept_dtype: torch.dtype | None = None,
+        longest: float = math.inf,
     ) -> None:
         self._maximum = VARIABLE_MAXIMUM[config.variable]
         self._fine = finest_dtype(start.device)
@@ -64,6 +68,7 @@ class Descent:
         self._evaluate = evaluate
         self._first_scale = first_scale
         self._kept_dtype = kept_dtype
+        self._longest = longest * self._maximum
         self._optimizer = self._new_optimizer()
         self._average = RunningAverage(self._variable, config.averaging)
         self._cached: tuple[Tensor, Evaluation] | None = None
@@ -117,15 +122,6 @@ class Descent:
             self._optimizer = self._new_optimizer()
         self._optimizer.learning_rate = config.learning_rate
 
-    def retreat(self, picture: Tensor) -> None:
-        """Go on from a picture, shape (1, 3, H, W), as if this were the start."""
-        variable = (picture.to(self._fine) - self._zero) * self._maximum
-        with torch.no_grad():
-            self._variable.copy_(variable)
-        self._average = RunningAverage(self._variable, self._config.averaging)
-        self._cached = None
-        self._optimizer = self._new_optimizer()
-
     def adopt_moments(self, coarser: "Descent") -> None:
         """Carry Adam's moments over from a coarser scale; L-BFGS starts anew."""
         if isinstance(self._optimizer, Adam) and isinstance(coarser._optimizer, Adam):
@@ -157,7 +153,7 @@ class Descent:
             return Adam(self._variable, learning_rate=config.learning_rate, betas=betas)
         later = config.lbfgs_history_later
         kind = (
-            partial(LBFGS, kept_dtype=self._kept_dtype)
+            partial(LBFGS, kept_dtype=self._kept_dtype, longest=self._longest)
             if config.line_search == "none"
             else SearchingLBFGS
         )

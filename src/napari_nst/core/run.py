@@ -26,16 +26,13 @@ from napari_nst.record import SteeringEvent
 
 Reason = Literal["finished", "stopped", "converged", "diverged"]
 
-_LARGEST_RISE = 1000.0
-"""A loss of more than this many times the first since a change has left the picture behind.
+_LONGEST_STEP = 0.05
+"""The longest step of L-BFGS, a root mean square as a share of the picture's range.
 
-L-BFGS without a line search overshoots up to 500 times and is back a few steps later. On the
-weights that a preset was published for, in full precision, the original's course is kept, whatever
-it does.
+Without a line search it leaps at times: the picture is noise for a step or two, or for good. Steps
+that lead on are seldom longer. On the weights that a preset was published for, in full precision,
+the original's course is kept, whatever it does.
 """
-
-_MOST_RETREATS = 3
-"""How often L-BFGS then tries once more from its best picture."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +100,7 @@ class Run:
     Attributes
     ----------
     picture : Tensor, shape (1, 3, H, W)
-        The picture to show; after a divergence the best since the last change.
+        The picture to show; after a divergence the last good one.
     reason
         Why the run ended.
     events
@@ -129,6 +126,7 @@ class Run:
         self._grey = grey
         self._wide = _variable_dtype(encoder)
         self._balance = balance
+        self._keeps_course = balance is PUBLISHED and encoder.dtype.itemsize >= 4
         self._control = control
         control.begin(config)
         self._to_repeat = list(events)
@@ -139,9 +137,6 @@ class Run:
         self._shares = split_steps(len(self.sizes), config)
         self.total = sum(self._shares)
         self.done = 0
-        self._retreats = 0
-        self._first_loss = self._best_loss = math.inf
-        self._keeps_course = balance is PUBLISHED and encoder.dtype.itemsize >= 4
         self._descent: Descent | None = None
         self._objective: Objective | None = None
         self.picture = self._starting_picture(self.sizes[self._first_scale])
@@ -184,20 +179,19 @@ class Run:
             grey=self._grey,
             dtype=self._wide,
             kept_dtype=kept_dtype(self._encoder.dtype),
+            longest=math.inf if self._keeps_course else _LONGEST_STEP,
         )
         if self._descent is not None:
             descent.adopt_moments(self._descent)
         self._descent = descent
-        self._first_loss = self._best_loss = math.inf
         self.reason = "finished"
 
     def descend(self, index: int) -> Generator[RunStep, None, None]:
         """Take the steps of the scale that was entered."""
         assert self._descent is not None
         scale = Scale(index, len(self.sizes), *self.sizes[index])
-        best = self.picture
-        end = self.done + self._shares[index]
-        while self.done < end:
+        last_good = self.picture
+        for _ in range(self._shares[index]):
             if self._control.wait_while_paused():
                 self.reason = "stopped"
                 return
@@ -208,16 +202,11 @@ class Run:
             except _Stopped:
                 self.picture, self.reason = entering, "stopped"
                 return
-            if evaluation.loss < self._best_loss:
-                self._best_loss, best = evaluation.loss, entering
-            if self._is_lost(evaluation.loss) or not self._descent.is_finite():
-                self.picture = best
-                if not self._may_retreat:
-                    self.reason = "diverged"
-                    return
-                self._retreats += 1
-                self._descent.retreat(best)
-                continue
+            if math.isfinite(evaluation.loss):
+                last_good = entering
+            if not (math.isfinite(evaluation.loss) and self._descent.is_finite()):
+                self.picture, self.reason = last_good, "diverged"
+                return
             self.picture = self._descent.picture
             self.done += 1
             yield RunStep(self.done, scale, evaluation)
@@ -225,27 +214,13 @@ class Run:
                 self.reason = "converged"
                 return
 
-    def _is_lost(self, loss: float) -> bool:
-        """Whether a loss is no number any more, or out of all proportion."""
-        if math.isinf(self._first_loss):
-            self._first_loss = loss
-        rises = not self._keeps_course and loss > _LARGEST_RISE * self._first_loss
-        return rises or not math.isfinite(loss)
-
-    @property
-    def _may_retreat(self) -> bool:
-        """Whether to go back to the best picture where the loss is lost."""
-        return self._config.optimizer == "lbfgs" and self._retreats < _MOST_RETREATS
-
     def _steer(self) -> None:
         due = {e.field: e.value for e in self._to_repeat if e.step == self.done}
-        self._to_repeat = [e for e in self._to_repeat if e.step > self.done]
         changes = due | self._control.take_changes()
         if not changes:
             return
         changes = {k: tuple(v) if isinstance(v, list) else v for k, v in changes.items()}
         self._config = self._config.replace(**changes)
-        self._first_loss = self._best_loss = math.inf
         self.events += [SteeringEvent(self.done, *change) for change in changes.items()]
         assert self._descent is not None
         self._descent.steer(self._config)
