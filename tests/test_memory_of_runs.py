@@ -132,7 +132,8 @@ def test_a_dry_run_says_time_and_memory_and_writes_nothing(shell, tmp_path) -> N
     code, out, err = shell("--size", "64", "--steps", "5", "--dry-run")
     assert (code, err) == (0, "")
     assert out.startswith("64x48 px, 5 steps: about ")
-    assert "MB of" in out
+    assert "MB, " in out
+    assert " are free;" in out
     assert not (tmp_path / "out.png").exists()
 
 

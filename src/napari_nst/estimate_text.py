@@ -31,7 +31,7 @@ def forecast(
     expected = estimate(config, content, styles, device)
     height, width = expected.size
     text = f"{width}x{height} px, {expected.steps} steps: {estimate_text(expected)}"
-    text += f" of {memory_words(expected.free_bytes)} free"
+    text += f", {memory_words(expected.free_bytes)} are free"
     if not expected.fits:
         size = largest_fitting_size(config, content, styles, device)
         text += f"; that does not fit, size {size} would" if size else "; that does not fit"

@@ -36,7 +36,10 @@ def test_time_and_memory_stand_above_run_and_follow_the_form(docked, pictures, q
     assert "MB" in before
     assert panel.buttons == []
     ask(docked, size=1024)
-    qtbot.waitUntil(lambda: panel.text.text() != before, timeout=60_000)
+    qtbot.waitUntil(lambda: panel.text.text() != before)
+    assert "Estimating" in panel.text.text(), "what stood there is no longer true"
+    qtbot.waitUntil(lambda: "about" in panel.text.text(), timeout=60_000)
+    assert panel.text.text() != before
 
 
 def test_what_does_not_fit_says_so_and_a_button_makes_it_fit(docked, pictures, qtbot, monkeypatch):
@@ -49,7 +52,10 @@ def test_what_does_not_fit_says_so_and_a_button_makes_it_fit(docked, pictures, q
     assert button.text().endswith(" px")
     button.click()
     assert docked.form.config().size < 4096
-    qtbot.waitUntil(lambda: "does not fit" not in panel.text.text(), timeout=60_000)
+    qtbot.waitUntil(lambda: "does not fit" not in panel.text.text())
+    assert panel.buttons == []
+    qtbot.waitUntil(lambda: "about" in panel.text.text(), timeout=60_000)
+    assert "does not fit" not in panel.text.text()
     assert panel.buttons == []
 
 

@@ -7,7 +7,7 @@ from qtpy.QtCore import QTimer, Signal
 from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
-from napari_nst.errors import DeviceMemoryError, NstError, Remedy
+from napari_nst.errors import DeviceMemoryError, NstError, Remedy, TooLargeError
 from napari_nst.estimate_text import estimate_text, memory_words
 from napari_nst.plugin.forecaster import Answer, Forecaster, Question
 from napari_nst.plugin.pictures import picture_size
@@ -82,6 +82,9 @@ class EstimatePanel(QWidget):
             if question is None:
                 self.hide_all()
                 return
+            self.text.setText(f'<span style="color:{_FITS}">Estimating…</span>')
+            self._offer(())
+            self._shown = None
             self.forecaster.ask(question)
         answer = self.forecaster.answer
         if answer is not None and answer is not self._shown and not self._failed:
@@ -127,9 +130,13 @@ class EstimatePanel(QWidget):
             return
         self._failed = True
         self._asked = self._question()
-        self.text.setText(
-            f'<span style="color:{_TOO_LARGE}">Memory ran out. Run again with:</span>'
+        refused = isinstance(run.error, TooLargeError)
+        words = (
+            "Too large for the free memory. Run with:"
+            if refused
+            else "Memory ran out. Run again with:"
         )
+        self.text.setText(f'<span style="color:{_TOO_LARGE}">{words}</span>')
         self._offer(run.error.remedies, again=run)
 
     def _offer(self, remedies: tuple[Remedy, ...], *, again: "Run | None" = None) -> None:

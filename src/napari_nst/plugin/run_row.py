@@ -86,7 +86,8 @@ def facts(run: "Run") -> list[str]:
         return [] if run.record is None else [f"{run.record.steps_done} steps"]
     last = run.points[-1]
     on = run.state in (RunState.RUNNING, RunState.PAUSED, RunState.STOPPING)
-    progress = f"step {last.iteration}" if on else duration_text(last.seconds)
+    seconds = last.seconds if run.result is None else run.result.seconds
+    progress = f"step {last.iteration}" if on else duration_text(seconds)
     return [progress, loss_text(last.loss)]
 
 
