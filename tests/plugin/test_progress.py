@@ -39,7 +39,7 @@ def test_durations_read_like_a_clock(seconds, text):
 
 def test_progress_names_step_loss_and_time_left():
     text = progress_text(Frame(tuple(points(1, 2)), 500, SCALE, None), 90)
-    assert text.replace("\xa0", " ") == "Step 2 of 500  ·  loss 5  ·  1:30 min left"
+    assert text.replace("\xa0", " ") == "Step 2 of 500 · loss 5 · 1:30 min left"
 
 
 def test_an_outcome_says_what_was_kept():

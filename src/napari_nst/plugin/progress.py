@@ -79,7 +79,7 @@ def progress_text(frame: Frame, left_s: float | None) -> str:
     parts.append(loss_text(last.loss))
     if left_s is not None:
         parts.append(f"{duration_text(left_s)} left")
-    return "  ·  ".join(part.replace(" ", _JOINED) for part in parts)
+    return " · ".join(part.replace(" ", _JOINED) for part in parts)
 
 
 def loss_text(loss: float) -> str:
