@@ -65,26 +65,30 @@ def precision(request):
 def test_one_step_against_the_textbook(benchmark, side, precision):
     content, style = pair(side)
     ours = our_steps(load("untrained"), content, style, precision)
+    in_units = precision == "bfloat16"
     theirs, probed = [], [[], []]
     with Baseline(side) as baseline:
         baseline.step(), next(ours)
 
         def take_turn():
-            probed[1].append(convolutions_per_s())
+            if in_units:
+                probed[1].append(convolutions_per_s())
             theirs.append(baseline.step())
-            best = max((*probed[0], *probed[1]))
-            probed[0].append(free_units(FREE_SHARE * best))
+            if in_units:
+                best = max((*probed[0], *probed[1]))
+                probed[0].append(free_units(FREE_SHARE * best))
 
         benchmark.pedantic(next, args=(ours,), setup=take_turn, rounds=ROUNDS[side])
-        probed[1].append(convolutions_per_s())
     ours.close()
     took = benchmark.stats.stats.data
     benchmark.extra_info["ratio"] = statistics.median(theirs) / statistics.median(took)
     print(f"\n{side} px, {precision}, {ratios(theirs, took)}")
-    before, after = probed[0], probed[1][1:]
+    if not in_units:
+        return
+    before, after = probed[0], [*probed[1][1:], convolutions_per_s()]
     least = FREE_SHARE * max(before + after)
     free = [i for i, speeds in enumerate(zip(before, after, strict=True)) if min(speeds) >= least]
-    if precision == "bfloat16" and free:
+    if free:
         of_free = ratios([theirs[i] for i in free], [took[i] for i in free])
         print(f"  with the matrix units free, {of_free}")
 

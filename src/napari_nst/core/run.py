@@ -165,7 +165,7 @@ class Run:
         size = self.sizes[index]
         self._objective = None
         self._encoder.release()
-        give_memory_back()
+        give_memory_back()  # no gap that a scale leaves fits the larger tensors of the next
         self._objective = self._objective_at(size)
         give_memory_back()
         if self.picture.shape[-2:] != size:

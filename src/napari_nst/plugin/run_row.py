@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 THUMBNAIL_PX = 40
 ROW_PX = 56
+_MARGIN_PX = 6
+"""Taken off where names are shortened: napari's style keeps some pixels of a label's width."""
 
 
 class RunRow(QWidget):
@@ -42,6 +44,8 @@ class RunRow(QWidget):
         self.settings = QElidingLabel()
         self.settings.setStyleSheet("font-size: 11px;")
         self.settings.ensurePolished()  # else it is cut to the width of larger letters
+        for label in (self.name, self.settings):
+            label.setEllipsesWidth(_MARGIN_PX)
         self._drawn: int | None = None
         self._config: StyleConfig | None = None
         self._lay_out()
@@ -53,9 +57,9 @@ class RunRow(QWidget):
         self.status.setText(
             f'<span style="color:{colour}">●</span> {" · ".join([run.state.value, *facts(run)])}'
         )
-        if run.config != self._config:
-            self._config = run.config
-            described = describe(differences(self._config, run.plan.preset))
+        if (config := run.config) != self._config:
+            self._config = config
+            described = describe(differences(config, run.plan.preset))
             self.settings.setText(described or "as the preset")
         self.setToolTip(f"<p><b>{run.name}</b><br/>{run.text}<br/>{self.settings.text()}</p>")
         picture = run.picture
