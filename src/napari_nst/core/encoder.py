@@ -8,12 +8,11 @@ General autograd does work here that nobody needs, and keeps what nobody reads. 
 - a layer is kept only where a tap reads it or its ReLU is undone by it; behind a max pooling
   the source of each result suffices;
 - the first layer, with the next one the widest by far, is never made as a whole: its rows are
-  worked out where they are read, going forth and again going back, from the picture;
+  worked out where they are read, going forth and again going back, from the input;
 - on the way back the gradient at a layer takes the place of the layer's own features.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
 
 import torch
 from torch import Tensor
@@ -153,7 +152,7 @@ class Encoder:
     def _forward(self, picture: Tensor, observe: Observe, *, keep: bool) -> Tape:
         self._check_size(picture)
         height, width = picture.shape[-2:]
-        tape = Tape((height, width), picture)
+        tape = Tape((height, width), self._feed.to_input(picture))
         flow = self._first(tape, observe)
         for position in range(1, len(self._names)):
             flow = _rows_of(self._layer(position, flow, tape, observe, keep=keep))
@@ -182,7 +181,7 @@ class Encoder:
         """Work out rows of the first layer, before its ReLU where that is a tap, and behind it."""
         before, _ = self._taps_at(0)
         relu, rows = before is None, slice(first, last)
-        raw = self._convolve(0, partial(self._feed.rows, tape.picture), rows, tape.size, relu=relu)
+        raw = self._convolve(0, _rows_of(tape.fed), rows, tape.size, relu=relu)
         return raw, raw if relu else torch.relu(raw)
 
     def _layer(

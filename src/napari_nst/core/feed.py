@@ -41,7 +41,7 @@ class Feed:
     def __init__(
         self, kind: FeedKind, padding: Padding, device: torch.device, dtype: torch.dtype
     ) -> None:
-        self._padding = padding
+        self._has_edge = padding == "replicate"
         self._gain, self._offset = _affine(kind, device)
         self._dtype = dtype
 
@@ -50,38 +50,30 @@ class Feed:
         """How many parts the input has, of three channels each."""
         return 2 if self._dtype == torch.bfloat16 else 1
 
-    def rows(self, picture: Tensor, first: int, last: int) -> Tensor:
-        """Make rows of the input, from the first to before the last.
-
-        Parameters
-        ----------
-        picture : Tensor, shape (1, 3, H, W)
-        first, last
-            Counted from the edge, if the input has one.
+    def to_input(self, picture: Tensor) -> Tensor:
+        """Turn a picture of shape (1, 3, H, W), nominally in [0, 1], into the input.
 
         Returns
         -------
-        Tensor, shape (1, 3 parts, last - first, W, or W + 2 with an edge), channels last
+        Tensor, shape (1, 3 parts, H, W), or (1, 3 parts, H + 2, W + 2) with an edge, channels last
         """
-        if self._padding == "zeros":
-            return self._converted(picture[:, :, first:last])
-        inside = self._converted(picture[:, :, max(0, first - 1) : last - 1])
-        edges = (1, 1, int(first == 0), int(last == picture.shape[-2] + 2))
-        return functional.pad(inside, edges, mode="replicate")
+        if self.parts == 2:
+            picture = picture.float()
+        gain, offset = (each.to(picture.dtype) for each in (self._gain, self._offset))
+        wide = torch.addcmul(offset, picture, gain)
+        fed = wide.to(self._dtype)
+        if self.parts == 2:
+            fed = torch.cat([fed, wide.sub_(fed).to(self._dtype)], dim=1)
+        fed = fed.contiguous(memory_format=torch.channels_last)
+        return functional.pad(fed, (1, 1, 1, 1), mode="replicate") if self._has_edge else fed
 
     def to_picture(self, gradient: Tensor) -> Tensor:
         """Turn ∂loss/∂input into ∂loss/∂picture, shape (1, 3, H, W), float32 or float64."""
-        if self._padding == "replicate":
+        if self._has_edge:
             gradient = _fold_border(gradient)
-        wide = gradient.to(torch.promote_types(self._dtype, torch.float32))
-        return (wide * self._gain.to(wide.dtype)).contiguous()
-
-    def _converted(self, picture: Tensor) -> Tensor:
-        fed = picture * self._gain.to(picture.dtype) + self._offset.to(picture.dtype)
-        if self.parts == 2:
-            rounded = fed.to(self._dtype)
-            fed = torch.cat([rounded, (fed - rounded).to(self._dtype)], dim=1)
-        return fed.to(self._dtype).contiguous(memory_format=torch.channels_last)
+        wide = torch.promote_types(self._dtype, torch.float32)
+        found = torch.empty(gradient.shape, dtype=wide, device=gradient.device)
+        return found.copy_(gradient).mul_(self._gain.to(wide))
 
 
 def mean_colour(kind: FeedKind) -> Tensor:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # malloc.h
 _MOST = 2**31 - 1
-_HELD_BYTES = 8 << 20
+_HELD_BYTES = 9 << 20
 _GROWN_BYTES = 32 << 20
 """Where glibc's threshold for blocks of their own ends up by itself in programs like this."""
 

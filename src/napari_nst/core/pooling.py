@@ -69,8 +69,8 @@ class MaxRoutes:
     code's bits, from the third down, say which ones were still wanted when their turn came: bit 3
     is set where the result is above zero, bit 2 where besides the first is smaller, bit 1 where
     the second is too, bit 0 where all three are. So a value is the source where its bit differs
-    from the next. The bits are signs of differences, read as whole numbers: comparisons, which
-    torch makes one by one, take three times as long.
+    from the next. Numbers that are not negative are in the order of their bits read as whole ones,
+    whose differences take torch a quarter of the time; comparisons take longer still.
 
     Parameters
     ----------
@@ -89,21 +89,21 @@ class MaxRoutes:
         self._sign_bit = torch.iinfo(self._whole).bits - 1
 
     def pool(self, flow: Tensor, rows: slice) -> Tensor:
-        """Pool a strip into these rows of the result, and remember the sources."""
-        first, second, third, fourth = _corners(flow, (flow.shape[-2] // 2, flow.shape[-1] // 2))
-        pooled = torch.maximum(first, second)
-        torch.maximum(pooled, third, out=pooled)
-        torch.maximum(pooled, fourth, out=pooled)
-        below = torch.rsub(pooled, 0)
-        signs = below.view(self._whole)
-        wanted = signs >> self._sign_bit  # -1 where it is, else 0
+        """Pool a strip, which a ReLU left, into these rows, and remember the sources."""
+        size = flow.shape[-2] // 2, flow.shape[-1] // 2
+        first, second, third, fourth = _corners(flow.view(self._whole), size)
+        largest = torch.maximum(first, second)
+        torch.maximum(largest, third, out=largest)
+        torch.maximum(largest, fourth, out=largest)
+        below = largest.neg()
+        wanted = below >> self._sign_bit  # -1 where it is, else 0
         code = wanted.clone()
         for corner in (first, second, third):
-            torch.sub(corner, pooled, out=below)
-            wanted.bitwise_and_(signs.bitwise_right_shift_(self._sign_bit))
+            torch.sub(corner, largest, out=below)
+            wanted.bitwise_and_(below.bitwise_right_shift_(self._sign_bit))
             torch.add(wanted, code, alpha=2, out=code)
         self._codes[:, :, rows].copy_(code.neg_())
-        return pooled
+        return largest.view(flow.dtype)
 
     def unpool(self, gradient: Tensor, rows: tuple[int, int]) -> Tensor:
         """Carry a gradient back to rows of what was pooled, and through its ReLU.

@@ -15,8 +15,8 @@ class Tape:
     ----------
     size
         Height and width of the picture.
-    picture
-        What was fed, shape (1, 3, H, W).
+    fed
+        The network's input, as of `Feed.to_input`.
     outputs
         Per convolution that is kept, Tensor of shape (1, N, h, w), channels last: before its ReLU
         where that is a tap, else behind it.
@@ -25,6 +25,6 @@ class Tape:
     """
 
     size: tuple[int, int]
-    picture: Tensor
+    fed: Tensor
     outputs: dict[str, Tensor] = field(default_factory=dict)
     routes: dict[str, MaxRoutes] = field(default_factory=dict)
