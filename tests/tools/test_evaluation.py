@@ -11,6 +11,7 @@ from tools.train_features.frontier import (
     best_edges,
     closest,
     edges_at,
+    finished,
     painted,
     reach,
 )
@@ -61,9 +62,18 @@ def test_the_frontier_is_the_best_of_all_strengths():
     assert closest([gentle, bold], "strokes") == 0.4
 
 
+def test_finished_pictures_of_rising_strength_are_a_course_from_the_content_on():
+    gentle, bold = course([1.0, 0.8], [1.0, 0.9]), course([1.0, 0.7, 0.4], [1.0, 0.95, 0.5])
+    line = finished([gentle, bold])
+    assert line == course([1.0, 0.8, 0.4], [1.0, 0.9, 0.5])
+    assert reach([line], "strokes", 0.95) == pytest.approx(0.9)
+    assert reach([bold], "strokes", 0.95) == 0.7
+
+
 def test_reach_is_the_nearest_that_keeps_so_many_edges():
     gentle, bold = course([1.0, 0.8], [1.0, 0.95]), course([1.0, 0.7, 0.4], [1.0, 0.9, 0.3])
     assert reach([gentle, bold], "strokes", 0.95) == 0.8
+    assert reach([gentle, bold], "strokes", 0.92) == pytest.approx(0.76)
     assert reach([gentle, bold], "strokes", 0.9) == 0.7
     assert reach([gentle, bold], "strokes", 0.2) == 0.4
 
@@ -82,7 +92,7 @@ def test_means_are_over_the_pairs_that_all_candidates_brought_there():
         ("a", "x"): {"one": {30.0: (far, NOISE)}, "other": {30.0: (far, NOISE)}},
         ("a", "y"): {"one": {30.0: (far, NOISE)}, "other": {30.0: (near, NOISE)}},
     }
-    rows = frontier_rows(runs, "strokes")
+    rows = frontier_rows(runs, "strokes", lambda courses: courses)
     assert rows["mean"]["0.6, one"] == pytest.approx(0.6)
     assert rows["pairs there"]["0.6, one"] == 2
     assert rows["pairs there"]["0.6, other"] == 1

@@ -1,8 +1,8 @@
 """What a transfer costs: edges kept against style gained, at every strength.
 
-Each network paints each pair at several strengths. Along the runs, the distance to the
-style falls, by a common yardstick, and the content's edges go. The best edges over all
-strengths at an equal distance compare networks fairly, whatever their losses' scales.
+Each network paints each pair at several strengths. From strength to strength, and along each run,
+the distance to the style falls, by a common yardstick, and the content's edges go. Edges at an
+equal distance compare networks fairly, whatever their losses' scales.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import json
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -61,35 +62,52 @@ class Course:
         return edges_at(self.own, self.edges, share)
 
 
+def finished(courses: Sequence[Course]) -> Course:
+    """Line up the content and the last pictures of runs of rising strength, as one course."""
+    return Course(
+        [1.0, *(course.own[-1] for course in courses)],
+        {
+            yardstick: [1.0, *(course.distances[yardstick][-1] for course in courses)]
+            for yardstick in courses[0].distances
+        },
+        [1.0, *(course.edges[-1] for course in courses)],
+    )
+
+
+def crossings(values: Sequence[float], others: Sequence[float], level: float) -> list[float]:
+    """Give what the others were whenever the values passed a level, in proportion."""
+    points = pairwise(zip(values, others, strict=True))
+    return [
+        other + (level - value) / (after - value) * (other_after - other)
+        for (value, other), (after, other_after) in points
+        if min(value, after) <= level <= max(value, after) and value != after
+    ]
+
+
 def edges_at(distances: Sequence[float], edges: Sequence[float], share: float) -> float:
-    """Edges when a distance first was a share, between two steps if need be; NaN if never."""
-    for i, distance in enumerate(distances):
-        if distance <= share:
-            before = max(i - 1, 0)
-            part = (distances[before] - share) / max(distances[before] - distance, 1e-12)
-            return edges[before] + min(part, 1.0) * (edges[i] - edges[before])
-    return float("nan")
+    """Edges when a distance, at first 1, first was a share; NaN if never."""
+    return next(iter(crossings(distances, edges, share)), float("nan"))
 
 
 def best_edges(courses: Iterable[Course], yardstick: str, share: float) -> float:
-    """Most edges kept over all strengths at a share of the distance; NaN if none got there."""
+    """Most edges kept over all courses at a share of the distance; NaN if none got there."""
     found = [edges_at(c.along(yardstick), c.edges, share) for c in courses]
     return float(np.nanmax(found)) if not np.isnan(found).all() else float("nan")
 
 
 def closest(courses: Iterable[Course], yardstick: str) -> float:
-    """Least distance that any strength ever reached, as a share of the first."""
+    """Least distance on any course, as a share of the first."""
     return min(min(course.along(yardstick)) for course in courses)
 
 
 def reach(courses: Iterable[Course], yardstick: str, kept: float) -> float:
-    """Least distance reached at any strength while so many edges were left."""
-    return min(
-        distance
-        for course in courses
-        for distance, edges in zip(course.along(yardstick), course.edges, strict=True)
-        if edges >= kept
-    )
+    """Least distance on any course while so many edges were left."""
+    found = []
+    for course in courses:
+        distances = course.along(yardstick)
+        found += [d for d, edges in zip(distances, course.edges, strict=True) if edges >= kept]
+        found += crossings(course.edges, distances, kept)
+    return min(found)
 
 
 def paint(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -75,11 +75,20 @@ def paint_all(
     return found
 
 
-def _courses(by_ratio: Mapping[float, tuple[Course, Picture]]) -> list[Course]:
-    return [course for course, _ in by_ratio.values()]
+Choose = Callable[[list[Course]], list[Course]]
+"""Takes from the runs of a pair by rising strength what is judged."""
+
+JUDGED: dict[str, Choose] = {
+    "finished pictures": lambda runs: [frontier.finished(runs)],
+    "all steps": lambda runs: runs,
+}
 
 
-def frontier_rows(painted: Painted, yardstick: str) -> Rows:
+def _courses(by_ratio: Mapping[float, tuple[Course, Picture]], choose: Choose) -> list[Course]:
+    return choose([by_ratio[ratio][0] for ratio in sorted(by_ratio)])
+
+
+def frontier_rows(painted: Painted, yardstick: str, choose: Choose) -> Rows:
     """Tabulate the edges kept at equal distances; the last rows sum up.
 
     "mean" is over the pairs that all candidates brought there, "pairs there" counts each one's.
@@ -87,7 +96,7 @@ def frontier_rows(painted: Painted, yardstick: str) -> Rows:
     rows: Rows = {}
     for names, by_name in painted.items():
         rows[" as ".join(names)] = {
-            f"{share}, {name}": frontier.best_edges(_courses(by_ratio), yardstick, share)
+            f"{share}, {name}": frontier.best_edges(_courses(by_ratio, choose), yardstick, share)
             for share in SHARES
             for name, by_ratio in by_name.items()
         }
@@ -104,11 +113,11 @@ def frontier_rows(painted: Painted, yardstick: str) -> Rows:
     return rows
 
 
-def closest_rows(painted: Painted) -> Rows:
+def closest_rows(painted: Painted, choose: Choose) -> Rows:
     """Tabulate the least distance that any strength reached, by each yardstick."""
     rows = {
         " as ".join(names): {
-            f"{yardstick}, {name}": frontier.closest(_courses(by_ratio), yardstick)
+            f"{yardstick}, {name}": frontier.closest(_courses(by_ratio, choose), yardstick)
             for yardstick in MEASURES
             for name, by_ratio in by_name.items()
         }
@@ -117,7 +126,7 @@ def closest_rows(painted: Painted) -> Rows:
     return _with_mean(rows)
 
 
-def reach_rows(painted: Painted) -> Rows:
+def reach_rows(painted: Painted, choose: Choose) -> Rows:
     """Tabulate how near to the style one comes with so many edges left, a mean over the pairs."""
     names = list(next(iter(painted.values())))
     return {
@@ -125,7 +134,7 @@ def reach_rows(painted: Painted) -> Rows:
             str(kept): float(
                 np.mean(
                     [
-                        frontier.reach(_courses(by_name[name]), yardstick, kept)
+                        frontier.reach(_courses(by_name[name], choose), yardstick, kept)
                         for by_name in painted.values()
                     ]
                 )
@@ -134,6 +143,15 @@ def reach_rows(painted: Painted) -> Rows:
         }
         for yardstick in MEASURES
         for name in names
+    }
+
+
+def frontier_parts(painted: Painted, choose: Choose) -> dict[str, Rows]:
+    """Tabulate all that compares distances and edges."""
+    return {
+        **{f"edges by {y}": frontier_rows(painted, y, choose) for y in MEASURES},
+        "closest": closest_rows(painted, choose),
+        "closest with so many edges left": reach_rows(painted, choose),
     }
 
 
@@ -206,9 +224,11 @@ def main() -> None:
     invert = partial(inversion, content=content, size=112, steps=60)
     parts = {
         "texture identity": identity_rows([plain, judged]),
-        **{f"edges by {y}": frontier_rows(painted, y) for y in MEASURES},
-        "closest": closest_rows(painted),
-        "closest with so many edges left": reach_rows(painted),
+        **{
+            f"{title}, {judged}": rows
+            for judged, choose in JUDGED.items()
+            for title, rows in frontier_parts(painted, choose).items()
+        },
         "edges by each network's own loss": own_rows(painted),
         "inversion": {
             each.name: {tap: invert(each.weights, tap=tap) for tap in TAPS}
