@@ -1,6 +1,6 @@
 """Paint the pictures of docs/features.md: ``python -m tools.train_features.gallery``.
 
-Style strength 1, preset gatys, nothing else set. The pictures painted from are left out where
+With the preset "default", nothing else set. The pictures painted from are left out where
 they are not ours to ship.
 """
 
@@ -20,12 +20,12 @@ SAMPLE_PAIRS = (
     ("coffee", "mosaic"),
     ("rocket", "ink hatching"),
 )
-SIDE_PX, STEPS = 256, 80
+SIDE_PX = 512
 
 
 def paint(content: Picture, style: Picture, weights: str) -> Picture:
     """Paint one picture."""
-    config = StyleConfig.preset("gatys", size=SIDE_PX, steps=STEPS)
+    config = StyleConfig.preset("default", size=SIDE_PX)
     return stylize(content, style, config, weights=weights).image
 
 
@@ -50,7 +50,7 @@ def main() -> None:
         pictures = samples.photograph(content), samples.STYLES[style]()
         painted = paint(*pictures, args.weights)
         rows.append({content: pictures[0], style: pictures[1], "painted": painted})
-    sheet(rows, args.out / "features-samples.jpg", side_px=160)
+    sheet(rows, args.out / "features-samples.jpg", side_px=240)
 
 
 if __name__ == "__main__":
