@@ -38,3 +38,17 @@ def test_strips_pool_and_unpool_as_torch_does_the_whole(size, dtype, levels):
 
     back = [routes.unpool(arriving, (top, min(top + 3, height))) for top in range(0, height, 3)]
     assert torch.equal(torch.cat(back, 2), leaf.grad)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_zeros_with_a_sign_are_zeros_and_what_is_no_number_stays_so(dtype):
+    nan = float("nan")
+    rows = [[-0.0, -0.0, -0.0, 0.0, -nan, 1.0], [-0.0, -0.0, 2.0, 1.0, 0.0, -0.0]]
+    flow = torch.tensor(rows, dtype=dtype)[None, None].contiguous(memory_format=torch.channels_last)
+    codes = torch.empty((1, 1, 1, 3), dtype=torch.int8)
+    routes = MaxRoutes(codes, (2, 6), dtype)
+    pooled = routes.pool(flow, slice(0, 1))
+    expected = torch.tensor([[[[0.0, 2.0, nan]]]], dtype=dtype)
+    torch.testing.assert_close(pooled, expected, rtol=0, atol=0, equal_nan=True)
+    back = routes.unpool(torch.ones((1, 1, 1, 3), dtype=dtype), (0, 2))
+    assert back[..., :4].tolist() == [[[[0, 0, 0, 0], [0, 0, 1, 0]]]]

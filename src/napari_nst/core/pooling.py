@@ -69,8 +69,9 @@ class MaxRoutes:
     code's bits, from the third down, say which ones were still wanted when their turn came: bit 3
     is set where the result is above zero, bit 2 where besides the first is smaller, bit 1 where
     the second is too, bit 0 where all three are. So a value is the source where its bit differs
-    from the next. Numbers that are not negative are in the order of their bits read as whole ones,
-    whose differences take torch a quarter of the time; comparisons take longer still.
+    from the next. Numbers without a sign are in the order of their bits read as whole ones, whose
+    differences take torch a quarter of the time; comparisons take longer still. What a ReLU leaves
+    has none but at times on a zero or on what is no number, where it is taken off.
 
     Parameters
     ----------
@@ -91,7 +92,8 @@ class MaxRoutes:
     def pool(self, flow: Tensor, rows: slice) -> Tensor:
         """Pool a strip, which a ReLU left, into these rows, and remember the sources."""
         size = flow.shape[-2] // 2, flow.shape[-1] // 2
-        first, second, third, fourth = _corners(flow.view(self._whole), size)
+        unsigned = flow.view(self._whole).bitwise_and(torch.iinfo(self._whole).max)
+        first, second, third, fourth = _corners(unsigned, size)
         largest = torch.maximum(first, second)
         torch.maximum(largest, third, out=largest)
         torch.maximum(largest, fourth, out=largest)
