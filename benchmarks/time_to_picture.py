@@ -3,8 +3,9 @@
 Both minimise the same objective (preset gatys, layer weights and balance as ours resolves them on
 the weights in use) on the same pictures. The textbook is general autograd in float32 with
 torch.optim.LBFGS, history 10; what it took and left is kept in a file, for it takes long. Ours goes
-coarse to fine. Both pictures are judged as saved, clamped, by the textbook's own loss function.
-Seconds are of the processor, summed over threads, so that other work on the machine counts little.
+coarse to fine, or stays at full size where one number of steps is given. Both pictures are judged
+as saved, clamped, by the textbook's own loss function. Seconds are of the processor, summed over
+threads, so that other work on the machine counts little.
 """
 
 import argparse
@@ -36,9 +37,12 @@ def main():
     loss = textbook_loss(weights, content, style, config, resolved)
     curve = baseline(loss, content, args)
     target = curve["left"]
-    pyramid = {"pyramid": "down_to", "scale_ratio": args.ratio, "scale_steps": tuple(args.steps)}
-    pyramid |= {
+    pyramid = {
+        "pyramid": "down_to" if args.steps[1:] else "single",
+        "scale_ratio": args.ratio,
+        "scale_steps": tuple(args.steps),
         "lbfgs_history": args.history,
+        "lbfgs_preconditioner": args.preconditioner,
         "clamp": args.clamp,
         "scale_detail": args.detail,
         "resample": "bicubic",
@@ -58,10 +62,11 @@ def parsed():
     parser.add_argument("--iterations", type=int, default=300, help="of the textbook")
     parser.add_argument("--weights", default="builtin")
     parser.add_argument("--ratio", type=float, default=2.0, help="of ours, between scales")
-    parser.add_argument("--steps", type=int, nargs="+", default=[100, 60, 300], help="of ours")
-    parser.add_argument("--clamp", default="none", help="of ours: none, step or closure")
+    parser.add_argument("--steps", type=int, nargs="+", default=[40, 40, 300], help="of ours")
+    parser.add_argument("--clamp", default="closure", help="of ours: none, step or closure")
     parser.add_argument("--precision", default="auto", help="of ours")
     parser.add_argument("--history", type=int, default=10, help="of ours")
+    parser.add_argument("--preconditioner", default="binomial", help="of ours: none or binomial")
     parser.add_argument("--detail", type=float, default=1.0, help="of ours, as scale_detail")
     parser.add_argument("--out", type=Path, default=Path("time-to-picture"))
     return parser.parse_args()

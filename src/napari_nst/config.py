@@ -25,6 +25,7 @@ Padding = Literal["zeros", "replicate"]
 Init = Literal["content", "noise"]
 OptimizerName = Literal["lbfgs", "adam"]
 LineSearch = Literal["none", "strong_wolfe"]
+Preconditioner = Literal["none", "binomial"]
 Clamp = Literal["none", "step", "closure"]
 Pyramid = Literal["single", "down_to", "until_within"]
 Resample = Literal["bilinear", "bicubic"]
@@ -177,6 +178,12 @@ class StyleConfig:
     lbfgs_tolerance_change: float = _setting(
         1e-9, "L-BFGS change tolerance", "Stop below this change; -1 never stops."
     )
+    lbfgs_preconditioner: Preconditioner = _setting(
+        "none",
+        "L-BFGS preconditioner",
+        "binomial: steps are shared with neighbouring pixels, and half as many lead as far. none: "
+        "as published.",
+    )
     line_search: LineSearch = _setting(
         "none", "Line search", "strong_wolfe tries several lengths for each L-BFGS step."
     )
@@ -243,6 +250,11 @@ class StyleConfig:
         for setting in fields(self):
             _validate(setting, getattr(self, setting.name))
         _validate_layers(self)
+        if self.lbfgs_preconditioner != "none" and self.line_search != "none":
+            raise ConfigError(
+                "the L-BFGS preconditioner works without a line search; set line_search=none, or "
+                "lbfgs_preconditioner=none"
+            )
 
     @classmethod
     def preset(cls, name: str, **changes: Any) -> Self:  # noqa: ANN401 - validated per field

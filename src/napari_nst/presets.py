@@ -15,6 +15,7 @@ DEFAULT_PRESET = "default"
 PRESETS: dict[str, dict[str, Any]] = {
     "default": {
         "lbfgs_history": 10,
+        "lbfgs_preconditioner": "binomial",
         "pyramid": "down_to",
         "scale_ratio": 2.0,
         "scale_steps": (60, 30, 12),

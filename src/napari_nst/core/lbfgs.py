@@ -3,6 +3,8 @@
     d = -H g from the last (s, y), H₀ = sᵀy / yᵀy, see `napari_nst.core.pairs`
     x = x + t d,   t = lr, but min(1, 1/‖g‖₁) · lr at the first step
 
+or, preconditioned, the same in another variable, see `napari_nst.core.preconditioner`.
+
 Without a line search this is, operation for operation on a CPU, `torch.optim.LBFGS`, whose first
 use imports 900 modules (6 s on a laptop) that serve torch's compiler; a test compares the two. The
 strong Wolfe line search is torch's own.
@@ -15,6 +17,7 @@ from torch import Tensor
 
 from napari_nst.core.adam import Closure
 from napari_nst.core.pairs import Pairs, PairTable
+from napari_nst.core.preconditioner import smoothed
 
 _LEAST_CURVATURE = 1e-10
 
@@ -45,6 +48,8 @@ class LBFGS:
     longest
         The largest step by its root mean square, in the variable's units; longer ones are
         shortened to it.
+    preconditioned
+        Whether to take steps in the variable of `napari_nst.core.preconditioner`.
     """
 
     def __init__(
@@ -57,9 +62,12 @@ class LBFGS:
         tolerance_change: float,
         kept_dtype: torch.dtype | None = None,
         longest: float = math.inf,
+        preconditioned: bool = False,
     ) -> None:
         self.learning_rate = learning_rate
         self._variable = variable.view(-1)
+        self._shape = variable.shape
+        self._preconditioned = preconditioned
         self._longest = longest * variable.numel() ** 0.5
         self._tolerances = tolerance_grad, tolerance_change
         kind = PairTable if variable.is_cuda else Pairs
@@ -74,7 +82,7 @@ class LBFGS:
 
     def step(self, evaluate: Closure) -> None:
         """Evaluate once and take a step, unless a tolerance is met."""
-        gradient = evaluate()[1].reshape(-1)
+        gradient = self._carried(evaluate()[1].reshape(-1))
         if float(gradient.abs().max()) <= self._tolerances[0]:
             return
         length = self.learning_rate
@@ -86,12 +94,22 @@ class LBFGS:
             direction = self._past.direction(gradient, self._scale)
         moves = float(gradient.dot(direction)) <= -self._tolerances[1]
         change = direction.mul_(length)
-        if math.isfinite(self._longest):
-            norm = float(torch.linalg.vector_norm(change))
-            change.mul_(min(1.0, self._longest / norm) if norm > 0 else 1.0)
-        self._last = gradient, change
+        step = self._carried(change)
+        share = self._share(step)
         if moves:
-            self._variable.add_(change)
+            self._variable.add_(step, alpha=share)
+        self._last = gradient, change.mul_(share)
+
+    def _carried(self, vector: Tensor) -> Tensor:
+        """Carry a gradient to the variable of the steps, or a step back to the picture's."""
+        return smoothed(vector.view(self._shape)).view(-1) if self._preconditioned else vector
+
+    def _share(self, step: Tensor) -> float:
+        """Give how much of a step is taken, so that it is not too long."""
+        if math.isinf(self._longest):
+            return 1.0
+        norm = float(torch.linalg.vector_norm(step))
+        return min(1.0, self._longest / norm) if norm > 0 else 1.0
 
     def _learn(self, gradient: Tensor) -> None:
         assert self._last is not None

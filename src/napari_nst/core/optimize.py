@@ -153,7 +153,12 @@ class Descent:
             return Adam(self._variable, learning_rate=config.learning_rate, betas=betas)
         later = config.lbfgs_history_later
         kind = (
-            partial(LBFGS, kept_dtype=self._kept_dtype, longest=self._longest)
+            partial(
+                LBFGS,
+                kept_dtype=self._kept_dtype,
+                longest=self._longest,
+                preconditioned=config.lbfgs_preconditioner != "none",
+            )
             if config.line_search == "none"
             else SearchingLBFGS
         )

@@ -1,0 +1,99 @@
+"""L is symmetric, positive definite and local, and L-BFGS with it steps in z."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from napari_nst.config import StyleConfig
+from napari_nst.core.gradient import Evaluation
+from napari_nst.core.lbfgs import LBFGS
+from napari_nst.core.optimize import Descent
+from napari_nst.core.preconditioner import smoothed
+
+SHAPE = (1, 3, 6, 7)
+
+
+def matrix() -> Tensor:
+    """L as a matrix, from its products with every unit vector."""
+    units = torch.eye(6 * 7, dtype=torch.float64).view(-1, 6, 7)
+    return smoothed(units).reshape(len(units), -1)
+
+
+def test_it_is_symmetric_and_positive_definite() -> None:
+    found = matrix()
+    torch.testing.assert_close(found, found.T, rtol=0, atol=0)
+    eigenvalues = torch.linalg.eigvalsh(found)
+    assert float(eigenvalues.min()) > 0.29
+    assert float(eigenvalues.max()) == pytest.approx(1.3)
+
+
+def test_it_is_the_stencil_and_reads_one_pixel_around() -> None:
+    dot = torch.zeros(1, 5, 5)
+    dot[0, 2, 2] = 16
+    rows = [[0] * 5, [0, 1, 2, 1, 0], [0, 2, 4 + 16 * 0.3, 2, 0], [0, 1, 2, 1, 0], [0] * 5]
+    torch.testing.assert_close(smoothed(dot)[0], torch.tensor(rows))
+
+
+def test_a_flat_picture_keeps_being_flat_up_to_the_border() -> None:
+    torch.testing.assert_close(smoothed(torch.ones(SHAPE)), torch.full(SHAPE, 1.3))
+
+
+def wavy(picture: Tensor) -> Evaluation:
+    """A loss that bends fifty times as much along neighbours' differences as along their sums."""
+    right = picture[..., 1:] - picture[..., :-1]
+    below = picture[..., 1:, :] - picture[..., :-1, :]
+    gradient = 2 * (picture - 0.5)
+    gradient[..., 1:] += 12 * right
+    gradient[..., :-1] -= 12 * right
+    gradient[..., 1:, :] += 12 * below
+    gradient[..., :-1, :] -= 12 * below
+    loss = float((picture - 0.5).square().sum() + 6 * right.square().sum())
+    return Evaluation(loss + 6 * float(below.square().sum()), {}, gradient)
+
+
+def test_lbfgs_with_it_is_lbfgs_on_the_other_variable() -> None:
+    start = torch.rand(SHAPE, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    options = {
+        "learning_rate": 1.0,
+        "history": 4,
+        "tolerance_grad": -1.0,
+        "tolerance_change": -1.0,
+    }
+    variable, latent = start.clone(), torch.zeros_like(start)
+    ours = LBFGS(variable, **options, preconditioned=True)
+    plain = LBFGS(latent, **options)
+
+    def of_latent() -> tuple[float, Tensor]:
+        found = wavy(start + smoothed(latent))
+        return found.loss, smoothed(found.gradient)
+
+    for _ in range(12):
+        found = wavy(variable)
+        ours.step(lambda found=found: (found.loss, found.gradient))
+        plain.step(of_latent)
+        torch.testing.assert_close(variable, start + smoothed(latent), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("clamp", ["none", "closure"])
+def test_the_same_minimum_is_found_in_fewer_steps(clamp: str) -> None:
+    start = torch.rand(1, 3, 24, 32, generator=torch.Generator().manual_seed(1)).double()
+    config = StyleConfig(variable="unit", lbfgs_history=5, clamp=clamp)
+    needed = {}
+    for kind in ("none", "binomial"):
+        descent = Descent(start, config.replace(lbfgs_preconditioner=kind), wavy)
+        losses = [descent.step().loss for _ in range(60)]
+        assert losses[-1] < 1e-6 * losses[0]
+        torch.testing.assert_close(descent.picture, torch.full_like(start, 0.5), rtol=0, atol=1e-3)
+        needed[kind] = next(i for i, loss in enumerate(losses) if loss < 1e-4 * losses[0])
+    assert needed["binomial"] < 0.8 * needed["none"]
+
+
+def test_no_step_of_the_picture_is_longer_than_the_longest() -> None:
+    start = torch.rand(SHAPE, generator=torch.Generator().manual_seed(2)).double()
+    config = StyleConfig(variable="unit", lbfgs_preconditioner="binomial")
+    descent, lengths = Descent(start, config, wavy, longest=0.02), []
+    for _ in range(30):
+        before = descent.picture
+        descent.step()
+        lengths.append(float((descent.picture - before).square().mean().sqrt()))
+    assert max(lengths) == pytest.approx(0.02)
