@@ -99,8 +99,7 @@ class Convolution:
         if self._is_winograd(*size):
             rows = convolve(window, self._transformed, top=top, count=count, bias=self._bias)
             return rows.relu_() if relu else rows
-        rows = self._direct(window, self._forward_weight, self._bias, relu=relu)
-        return rows[:, :, 1 - top : 1 - top + count]
+        return self._direct(window, self._forward_weight, self._bias, top, count, relu=relu)
 
     def forward_inside(self, window: Tensor, *, relu: bool) -> Tensor:
         """Convolve rows of a picture that has an edge of its own, one pixel wide."""
@@ -112,8 +111,8 @@ class Convolution:
         if self._is_winograd(*size):
             turned = self._transformed.transpose(1, 2)
             return convolve(window, turned, top=top, count=count, points=TURNED_POINTS)
-        rows = self._direct(window, self._turned_weight, None, relu=False)
-        return rows[:, : self._inputs, 1 - top : 1 - top + count]
+        rows = self._direct(window, self._turned_weight, None, top, count, relu=False)
+        return rows[:, : self._inputs]
 
     def backward_beyond(self, window: Tensor, edges: tuple[int, int]) -> Tensor:
         """Carry a gradient to an input that is one pixel wider at each edge.
@@ -170,18 +169,35 @@ class Convolution:
             return bool(_onednn._is_mkldnn_bf16_supported())
         return self._dtype == torch.float32
 
-    def _direct(self, window: Tensor, weight: Tensor, bias: Tensor | None, *, relu: bool) -> Tensor:
+    def _direct(
+        self,
+        window: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        top: int,
+        count: int,
+        *,
+        relu: bool,
+    ) -> Tensor:
+        """Convolve rows of a window, with a row of zeros at each edge unless both are inside."""
+        inside = top == 0 and window.shape[2] == count + 2
+        rows = self._padded(window, weight, bias, [0 if inside else 1, 1], relu=relu)
+        return rows if inside else rows[:, :, 1 - top : 1 - top + count]
+
+    def _padded(
+        self, window: Tensor, weight: Tensor, bias: Tensor | None, zeros: list[int], *, relu: bool
+    ) -> Tensor:
         if self._is_fused:
             after = "relu" if relu else "none"
             fused: Tensor = _onednn._convolution_pointwise(
-                window, weight, bias, _ONE, _ONE, _ONE, 1, after, [], ""
+                window, weight, bias, zeros, _ONE, _ONE, 1, after, [], ""
             )
             return fused
         if window.shape[1] < weight.shape[1]:
             window = _filled(window, 1)
         if self._on_cudnn and relu:
-            return torch.cudnn_convolution_relu(window, weight, bias, _ONE, _ONE, _ONE, 1)
-        rows = functional.conv2d(window, weight, bias, padding=1)
+            return torch.cudnn_convolution_relu(window, weight, bias, _ONE, zeros, _ONE, 1)
+        rows = functional.conv2d(window, weight, bias, padding=zeros)
         return rows.relu_() if relu else rows
 
     def _laid_out(self, weight: Tensor) -> Tensor:
