@@ -2,12 +2,13 @@
 
     d = -H g by the two-loop recursion over the last (s, y), H₀ = scale
 
-`Pairs` does it pair by pair. `PairTable` works with inner products alone (Chen et al.,
-"Large-scale L-BFGS using MapReduce", 2014): a GPU then passes over the pairs twice, and is waited
-for once, where pair by pair it is waited for at each of them.
+`Pairs` does it pair by pair, a sum and the next product in one pass. `PairTable` works with inner
+products alone (Chen et al., "Large-scale L-BFGS using MapReduce", 2014): a GPU then passes over the
+pairs twice, and is waited for once, where pair by pair it is waited for at each of them.
 """
 
 from collections import deque
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ BLOCK_PAIRS = 10
 """Pairs are kept in blocks: single ones come to lie in gaps that the network's layers leave, and
 the layers of the next step then find none."""
 
+_Addend = tuple[Tensor, float]
 _PIECE = 1 << 18
 _PARTS, _ALIGNED = 256, 8
 
@@ -67,14 +69,18 @@ class Pairs(_Past):
     def direction(self, gradient: Tensor, scale: float) -> Tensor:
         """Give -H g."""
         direction = gradient.neg()
-        shares = []
+        shares: list[float] = []
+        last: _Addend | None = None
         for (change, bend), inverse in reversed(self._pairs):
-            share = _dot(change, direction) * inverse
-            direction.add_(bend, alpha=-share)
-            shares.append(share)
+            shares.append(_add_and_multiply(direction, last, change) * inverse)
+            last = bend, -shares[-1]
+        _add(direction, last)
         direction.mul_(scale)
-        for ((change, bend), inverse), share in zip(self._pairs, reversed(shares), strict=True):
-            direction.add_(change, alpha=share - _dot(bend, direction) * inverse)
+        last = None
+        for (change, bend), inverse in self._pairs:
+            share = _add_and_multiply(direction, last, bend) * inverse
+            last = change, shares.pop() - share
+        _add(direction, last)
         return direction
 
     def _room(self) -> Tensor:
@@ -88,11 +94,28 @@ class Pairs(_Past):
         return self._unused.pop()
 
 
-def _dot(kept: Tensor, direction: Tensor) -> float:
-    if kept.dtype == direction.dtype:
-        return float(kept.dot(direction))
-    pieces = zip(torch.split(kept, _PIECE), torch.split(direction, _PIECE), strict=True)
-    return float(torch.stack([piece.to(other.dtype).dot(other) for piece, other in pieces]).sum())
+def _add_and_multiply(direction: Tensor, addend: _Addend | None, other: Tensor) -> float:
+    """Add to a direction, and give the sum's inner product with another kept vector."""
+    kept, factor = ([], 0.0) if addend is None else ([addend[0]], addend[1])
+    products = []
+    for piece, multiplied, *added in _pieces(direction, other, *kept):
+        for each in added:
+            piece.add_(each, alpha=factor)
+        products.append(multiplied.dot(piece))
+    return float(torch.stack(products).sum())
+
+
+def _add(direction: Tensor, addend: _Addend | None) -> None:
+    if addend is not None:
+        for piece, added in _pieces(direction, addend[0]):
+            piece.add_(added, alpha=addend[1])
+
+
+def _pieces(direction: Tensor, *kept: Tensor) -> Iterator[list[Tensor]]:
+    """Part vectors alike; kept ones of fewer bits are widened a piece at a time, in the cache."""
+    length = len(direction) if kept[0].dtype == direction.dtype else _PIECE
+    for pieces in zip(*(torch.split(vector, length) for vector in (direction, *kept)), strict=True):
+        yield [piece.to(direction.dtype) for piece in pieces]
 
 
 class PairTable(_Past):
