@@ -69,3 +69,8 @@ def test_every_field_says_what_it_is() -> None:
 def test_closed_sets_are_known_to_forms() -> None:
     assert choices("optimizer") == ("lbfgs", "adam")
     assert choices("size") == ()
+
+
+def test_the_preconditioner_is_refused_beside_a_line_search() -> None:
+    with pytest.raises(ConfigError, match="without a line search"):
+        StyleConfig.preset("gordicaleksa", lbfgs_preconditioner="binomial")

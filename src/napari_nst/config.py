@@ -252,8 +252,8 @@ class StyleConfig:
         _validate_layers(self)
         if self.lbfgs_preconditioner != "none" and self.line_search != "none":
             raise ConfigError(
-                "the L-BFGS preconditioner works without a line search; set line_search=none, or "
-                "lbfgs_preconditioner=none"
+                "the L-BFGS preconditioner works without a line search only; set "
+                "lbfgs_preconditioner to none, or line_search to none"
             )
 
     @classmethod

@@ -35,6 +35,7 @@ ADVANCED = (
     "style_scale",
     "style_fit",
     "optimizer",
+    "lbfgs_preconditioner",
     "learning_rate",
     "pooling",
     "padding",
