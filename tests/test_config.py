@@ -71,6 +71,9 @@ def test_closed_sets_are_known_to_forms() -> None:
     assert choices("size") == ()
 
 
-def test_the_preconditioner_is_refused_beside_a_line_search() -> None:
-    with pytest.raises(ConfigError, match="without a line search"):
-        StyleConfig.preset("gordicaleksa", lbfgs_preconditioner="binomial")
+def test_files_from_before_the_preconditioner_are_read_as_they_ran() -> None:
+    settings = StyleConfig.preset("default").to_dict()
+    assert StyleConfig.from_dict(settings).lbfgs_preconditioner == "binomial"
+    del settings["lbfgs_preconditioner"]
+    assert StyleConfig.from_dict(settings).lbfgs_preconditioner == "none"
+    assert StyleConfig.from_dict({"name": "default"}) == StyleConfig.preset("default")

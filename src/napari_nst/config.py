@@ -181,8 +181,8 @@ class StyleConfig:
     lbfgs_preconditioner: Preconditioner = _setting(
         "none",
         "L-BFGS preconditioner",
-        "binomial: steps are shared with neighbouring pixels, and half as many lead as far. none: "
-        "as published.",
+        "binomial: L-BFGS without a line search shares its steps with neighbouring pixels, and "
+        "about half as many lead as far on the built-in features. none: as published.",
     )
     line_search: LineSearch = _setting(
         "none", "Line search", "strong_wolfe tries several lengths for each L-BFGS step."
@@ -250,11 +250,6 @@ class StyleConfig:
         for setting in fields(self):
             _validate(setting, getattr(self, setting.name))
         _validate_layers(self)
-        if self.lbfgs_preconditioner != "none" and self.line_search != "none":
-            raise ConfigError(
-                "the L-BFGS preconditioner works without a line search only; set "
-                "lbfgs_preconditioner to none, or line_search to none"
-            )
 
     @classmethod
     def preset(cls, name: str, **changes: Any) -> Self:  # noqa: ANN401 - validated per field
@@ -294,6 +289,8 @@ class StyleConfig:
             key: tuple(value) if isinstance(value, list) else value
             for key, value in settings.items()
         }
+        if "lbfgs_history" in tupled:  # all settings, from when there was no preconditioner
+            tupled.setdefault("lbfgs_preconditioner", "none")
         name = tupled.pop("name", "gatys")
         known = isinstance(name, str) and name in PRESETS
         return cls.preset(name, **tupled) if known else cls(name=name).replace(**tupled)

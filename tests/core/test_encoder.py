@@ -3,6 +3,7 @@ from collections.abc import Mapping
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from napari_nst.core import convolution
 from napari_nst.core.convolution import Convolution
@@ -55,6 +56,28 @@ def test_chain_equals_textbook_autograd(
             ),
         )
     torch.testing.assert_close(gradient, picture.grad, rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("first", [0, 4, 8])
+def test_rows_of_a_convolution_are_those_of_the_whole(dtype: torch.dtype, first: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    weight = torch.randn(16, 8, 3, 3, generator=generator)
+    layer = Convolution(weight, weight[:, 0, 0, 0], device=torch.device("cpu"), dtype=dtype)
+    whole = torch.randn(1, 8, 12, 9, generator=generator).to(dtype)
+    whole = whole.contiguous(memory_format=torch.channels_last)
+    window = whole[:, :, max(0, first - 1) : first + 5]
+    top = 1 if first == 0 else 0
+    with torch.no_grad():
+        expected = torch.relu(functional.conv2d(whole, weight.to(dtype), layer._bias, padding=1))
+        found = layer.forward(window, (12, 9), top=top, count=4, relu=True)
+        torch.testing.assert_close(found, expected[:, :, first : first + 4], rtol=1e-2, atol=1e-2)
+        turned = weight.transpose(0, 1).flip(2, 3).to(dtype)
+        expected = functional.conv2d(expected, turned, padding=1)
+        window = layer.forward(whole, (12, 9), top=1, count=12, relu=True)
+        window = window[:, :, max(0, first - 1) : first + 5]
+        found = layer.backward(window, (12, 9), top=top, count=4)
+        torch.testing.assert_close(found, expected[:, :, first : first + 4], rtol=2e-2, atol=0.5)
 
 
 @pytest.mark.parametrize("kind", ["torchvision", "caffe", "bytes"])

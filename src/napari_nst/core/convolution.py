@@ -51,7 +51,7 @@ class Convolution:
         backward_channels: int | None = None,
     ) -> None:
         self._given = weight
-        self._bias = bias.to(device, dtype)
+        self._bias = bias.to(device, dtype).contiguous()  # oneDNN reads on from the first
         self._dtype = dtype
         self._inputs = backward_channels or weight.shape[1]
         self._on_cpu = device.type == "cpu"

@@ -41,7 +41,8 @@ class LBFGS:
     history
         How many past steps shape the next one; each costs twice the variable's memory.
     tolerance_grad, tolerance_change
-        The variable stays where no slope, or no slope along the step, is above these.
+        The variable stays where no slope, or no slope along the step, is above these; slopes are
+        those of the variable that steps are taken in.
     kept_dtype
         In which dtype past steps are kept; the variable's by default. In bfloat16 they cost half,
         and are rounded to 8 bits, as the gradients of a network that computes in it are.

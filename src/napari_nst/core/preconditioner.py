@@ -1,15 +1,17 @@
-"""A preconditioner for L-BFGS: steps in z, where the picture is x = L z.
+"""A preconditioner for L-BFGS: steps in z, where the picture is x = x₀ + L z.
 
     L = B + ε 1,   B = [1 2 1; 2 4 2; 1 2 1] / 16,   ∂/∂z = L ∂/∂x,   Δx = L Δz
 
 The losses bend far more along a picture's finest detail than along all else: on the built-in
 features, at a half-painted picture of 512 px, 25 to 100 times as much near the highest frequency as
-at a quarter of it, so that steps which suit the one are too short for the other. L takes the
-highest frequency to ε / (1 + ε) of the lowest, which makes both bend more alike; the minima stay
-where they were.
+at a quarter of it (the mean of δᵀ(g(x + δ) - g(x - δ))/2|δ|² over noise δ of a hundredth, by
+frequency), so that steps which suit the one are too short for the other. Bending in z is L times
+that in x times L, so the highest frequency's is brought down by (ε / (1 + ε))², a nineteenth of the
+lowest's share. L is invertible: the minima of a loss stay where they were, where nothing is
+clamped. A clamp cuts steps off in x, as it does without.
 
 A change of variables by a fixed matrix: Nocedal & Wright, "Numerical Optimization", chapter 5.1
-(preconditioning). L reads one pixel around each, so that it serves parts of a picture as well.
+(preconditioning).
 """
 
 from torch import Tensor

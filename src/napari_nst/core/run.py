@@ -126,7 +126,11 @@ class Run:
         self._grey = grey
         self._wide = _variable_dtype(encoder)
         self._balance = balance
-        self._keeps_course = balance is PUBLISHED and encoder.dtype.itemsize >= 4
+        self._keeps_course = (
+            balance is PUBLISHED
+            and encoder.dtype.itemsize >= 4
+            and config.lbfgs_preconditioner == "none"
+        )
         self._control = control
         control.begin(config)
         self._to_repeat = list(events)
