@@ -1,7 +1,7 @@
 """How many steps the preconditioner of L-BFGS saves: `python benchmarks/preconditioner.py`.
 
-Each run is taken twice, without and with it; told is after how many steps the one with it has the
-loss that all steps leave without, and what share of that loss it has in the end.
+Each run is taken twice, without it and with it. For each it prints after how many steps the run
+with it has the loss that the other ends with, and what share of that loss it ends with itself.
 """
 
 import argparse

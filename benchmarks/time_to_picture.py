@@ -125,7 +125,8 @@ def tensor(array):
 
 def baseline(loss, content, args):
     """Run the textbook, or read what an earlier run of it left."""
-    file = args.out / f"textbook-{args.size}-{args.iterations}.json"
+    pictures = f"{args.content.stem}-{args.style.stem}-{Path(args.weights).stem}"
+    file = args.out / f"textbook-{pictures}-{args.size}-{args.iterations}.json"
     if file.is_file():
         return json.loads(file.read_text())
     image = (255 * tensor(content)).contiguous().requires_grad_()
