@@ -272,7 +272,8 @@ def _write_result(output: Path, result: "StyleResult") -> int:
     steps = "1 step" if done == 1 else f"{done} steps"
     print(
         f"{output}: {width}x{height} px, {result.reason} after {steps} in "
-        f"{result.seconds:.0f} s, weights: {result.record.weights}"
+        f"{result.seconds:.0f} s, loss {result.history[-1].loss:.4g}, "
+        f"weights: {result.record.weights}"
     )
     if result.reason == "diverged":
         return _fail("the loss was not finite: this is the last good picture. " + DIVERGED, 1)

@@ -181,8 +181,9 @@ class StyleConfig:
     lbfgs_preconditioner: Preconditioner = _setting(
         "none",
         "L-BFGS preconditioner",
-        "binomial: L-BFGS without a line search shares its steps with neighbouring pixels, and "
-        "about half as many lead as far on the built-in features. none: as published.",
+        "binomial: strokes and colours come in about half the steps (on the built-in features), "
+        "as steps are shared with neighbouring pixels. none: as published. Only for lbfgs without "
+        "a line search.",
     )
     line_search: LineSearch = _setting(
         "none", "Line search", "strong_wolfe tries several lengths for each L-BFGS step."
