@@ -4,8 +4,9 @@ Both minimise the same objective (preset gatys, layer weights and balance as our
 the weights in use) on the same pictures. The textbook is general autograd in float32 with
 torch.optim.LBFGS, history 10; what it took and left is kept in a file, for it takes long. Ours goes
 coarse to fine, or stays at full size where one number of steps is given. Both pictures are judged
-as saved, clamped, by the textbook's own loss function. Seconds are of the processor, summed over
-threads, so that other work on the machine counts little.
+as saved, clamped, by the textbook's own loss function; with --unclamped neither is clamped, and
+ours is judged by its own. Seconds are of the processor, summed over threads, so that other work on
+the machine counts little.
 """
 
 import argparse
@@ -36,18 +37,19 @@ def main():
     resolved = stylize(content, style, config.replace(steps=1), weights=weights).record.resolved
     loss = textbook_loss(weights, content, style, config, resolved)
     curve = baseline(loss, content, args)
-    target = curve["left"]
+    target = curve["losses"][-1] if args.unclamped else curve["left"]
     pyramid = {
         "pyramid": "down_to" if args.steps[1:] else "single",
         "scale_ratio": args.ratio,
         "scale_steps": tuple(args.steps),
         "lbfgs_history": args.history,
         "lbfgs_preconditioner": args.preconditioner,
-        "clamp": args.clamp,
+        "clamp": "none" if args.unclamped else args.clamp,
         "scale_detail": args.detail,
         "resample": "bicubic",
     }
-    seconds, picture = ours(content, style, config.replace(**pyramid), weights, loss, target)
+    judge = None if args.unclamped else loss
+    seconds, picture = ours(content, style, config.replace(**pyramid), weights, judge, target)
     Image.fromarray(picture).save(args.out / "ours.png")
     spent = curve["seconds"][-1]
     print(f"textbook: loss {target:.5g} after {len(curve['losses'])} iterations, {spent:.0f} s")
@@ -64,6 +66,7 @@ def parsed():
     parser.add_argument("--ratio", type=float, default=2.0, help="of ours, between scales")
     parser.add_argument("--steps", type=int, nargs="+", default=[40, 40, 300], help="of ours")
     parser.add_argument("--clamp", default="closure", help="of ours: none, step or closure")
+    parser.add_argument("--unclamped", action="store_true", help="judge both before clamping")
     parser.add_argument("--precision", default="auto", help="of ours")
     parser.add_argument("--history", type=int, default=10, help="of ours")
     parser.add_argument("--preconditioner", default="binomial", help="of ours: none or binomial")
@@ -153,7 +156,7 @@ def baseline(loss, content, args):
 
 
 def ours(content, style, config, weights, loss, target):
-    """Give the seconds until the textbook's loss function finds our picture as good."""
+    """Give the seconds until a loss function, or ours where it is None, finds it as good."""
     began, judging = time.process_time(), 0.0
     unit = content / np.float32(255)
     for step in iter_stylize(unit, style, config, weights=weights):
@@ -163,7 +166,8 @@ def ours(content, style, config, weights, loss, target):
         looked = time.process_time()
         picture = step.image()
         with torch.no_grad():
-            found = float(loss(torch.from_numpy(picture).permute(2, 0, 1)[None]))
+            chw = torch.from_numpy(picture).permute(2, 0, 1)[None]
+            found = step.loss if loss is None else float(loss(chw))
         judging += time.process_time() - looked
         if found <= target:
             print(f"ours: {step.iteration} steps of all scales")
