@@ -4,7 +4,7 @@ import platform
 import time
 import traceback
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from napari_nst.config import StyleConfig
+from napari_nst.config import Colors, StyleConfig
 from napari_nst.core.balance import matched_balance
+from napari_nst.core.colour import Palette
 from napari_nst.core.control import RunControl
 from napari_nst.core.device import resolve_device, resolve_precision
 from napari_nst.core.encoder import Encoder
@@ -26,7 +27,7 @@ from napari_nst.core.image import Picture, read_picture, write_array
 from napari_nst.core.objective import PUBLISHED, Balance
 from napari_nst.core.remedies import ran_out, refuse_if_too_large
 from napari_nst.core.run import Pictures, Reason, Run, Scale
-from napari_nst.errors import ImageError, is_out_of_memory
+from napari_nst.errors import ConfigError, ImageError, is_out_of_memory
 from napari_nst.presets import (
     BUILTIN_LAYER_WEIGHTS,
     DEFAULT_PRESET,
@@ -108,6 +109,8 @@ class StyleResult:
     ----------
     image
         Array of shape (H, W, 3), or (H, W, 4) where the content has opacity, in its dtype.
+    painted
+        The picture before it got its colours, shape (H, W, 3), float32, nominally in [0, 1].
     history
         The loss at every step, and one last evaluation of the result.
     reason
@@ -120,10 +123,55 @@ class StyleResult:
     """
 
     image: Array
+    painted: npt.NDArray[np.float32]
     history: tuple[LossPoint, ...]
     reason: Reason
     record: RunRecord
     seconds: float
+
+    def with_colors(self, colors: Colors) -> "StyleResult":
+        """Copy with other colours, without running again; the record tells them.
+
+        Parameters
+        ----------
+        colors
+            "style", "content" or "none", as in StyleConfig.
+        """
+        image = recolored(self.image, self.painted, self.record, colors)
+        return replace(self, image=image, record=self.record.with_colors(colors))
+
+
+def recolored(
+    image: Array, painted: npt.NDArray[np.float32], record: RunRecord, colors: Colors
+) -> Array:
+    """Give a finished picture other colours.
+
+    Parameters
+    ----------
+    image : array, shape (H, W, 3) or (H, W, 4)
+        The result, whose dtype and opacity stay.
+    painted : array, shape (H, W, 3), float32
+        The picture before it got its colours.
+    record
+        Of the run; it holds the colours of content and style.
+    colors
+        "style", "content" or "none", as in StyleConfig.
+
+    Raises
+    ------
+    ConfigError
+        If the record is from a version that did not keep these colours.
+    """
+    try:
+        palette = Palette.from_dict(record.resolved["palette"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ConfigError(
+            "this result was made by a version that did not keep the colours of its content and "
+            "style; run it again to choose its colours"
+        ) from error
+    like = read_picture(image, "the result")
+    rgb = torch.from_numpy(painted).permute(2, 0, 1)[None]
+    return write_array(palette.after(rgb, colors, like.alpha), like)
 
 
 def stylize(
@@ -295,7 +343,9 @@ def _paint(
     if run.reason != "stopped" or not history:
         history.append(_last_point(run, history, began))
     record = record.replace(events=tuple(run.events), steps_done=run.done, reason=run.reason)
-    return StyleResult(write_array(run.picture, like), tuple(history), run.reason, record, seconds)
+    painted = run.picture.detach().float().cpu()[0].permute(1, 2, 0).numpy()
+    image = write_array(run.shown(), like)
+    return StyleResult(image, painted, tuple(history), run.reason, record, seconds)
 
 
 def _prepare(plan: _Plan, weights: Weights, device: torch.device) -> tuple[Run, RunRecord]:
@@ -328,6 +378,7 @@ def _prepare(plan: _Plan, weights: Weights, device: torch.device) -> tuple[Run, 
         "style_layer_weights": list(config.style_layer_weights),
         "feed": feed,
         "scales": [list(size) for size in run.sizes],
+        "palette": run.palette.to_dict(),
         "threads": torch.get_num_threads(),
         "versions": {name: version(name) for name in ("napari-nst", "torch", "numpy")}
         | {"python": platform.python_version()},
@@ -338,7 +389,7 @@ def _prepare(plan: _Plan, weights: Weights, device: torch.device) -> tuple[Run, 
 
 def _suited(config: StyleConfig, weights: Weights) -> StyleConfig:
     """Give the built-in features the layer weights that suit them, unless others are asked for."""
-    is_plain = not config.style_layer_weights and config.style_loss != "wasserstein"
+    is_plain = not config.style_layer_weights and config.style_loss.startswith("gram")
     is_usual = config.style_layers == StyleConfig().style_layers
     if weights.name == "builtin" and config.balance != "published" and is_plain and is_usual:
         return config.replace(style_layer_weights=BUILTIN_LAYER_WEIGHTS)
@@ -353,7 +404,7 @@ def _balance(config: StyleConfig, weights: Weights, encoder: Encoder) -> Balance
     preset = StyleConfig.preset(config.name) if config.name in PRESETS else StyleConfig()
     own = {"content_weight": preset.content_weight, "style_weight": preset.style_weight}
     # Matched at the preset's own weights: those asked for then act on top of it.
-    ratio = matched_ratio(weights.name)
+    ratio = matched_ratio(weights.name, config.name)
     return matched_balance(encoder, config.replace(**own), ratio, weights_hash=weights.sha256)
 
 
@@ -365,4 +416,4 @@ def _last_point(run: Run, history: list[LossPoint], began: float) -> LossPoint:
 
 
 def _show(run: Run, like: Picture) -> Array:
-    return write_array(run.picture, like)
+    return write_array(run.shown(), like)

@@ -31,6 +31,7 @@ from rich.progress import (
 
 from napari_nst import __version__
 from napari_nst.cli_options import (
+    Colors,
     Content,
     Device,
     DryRun,
@@ -134,6 +135,7 @@ def stylize(
     size: Size = None,
     steps: Steps = None,
     style_strength: Strength = None,
+    colors: Colors = None,
     seed: Seed = None,
     precision: Precision = None,
     init: Init = None,
@@ -148,7 +150,7 @@ def stylize(
 ) -> int:
     """Paint CONTENT in the manner of STYLE. Ctrl-C writes what there is and exits with 130."""
     knobs = {"size": size, "steps": steps, "seed": seed, "precision": precision}
-    knobs["style_strength"] = style_strength
+    knobs |= {"style_strength": style_strength, "colors": colors}
     if init in choices("init"):
         knobs["init"], init = init, None
     given = {name: text for name, text in knobs.items() if text is not None}

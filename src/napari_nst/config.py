@@ -1,22 +1,23 @@
 """StyleConfig: one frozen, validated description of a run.
 
-Each field's metadata (title, help, bounds, choices, unit) is the one place that the
+Each field's metadata (title, help, bounds, choices, their labels, unit) is the one place that the
 validator, the command line and the dock widget read.
 """
 
 import json
 import math
 import types
+from collections.abc import Mapping
 from dataclasses import Field as DataclassField
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
 from napari_nst.core.vgg import tap_geometry
 from napari_nst.errors import ConfigError
-from napari_nst.presets import PRESETS
+from napari_nst.presets import DEFAULT_OF_2026_11, PRESETS
 
 ContentLoss = Literal["mse", "half_sum"]
-StyleLoss = Literal["gram", "gram_paper", "gram_moments", "wasserstein"]
+StyleLoss = Literal["gram", "gram_paper", "gram_moments", "wasserstein", "local_wasserstein"]
 TvLoss = Literal["l1", "l2"]
 Variable = Literal["unit", "byte"]
 Feed = Literal["weights", "bytes"]
@@ -25,7 +26,8 @@ Padding = Literal["zeros", "replicate"]
 Init = Literal["content", "noise"]
 OptimizerName = Literal["lbfgs", "adam"]
 LineSearch = Literal["none", "strong_wolfe"]
-Preconditioner = Literal["none", "binomial"]
+Preconditioner = Literal["none", "binomial", "wide"]
+Colors = Literal["style", "content", "none"]
 Clamp = Literal["none", "step", "closure"]
 Pyramid = Literal["single", "down_to", "until_within"]
 Resample = Literal["bilinear", "bicubic"]
@@ -33,10 +35,18 @@ StyleFit = Literal["longest", "shrink", "short_side"]
 Balance = Literal["auto", "published", "matched"]
 Precision = Literal["auto", "float32", "bfloat16", "float64"]
 
+COLORS_LABELS = {"style": "of the style", "content": "of the content", "none": "as painted"}
+"""What the choices of `colors` are called in forms and menus."""
+
+FORMAT = 1
+"""Number of the format of `StyleConfig.to_dict`; files from before it have none."""
+
 STEERABLE = (
     "style_strength",
+    "colors",
     "content_weight",
     "tv_weight",
+    "content_layer_weights",
     "style_layer_weights",
     "learning_rate",
 )
@@ -51,9 +61,10 @@ def _setting(
     minimum: float | None = None,
     maximum: float | None = None,
     unit: str | None = None,
+    labels: Mapping[str, str] | None = None,
 ) -> Any:  # noqa: ANN401 - dataclasses.field is typed to return its default
-    bounds = {"minimum": minimum, "maximum": maximum, "unit": unit}
-    return field(default=default, metadata={"title": title, "help": help, **bounds})
+    shown = {"minimum": minimum, "maximum": maximum, "unit": unit, "labels": labels or {}}
+    return field(default=default, metadata={"title": title, "help": help, **shown})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +103,13 @@ class StyleConfig:
         "Multiplies the style term: 1 is as in the preset, more paints bolder.",
         minimum=0,
     )
+    colors: Colors = _setting(
+        "none",
+        "Colours",
+        "style: the result gets the palette of the style. content: it keeps the palette of the "
+        "content. none: as the loss paints them. Can be changed during a run and afterwards.",
+        labels=COLORS_LABELS,
+    )
     content_weight: float = _setting(
         1.0, "Content weight", "Weight of the content term (alpha).", minimum=0
     )
@@ -104,13 +122,16 @@ class StyleConfig:
     content_layers: tuple[str, ...] = _setting(
         ("relu4_2",), "Content layers", "VGG-19 layers at which content is compared."
     )
+    content_layer_weights: tuple[float, ...] = _setting(
+        (), "Content layer weights", "Weight of each content layer; empty means 1 each.", minimum=0
+    )
     style_layers: tuple[str, ...] = _setting(
         ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"),
         "Style layers",
         "VGG-19 layers at which style is compared.",
     )
     style_layer_weights: tuple[float, ...] = _setting(
-        (), "Layer weights", "Weight of each style layer; empty means 1 each.", minimum=0
+        (), "Style layer weights", "Weight of each style layer; empty means 1 each.", minimum=0
     )
     content_loss: ContentLoss = _setting(
         "mse", "Content loss", "mse: mean of squares. half_sum: half the sum of squares (paper)."
@@ -119,7 +140,8 @@ class StyleConfig:
         "gram",
         "Style loss",
         "gram: the authors' code. gram_paper: the paper's formula. gram_moments: gram plus "
-        "means and deviations. wasserstein: distance of Gaussians.",
+        "means and deviations. wasserstein: distance of Gaussians. local_wasserstein: the same to "
+        "second order, a third of the time; its layer weights are shares of the pull.",
     )
     tv_loss: TvLoss = _setting(
         "l1", "Smoothness loss", "l1: sum of differences. l2: mean of squared differences."
@@ -182,8 +204,8 @@ class StyleConfig:
         "none",
         "L-BFGS preconditioner",
         "binomial: strokes and colours come in about half the steps (on the built-in features), "
-        "as steps are shared with neighbouring pixels. none: as published. Only for lbfgs without "
-        "a line search.",
+        "as steps are shared with neighbouring pixels. wide: the same, and wider at scales below "
+        "400 px. none: as published. Only for lbfgs without a line search.",
     )
     line_search: LineSearch = _setting(
         "none", "Line search", "strong_wolfe tries several lengths for each L-BFGS step."
@@ -275,23 +297,35 @@ class StyleConfig:
         return replace(self, **changes)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the settings as plain JSON values, tuples as lists."""
-        return {
+        """Give the settings as plain JSON values, tuples as lists, with the format's number."""
+        return {"format": FORMAT} | {
             key: list(value) if isinstance(value, tuple) else value
             for key, value in asdict(self).items()
         }
 
     @classmethod
     def from_dict(cls, settings: dict[str, Any]) -> Self:
-        """Read what `to_dict` gave; settings that are absent get the preset's value."""
+        """Read what `to_dict` gave; settings that are absent get the preset's value.
+
+        Raises
+        ------
+        ConfigError
+            If a value does not fit, or the format is newer than this version knows.
+        """
         if not isinstance(settings, dict):
             raise ConfigError(f"settings are a table of names and values; got {settings!r}")
         tupled: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value
             for key, value in settings.items()
         }
-        if "lbfgs_history" in tupled:  # all settings, from when there was no preconditioner
-            tupled.setdefault("lbfgs_preconditioner", "none")
+        made = tupled.pop("format", 0)
+        if not isinstance(made, int) or made > FORMAT:
+            raise ConfigError(
+                f"these settings have the format {made!r}, and this version reads up to {FORMAT}; "
+                "update napari-nst"
+            )
+        if made == 0:
+            tupled = _from_before_formats(tupled)
         name = tupled.pop("name", "gatys")
         known = isinstance(name, str) and name in PRESETS
         return cls.preset(name, **tupled) if known else cls(name=name).replace(**tupled)
@@ -307,6 +341,20 @@ class StyleConfig:
             return cls.from_dict(json.loads(text))
         except json.JSONDecodeError as error:
             raise ConfigError(f"the settings are not JSON: {error}") from error
+
+
+def _from_before_formats(settings: dict[str, Any]) -> dict[str, Any]:
+    """Bring settings of files without a format number to what they meant.
+
+    Such files from our hand name all settings of their time; others are a user's own short lists,
+    which mean today's presets.
+    """
+    if "lbfgs_history" not in settings:
+        return settings
+    settings = {"lbfgs_preconditioner": "none"} | settings
+    if settings.get("name") == "default":
+        settings["name"] = DEFAULT_OF_2026_11
+    return settings
 
 
 def setting_type(name: str) -> Any:  # noqa: ANN401 - a type expression
@@ -372,9 +420,13 @@ def _validate_layers(config: StyleConfig) -> None:
         raise ConfigError("name at least one content or style layer")
     if not config.scale_steps:
         raise ConfigError("scale_steps names at least one number of steps")
-    weights, layers = config.style_layer_weights, config.style_layers
-    if weights and len(weights) != len(layers):
-        raise ConfigError(
-            f"style_layer_weights needs one weight for each of the {len(layers)} style layers; "
-            f"got {len(weights)}"
+    for kind in ("content", "style"):
+        weights, layers = (
+            getattr(config, f"{kind}_layer_weights"),
+            getattr(config, f"{kind}_layers"),
         )
+        if weights and len(weights) != len(layers):
+            raise ConfigError(
+                f"{kind}_layer_weights needs one weight for each of the {len(layers)} {kind} "
+                f"layers; got {len(weights)}"
+            )

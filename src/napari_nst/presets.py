@@ -1,7 +1,8 @@
 """The presets, as changes to StyleConfig's defaults; formulas in `core.objective`.
 
-"default" is our own, chosen for the best picture after a minute or two on a laptop's processor
-(docs/presets.md); the others are published:
+"default" and "painterly" are our own, chosen for the best picture after a minute or some on a
+laptop's processor (docs/presets.md); "default-2026-11" is what "default" was until November 2026.
+The others are published:
 "seed" is Gatys, Ecker & Bethge 2015 as the paper writes it, "gatys" the authors' code of 2016,
 "johnson" neural-style-pt, "gordicaleksa" pytorch-neural-style-transfer, "tutorial"
 pytorch.org's, "crowsonkb" style-transfer-pytorch, "spst" style transfer in many scales.
@@ -12,8 +13,28 @@ from typing import Any
 DEFAULT_PRESET = "default"
 """The preset of runs for which none is named."""
 
+DEFAULT_OF_2026_11 = "default-2026-11"
+"""The name under which the former "default" goes on, so that its records repeat exactly."""
+
+_OUR_OWN: dict[str, Any] = {
+    "colors": "style",
+    "content_layers": ("relu3_2", "relu4_2"),
+    "style_loss": "local_wasserstein",
+    "content_layer_weights": (1.0, 2.0),
+    "style_layer_weights": (0.684, 0.054, 0.065, 0.063, 0.135),
+    "lbfgs_history": 10,
+    "lbfgs_preconditioner": "wide",
+    "pyramid": "down_to",
+    "scale_ratio": 2.0,
+    "scale_detail": 1.0,
+    "resample": "bicubic",
+    "style_fit": "shrink",
+}
+
 PRESETS: dict[str, dict[str, Any]] = {
-    "default": {
+    "default": _OUR_OWN | {"scale_steps": (50, 30, 20)},
+    "painterly": _OUR_OWN | {"min_scale": 64, "scale_steps": (60, 60, 50, 25)},
+    DEFAULT_OF_2026_11: {
         "lbfgs_history": 10,
         "lbfgs_preconditioner": "binomial",
         "pyramid": "down_to",
@@ -121,6 +142,12 @@ from relu2_1 to relu5_1, whose pulls on the picture these weights make alike.
 """
 
 
-def matched_ratio(weights_name: str) -> float:
+OWN_RATIOS = {"default": 10.0, "painterly": 25.0}
+"""The same of presets that fit each layer to the weights, on any weights."""
+
+
+def matched_ratio(weights_name: str, preset: str = "") -> float:
     """Return |style gradient| / |content gradient| at style strength 1, where it is matched."""
+    if preset in OWN_RATIOS:
+        return OWN_RATIOS[preset]
     return BUILTIN_RATIO if weights_name == "builtin" else REFERENCE_RATIO

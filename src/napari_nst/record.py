@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from napari_nst.config import StyleConfig
+from napari_nst.config import Colors, StyleConfig
 from napari_nst.errors import ConfigError
 
 METADATA_KEY = "napari-nst"
@@ -43,7 +43,8 @@ class RunRecord:
     config
         The settings as asked, "auto" included.
     resolved
-        What "auto" became: device, precision, threads, versions, balance.
+        What "auto" became: device, precision, threads, versions, balance; and "palette", the
+        statistics of colours that the result can be given.
     hashes
         SHA-256 of content, styles and weights.
     weights
@@ -67,6 +68,24 @@ class RunRecord:
     def replace(self, **changes: Any) -> Self:  # noqa: ANN401 - the dataclass checks names
         """Copy with `changes`."""
         return replace(self, **changes)
+
+    @property
+    def ending(self) -> StyleConfig:
+        """The settings that the run ended with: as asked, with what was steered since."""
+        changes = {
+            event.field: tuple(event.value) if isinstance(event.value, list) else event.value
+            for event in self.events
+        }
+        return self.config.replace(**changes)
+
+    def with_colors(self, colors: Colors) -> Self:
+        """Copy, with other colours chosen behind the last step."""
+        at_end = (self.steps_done, "colors")
+        events = tuple(each for each in self.events if (each.step, each.field) != at_end)
+        plain = self.replace(events=events)
+        if plain.ending.colors == colors:
+            return plain
+        return plain.replace(events=(*events, SteeringEvent(*at_end, colors)))
 
     def to_dict(self) -> dict[str, Any]:
         """Give the record as plain JSON values."""

@@ -11,7 +11,6 @@ from napari_nst.plugin.plans import (
     preview,
     replayed,
     request_of,
-    steered,
 )
 from napari_nst.presets import PRESETS
 from napari_nst.record import RunRecord, SteeringEvent, picture_hash
@@ -32,12 +31,12 @@ def opened(*arrays):
 
 
 def test_settings_steered_to_are_those_of_the_last_events():
-    assert steered(record_of()).style_strength == 4
+    assert record_of().ending.style_strength == 4
 
 
 def test_lists_that_went_through_json_come_back_as_settings():
     event = SteeringEvent(1, "style_layer_weights", [1.0, 2.0, 3.0, 4.0, 5.0])
-    assert steered(record_of(events=(event,))).style_layer_weights == (1, 2, 3, 4, 5)
+    assert record_of(events=(event,)).ending.style_layer_weights == (1, 2, 3, 4, 5)
 
 
 @pytest.mark.parametrize("name", list(PRESETS))

@@ -7,7 +7,13 @@ generated pair, halfway between its content and its style,
 - |∇style| / |∇content| equals the preset's reference ratio;
 - the style term's mean slope on the optimised variable is of the size that published constants
   give on Caffe's VGG-19: L-BFGS has absolute thresholds, and stands still far below it.
+
+For the loss "local_wasserstein" each layer, of content and of style, first gets the factor that
+makes its own gradient on that pair 1 long. Layer weights are then shares of the pull, and mean the
+same on any weights, however large a layer's activations are.
 """
+
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -16,7 +22,7 @@ from torch.nn import functional
 from napari_nst.config import StyleConfig
 from napari_nst.core.encoder import Encoder
 from napari_nst.core.gradient import loss_and_gradient
-from napari_nst.core.objective import PUBLISHED, VARIABLE_MAXIMUM, Balance
+from napari_nst.core.objective import PUBLISHED, VARIABLE_MAXIMUM, Balance, Objective
 from napari_nst.core.targets import build_objective
 
 PICTURE_PX = 128
@@ -50,7 +56,7 @@ def matched_balance(
     Returns
     -------
     Balance
-        1 and 1 where a term has no gradient to compare.
+        1 for a term that has no gradient, and for content where style has none.
     """
     plain = config.replace(style_strength=1.0, tv_weight=0.0, size=None, steps=None, seed=0)
     key = (weights_hash, encoder.dtype, encoder.device, reference_ratio, plain)
@@ -65,15 +71,50 @@ def _match(encoder: Encoder, plain: StyleConfig, reference_ratio: float) -> Bala
     content, style = (picture.to(encoder.device, wide) for picture in (content, style))
     objective = build_objective(encoder, content, [style], plain)
     halfway = (content + style) / 2
+    layers = _layer_factors(halfway, encoder, objective, plain) if is_by_layer(plain) else {}
+    objective = replace(objective, balance=Balance(layers=layers))
     contentless, styleless = plain.replace(content_weight=0.0), plain.replace(style_weight=0.0)
     d_style = loss_and_gradient(halfway, encoder, objective, contentless).gradient
     d_content = loss_and_gradient(halfway, encoder, objective, styleless).gradient
-    if not (d_style.any() and d_content.any()):
-        return PUBLISHED
+    if not d_style.any():
+        return Balance(layers=layers) if layers else PUBLISHED
     slope = float(d_style.abs().mean()) / VARIABLE_MAXIMUM[plain.variable]
     style_factor = _STYLE_SLOPE / slope
+    if not d_content.any():
+        return Balance(1.0, style_factor, layers)
     norms = float(d_style.norm()) / float(d_content.norm())
-    return Balance(style_factor * norms / reference_ratio, style_factor)
+    return Balance(style_factor * norms / reference_ratio, style_factor, layers)
+
+
+def is_by_layer(config: StyleConfig) -> bool:
+    """Return whether single layers are fitted too, not only the whole terms."""
+    return config.style_loss == "local_wasserstein"
+
+
+def evaluations(config: StyleConfig) -> int:
+    """Return how often loss and gradient are evaluated to fit the terms."""
+    return 2 + is_by_layer(config) * len((*config.content_layers, *config.style_layers))
+
+
+def _layer_factors(
+    picture: Tensor, encoder: Encoder, objective: Objective, plain: StyleConfig
+) -> dict[str, float]:
+    """Find the factors that make each layer's gradient at a picture 1 long."""
+    config = plain.replace(
+        content_weight=1.0, style_weight=1.0, content_layer_weights=(), style_layer_weights=()
+    )
+    alone = {
+        f"content/{tap}": replace(objective, content={tap: target}, style={})
+        for tap, target in objective.content.items()
+    } | {
+        f"style/{tap}": replace(objective, content={}, style={tap: target})
+        for tap, target in objective.style.items()
+    }
+    norms = {
+        name: float(loss_and_gradient(picture, encoder, layer, config).gradient.norm())
+        for name, layer in alone.items()
+    }
+    return {name: 1 / norm for name, norm in norms.items() if norm > 0}
 
 
 def generated_pair() -> tuple[Tensor, Tensor]:

@@ -87,18 +87,29 @@ class Encoder:
         """The smallest picture side that still has one position at the deepest tap."""
         return max(tap_geometry(tap).stride_px for tap in self.taps)
 
-    def features(self, picture: Tensor, taps: Sequence[str] | None = None) -> dict[str, Tensor]:
-        """Read taps, all by default, of a picture of shape (1, 3, H, W), as (1, N, h, w)."""
+    def features(
+        self,
+        picture: Tensor,
+        taps: Sequence[str] | None = None,
+        *,
+        observe: Observe | None = None,
+    ) -> dict[str, Tensor]:
+        """Read taps, all by default, of a picture of shape (1, 3, H, W), as (1, N, h, w).
+
+        `observe` is shown every tap on the way.
+        """
         sheets = {
             tap: Sheet(picture.shape[-2] // tap_geometry(tap).stride_px, Rooms(self.device), tap)
             for tap in (self.taps if taps is None else taps)
         }
 
-        def observe(tap: str, rows: slice, features: Tensor) -> None:
+        def keep(tap: str, rows: slice, features: Tensor) -> None:
+            if observe is not None:
+                observe(tap, rows, features)
             if tap in sheets:
                 sheets[tap].put(rows, features)
 
-        self.show(picture, observe)
+        self.show(picture, keep)
         return {tap: sheet.whole for tap, sheet in sheets.items()}
 
     def show(self, picture: Tensor, observe: Observe) -> None:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from napari_nst.core.adam import Closure
 from napari_nst.core.pairs import Pairs, PairTable
-from napari_nst.core.preconditioner import smoothed
+from napari_nst.core.preconditioner import Smoothing, smoothed
 
 _LEAST_CURVATURE = 1e-10
 
@@ -49,8 +49,8 @@ class LBFGS:
     longest
         The largest step by its root mean square, in the variable's units; longer ones are
         shortened to it.
-    preconditioned
-        Whether to take steps in the variable of `napari_nst.core.preconditioner`.
+    smoothing
+        Take steps in the variable of `napari_nst.core.preconditioner`; None: in the picture's own.
     """
 
     def __init__(
@@ -63,12 +63,12 @@ class LBFGS:
         tolerance_change: float,
         kept_dtype: torch.dtype | None = None,
         longest: float = math.inf,
-        preconditioned: bool = False,
+        smoothing: Smoothing | None = None,
     ) -> None:
         self.learning_rate = learning_rate
         self._variable = variable.view(-1)
         self._shape = variable.shape
-        self._preconditioned = preconditioned
+        self._smoothing = smoothing
         self._longest = longest * variable.numel() ** 0.5
         self._tolerances = tolerance_grad, tolerance_change
         kind = PairTable if variable.is_cuda else Pairs
@@ -103,7 +103,9 @@ class LBFGS:
 
     def _carried(self, vector: Tensor) -> Tensor:
         """Carry a gradient to the variable of the steps, or a step back to the picture's."""
-        return smoothed(vector.view(self._shape)).view(-1) if self._preconditioned else vector
+        if self._smoothing is None:
+            return vector
+        return smoothed(vector.view(self._shape), self._smoothing).view(-1)
 
     def _share(self, step: Tensor) -> float:
         """Give how much of a step is taken, so that it is not too long."""

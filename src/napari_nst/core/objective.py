@@ -1,6 +1,6 @@
 """The loss: content, style and smoothness, as additive statistics and one small scalar.
 
-    loss = α · b_C · Σ_l C_l + β · strength · b_S · Σ_l w_l · S_l + τ · TV
+    loss = α · b_C · Σ_l c_l · b_l · C_l + β · strength · b_S · Σ_l w_l · b_l · S_l + τ · TV
 
 - content, P the content's features: mse C = mean (F - P)²; half_sum C = ½ Σ (F - P)²
   (Gatys 2015, equation 1)
@@ -14,13 +14,14 @@ The statistics add up over tiles; `value` sees sums only.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from napari_nst.config import StyleConfig, TvLoss
+from napari_nst.core.bures import BuresMetric, local_wasserstein_loss
 from napari_nst.core.statistics import (
     Moments,
     add_sums_pullback,
@@ -43,10 +44,19 @@ VARIABLE_MAXIMUM = {"unit": 1.0, "byte": 255.0}
 
 @dataclass(frozen=True)
 class Balance:
-    """Factors on the terms that fit them to the weights in use; 1 as published."""
+    """Factors on the terms that fit them to the weights in use; 1 as published.
+
+    Parameters
+    ----------
+    content, style
+        On the whole terms.
+    layers
+        On single layers, by "content/relu4_2" or "style/relu1_1"; 1 for those that are absent.
+    """
 
     content: float = 1.0
     style: float = 1.0
+    layers: Mapping[str, float] = field(default_factory=dict)
 
 
 PUBLISHED = Balance()
@@ -69,6 +79,8 @@ class Objective:
         Fits the terms to the weights in use.
     exactly
         As in `napari_nst.core.statistics.sums`.
+    metrics
+        Per style layer, the metric that "local_wasserstein" measures with; else empty.
     """
 
     content: Mapping[str, Tensor]
@@ -76,6 +88,7 @@ class Objective:
     positions: Mapping[str, int]
     balance: Balance = PUBLISHED
     exactly: bool = False
+    metrics: Mapping[str, BuresMetric] = field(default_factory=dict)
 
     def observe(self, found: Sums, tap: str, rows: slice, features: Tensor) -> None:
         """Add to `found` what the loss needs of rows of a tap; the rest is up to `value`."""
@@ -90,15 +103,23 @@ class Objective:
         """Give the weighted terms "content" and "style", each a scalar Tensor."""
         terms = {}
         if self.content:
-            parts = [self._content_value(tap, statistics, config) for tap in self.content]
+            weight_of = _by_layer(config.content_layers, config.content_layer_weights)
+            parts = [
+                weight_of[tap]
+                * self.balance.layers.get(f"content/{tap}", 1.0)
+                * self._content_value(tap, statistics, config)
+                for tap in self.content
+            ]
             terms["content"] = (
                 config.content_weight * self.balance.content * torch.stack(parts).sum()
             )
         if self.style:
-            weights = config.style_layer_weights or (1.0,) * len(config.style_layers)
-            weight_of = dict(zip(config.style_layers, weights, strict=True))
+            weight_of = _by_layer(config.style_layers, config.style_layer_weights)
             parts = [
-                weight_of[tap] * self._style_value(tap, statistics, config) for tap in self.style
+                weight_of[tap]
+                * self.balance.layers.get(f"style/{tap}", 1.0)
+                * self._style_value(tap, statistics, config)
+                for tap in self.style
             ]
             factor = config.style_weight * config.style_strength * self.balance.style
             terms["style"] = factor * torch.stack(parts).sum()
@@ -142,6 +163,8 @@ class Objective:
             return gram_paper_loss(picture, style)
         if config.style_loss == "wasserstein":
             return wasserstein_loss(picture, style)
+        if config.style_loss == "local_wasserstein":
+            return local_wasserstein_loss(picture, style, self.metrics[tap])
         loss = gram_loss(picture, style)
         if config.style_loss == "gram_moments" and config.moments_weight:
             ratio = config.moments_weight / (config.style_weight or 1.0)
@@ -184,6 +207,10 @@ def total_variation(picture: Tensor, kind: TvLoss, maximum: float) -> Tensor:
     falling = (padded[..., 1:, 1:] - padded[..., :-1, :-1]).square().mean()
     rising = (padded[..., 1:, :-1] - padded[..., :-1, 1:]).square().mean()
     return 2 * (right / 3 + below / 3 + falling / 12 + rising / 12)
+
+
+def _by_layer(layers: tuple[str, ...], weights: tuple[float, ...]) -> dict[str, float]:
+    return dict(zip(layers, weights or (1.0,) * len(layers), strict=True))
 
 
 def _add(found: Sums, name: str, value: Tensor) -> None:

@@ -152,12 +152,13 @@ class Descent:
             betas = (config.adam_beta1, config.adam_beta2)
             return Adam(self._variable, learning_rate=config.learning_rate, betas=betas)
         later = config.lbfgs_history_later
+        asked = config.lbfgs_preconditioner
         kind = (
             partial(
                 LBFGS,
                 kept_dtype=self._kept_dtype,
                 longest=self._longest,
-                preconditioned=config.lbfgs_preconditioner != "none",
+                smoothing=None if asked == "none" else asked,
             )
             if config.line_search == "none"
             else SearchingLBFGS

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from napari_nst.config import StyleConfig
-from napari_nst.core.balance import PICTURE_PX
+from napari_nst.core.balance import PICTURE_PX, evaluations
 from napari_nst.core.control import RunControl
 from napari_nst.core.encoder import Encoder
 from napari_nst.core.gradient import loss_and_gradient
@@ -31,7 +31,6 @@ SIDES_PX = (320, 640)
 _LEAST_SIDE_PX = 32
 _STEP_PX = 16
 _WEIGHTS_TO = "relu5_1"
-_BALANCE_EVALUATIONS = 2
 
 
 @dataclass(frozen=True)
@@ -162,6 +161,7 @@ def _canonical(config: StyleConfig) -> StyleConfig:
         lbfgs_history=1,
         lbfgs_history_later=None,
         style_strength=1.0,
+        colors="none",
         learning_rate=1.0,
         tv_weight=float(bool(config.tv_weight)),
         scale_detail=float(bool(config.scale_detail)),
@@ -256,7 +256,7 @@ def _balance_work(ledger: Ledger, encoder: Encoder, config: StyleConfig) -> Work
     before = ledger.work
     picture = _blank((PICTURE_PX, PICTURE_PX))
     objective = build_objective(encoder, picture, [picture], config)
-    for _ in range(_BALANCE_EVALUATIONS):
+    for _ in range(evaluations(config)):
         loss_and_gradient(picture, encoder, objective, config)
     return ledger.work - before
 

@@ -3,19 +3,21 @@
 import math
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from napari_nst.config import StyleConfig
+from napari_nst.config import STEERABLE, StyleConfig
+from napari_nst.core.colour import Palette, blended, colour_statistics
 from napari_nst.core.control import RunControl
 from napari_nst.core.device import finest_dtype
 from napari_nst.core.encoder import Encoder
 from napari_nst.core.gradient import Evaluation, loss_and_gradient
 from napari_nst.core.heap import give_memory_back
-from napari_nst.core.image import Picture, fit_longest_side
+from napari_nst.core.image import Picture, fit_longest_side, resize
 from napari_nst.core.lbfgs import kept_dtype
 from napari_nst.core.objective import PUBLISHED, VARIABLE_MAXIMUM, Balance, Objective
 from napari_nst.core.optimize import Descent
@@ -100,7 +102,7 @@ class Run:
     Attributes
     ----------
     picture : Tensor, shape (1, 3, H, W)
-        The picture to show; after a divergence the last good one.
+        The picture as painted; after a divergence the last good one.
     reason
         Why the run ended.
     events
@@ -133,6 +135,7 @@ class Run:
         )
         self._control = control
         control.begin(config)
+        self._recolours = config.colors == "style"
         self._to_repeat = list(events)
         self.events: list[SteeringEvent] = []
         self.reason: Reason = "finished"
@@ -151,7 +154,25 @@ class Run:
             self.enter_scale(index)
             yield from self.descend(index)
             if self.reason in ("stopped", "diverged"):
-                return
+                break
+        self._steer(("colors",))  # colours may change behind the last step too
+
+    @cached_property
+    def palette(self) -> Palette:
+        """The colours that the picture can be shown in."""
+        content, styles = self._pictures.content, self._pictures.styles
+        return Palette(
+            colour_statistics(content.rgb, content.alpha),
+            blended([colour_statistics(style.rgb, style.alpha) for style in styles]),
+        )
+
+    def shown(self) -> Tensor:
+        """Return the picture to show, in the colours asked for; shape (1, 3, H, W)."""
+        alpha = self._pictures.content.alpha
+        if alpha is not None:
+            height, width = self.picture.shape[-2:]
+            alpha = resize(alpha, (height, width), "bilinear")
+        return self.palette.after(self.picture, self._config.colors, alpha)
 
     def evaluate(self) -> Evaluation:
         """Evaluate the loss at `picture` once more, at the scale that the run is at."""
@@ -218,16 +239,19 @@ class Run:
                 self.reason = "converged"
                 return
 
-    def _steer(self) -> None:
+    def _steer(self, fields: Sequence[str] = STEERABLE) -> None:
+        """Apply what was asked for since the last step."""
         due = {e.field: e.value for e in self._to_repeat if e.step == self.done}
-        changes = due | self._control.take_changes()
+        self._to_repeat = [e for e in self._to_repeat if e.step != self.done]
+        asked = due | self._control.take_changes()
+        changes = {name: value for name, value in asked.items() if name in fields}
         if not changes:
             return
         changes = {k: tuple(v) if isinstance(v, list) else v for k, v in changes.items()}
         self._config = self._config.replace(**changes)
         self.events += [SteeringEvent(self.done, *change) for change in changes.items()]
-        assert self._descent is not None
-        self._descent.steer(self._config)
+        if self._descent is not None and set(changes) != {"colors"}:
+            self._descent.steer(self._config)
 
     def _evaluate(self, picture: Tensor) -> Evaluation:
         if self._control.stopped:
@@ -237,14 +261,13 @@ class Run:
 
     def _objective_at(self, size: tuple[int, int]) -> Objective:
         config = self._config
-        content = self._pictures.content.resized(size, config.resample)
         styles = [
             style.resized(style_size(style.size, size, config), config.resample)
             for style in self._pictures.styles
         ]
         return build_objective(
             self._encoder,
-            self._on_device(content.rgb),
+            self._content_at(size),
             [self._on_device(style.rgb) for style in styles],
             config,
             balance=self._balance,
@@ -254,10 +277,9 @@ class Run:
         """Bring the picture to a scale's size, with the detail of the content that it missed."""
         enlarged = _resize(self.picture, size)
         if self._config.scale_detail:
-            content, resample = self._pictures.content, self._config.resample
             height, width = self.picture.shape[-2:]
-            coarse = self._on_device(content.resized((height, width), resample).rgb)
-            fine = self._on_device(content.resized(size, resample).rgb)
+            coarse = self._content_at((height, width))
+            fine = self._content_at(size)
             detail = fine - _resize(coarse, size)
             enlarged = enlarged + self._config.scale_detail * detail.to(enlarged.dtype)
         return enlarged.clamp(0, 1)
@@ -267,12 +289,17 @@ class Run:
         if pictures.start is not None:
             return self._on_device(pictures.start.resized(size, config.resample).rgb)
         if config.init == "content":
-            return self._on_device(pictures.content.resized(size, config.resample).rgb)
+            return self._content_at(size)
         generator = torch.Generator().manual_seed(config.seed)
         noise = torch.randn((1, 3, *size), generator=generator)
         spread = config.noise_std / VARIABLE_MAXIMUM[config.variable]
         # In float32, adding grey would swallow a hundredth of johnson's noise.
         return self._on_device(self._grey + spread * noise.double())
+
+    def _content_at(self, size: tuple[int, int]) -> Tensor:
+        """Return the content that is painted from, on the device, at a size."""
+        rgb = self._on_device(self._pictures.content.resized(size, self._config.resample).rgb)
+        return self.palette.in_style(rgb) if self._recolours else rgb
 
     def _on_device(self, picture: Tensor) -> Tensor:
         """Move a picture, in the dtype in which `Descent` has pictures evaluated."""

@@ -177,7 +177,9 @@ def _fused_convolution(
     return _convolution(flow, weight, bias, stride, padding)
 
 
-def _average_pool(flow: Tensor, kernel: _Shape, *_: object) -> Tensor:
+def _average_pool(
+    flow: Tensor, kernel: _Shape, stride: _Shape = (), padding: _Shape = (0, 0), *_: object
+) -> Tensor:
     sides = (side // kernel[0] for side in flow.shape[2:])
     return _empty((*flow.shape[:2], *sides), flow.dtype, like=flow)
 

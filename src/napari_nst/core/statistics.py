@@ -9,6 +9,7 @@ R = G/M come, for picture and style (index s), in PRESETS.md's notation:
   Ecker & Bethge, "A neural algorithm of artistic style", 2015, equation 4
 - gram_moments: S, and means and deviations, each by mean square
 - wasserstein: mean (μ - μ_s)² + mean diag (Σ_s + Σ - 2 (Σ_s^½ Σ Σ_s^½)^½), Σ = R - μμᵀ + 1e-4 I
+- local_wasserstein: the same to second order, see `napari_nst.core.bures`
 """
 
 from dataclasses import dataclass
@@ -44,13 +45,18 @@ class Moments:
     @cached_property
     def root(self) -> Tensor:
         """Σ^½ by `matrix_square_root`, shape (N, N); read for styles, so worked out once."""
-        return matrix_square_root(self.covariance)
+        return matrix_square_root(self.floored_covariance)
 
     @property
     def covariance(self) -> Tensor:
-        """Σ, biased, with a floor that keeps it invertible; shape (N, N)."""
+        """R - μμᵀ, biased; shape (N, N)."""
+        return self.second - torch.outer(self.mean, self.mean)
+
+    @property
+    def floored_covariance(self) -> Tensor:
+        """Σ of "wasserstein", with a floor that keeps it invertible; shape (N, N)."""
         identity = torch.eye(len(self.mean), dtype=self.mean.dtype, device=self.mean.device)
-        return self.second - torch.outer(self.mean, self.mean) + _COVARIANCE_FLOOR * identity
+        return self.covariance + _COVARIANCE_FLOOR * identity
 
 
 def flat(features: Tensor) -> Tensor:
@@ -138,9 +144,9 @@ def moments_loss(picture: Moments, style: Moments) -> Tensor:
 
 def wasserstein_loss(picture: Moments, style: Moments) -> Tensor:
     """Squared Wasserstein-2 distance of the two Gaussians, a channel's share of it."""
-    covariance = picture.covariance
+    covariance = picture.floored_covariance
     cross = matrix_square_root(style.root @ covariance @ style.root)
-    spread = (style.covariance + covariance - 2 * cross).diagonal().mean()
+    spread = (style.floored_covariance + covariance - 2 * cross).diagonal().mean()
     return (picture.mean - style.mean).square().mean() + spread
 
 

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 
 from napari_nst.config import StyleConfig
-from napari_nst.core.encoder import Encoder
+from napari_nst.core.bures import bures_metric
+from napari_nst.core.encoder import Encoder, Observe
 from napari_nst.core.objective import (
     PUBLISHED,
     Balance,
@@ -38,12 +39,25 @@ def build_objective(
     balance
         Fits the terms to the weights, see `napari_nst.core.balance`.
     """
-    positions = {tap: _positions(tap, content) for tap in config.style_layers}
-    contents = encoder.features(content, config.content_layers)
     exactly = config.style_loss == "wasserstein"
+    is_local = config.style_loss == "local_wasserstein"
+    found: Sums = {}
+    observe = _observer(found, config.style_layers, exactly=exactly) if is_local else None
+    contents = encoder.features(content, config.content_layers, observe=observe)
     measured = [_measured(encoder, style, config.style_layers, exactly=exactly) for style in styles]
     blended = {tap: blend([each[tap] for each in measured]) for tap in config.style_layers}
-    return Objective(contents, blended, positions, balance, exactly)
+    metrics = {}
+    if is_local:
+        own = _moments(found, content, config.style_layers)
+        metrics = {tap: bures_metric(blended[tap], own[tap]) for tap in config.style_layers}
+    return Objective(
+        contents,
+        blended,
+        {tap: _positions(tap, content) for tap in config.style_layers},
+        balance,
+        exactly,
+        metrics,
+    )
 
 
 def _measured(
@@ -51,13 +65,22 @@ def _measured(
 ) -> dict[str, Moments]:
     """Measure a style's moments at some of the encoder's taps."""
     found: Sums = {}
+    encoder.show(style, _observer(found, taps, exactly=exactly))
+    return _moments(found, style, taps)
+
+
+def _observer(found: Sums, taps: tuple[str, ...], *, exactly: bool) -> Observe:
+    """Give a function that adds the style's sums at some taps to `found`."""
 
     def observe(tap: str, _rows: slice, features: Tensor) -> None:
         if tap in taps:
             add_style_sums(found, tap, features, exactly=exactly)
 
-    encoder.show(style, observe)
-    return {tap: style_moments(found, tap, _positions(tap, style)) for tap in taps}
+    return observe
+
+
+def _moments(found: Sums, picture: Tensor, taps: tuple[str, ...]) -> dict[str, Moments]:
+    return {tap: style_moments(found, tap, _positions(tap, picture)) for tap in taps}
 
 
 def _positions(tap: str, picture: Tensor) -> int:

@@ -6,7 +6,6 @@ from napari.layers import Image
 from napari.utils.notifications import show_info
 from napari.viewer import Viewer
 
-from napari_nst.plugin.plans import steered
 from napari_nst.plugin.writers import record_in
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ def reuse_settings(viewer: Viewer) -> None:
         show_info("Select a result: its layer carries the settings that made it.")
         return
     form = open_dock(viewer).form
-    form.apply(steered(record))
+    form.apply(record.ending)
     if form.weights.findData(record.weights) >= 0:
         form.set_weights(record.weights)
 

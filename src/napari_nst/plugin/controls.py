@@ -77,6 +77,8 @@ def edits(control: Control) -> "SignalInstance":
     widget = control.widget
     if isinstance(widget, QLineEdit):
         return widget.editingFinished
+    if isinstance(widget, QComboBox):
+        return widget.currentIndexChanged
     assert isinstance(widget, (QSpinBox, QDoubleSpinBox))
     return widget.valueChanged
 
@@ -131,8 +133,12 @@ def _wheel_if_focused(
 
 def _choice(name: str, title: str) -> Control:
     box = CalmComboBox()
-    box.addItems(choices(name))
-    return Control(name, title, box, box.currentText, box.setCurrentText)
+    labels = _METADATA[name]["labels"]
+    for value in choices(name):
+        box.addItem(labels.get(value, value), value)
+    return Control(
+        name, title, box, box.currentData, lambda value: box.setCurrentIndex(box.findData(value))
+    )
 
 
 def _listing(name: str, title: str, kind: type) -> Control:

@@ -121,7 +121,7 @@ def plan_replay(run: "Run", viewer: "Viewer", *, weights: str) -> RunPlan:
 
 def plan_more(run: "Run", steps: int, viewer: "Viewer", *, weights: str) -> RunPlan:
     """Plan more steps from a run's result, with the settings it ended with."""
-    picture = run.picture
+    picture = run.painted
     again = plan_again(run, viewer, weights=weights)
     if run.record is None or picture is None or again.request is None:
         raise ConfigError("the run has no result to go on from")

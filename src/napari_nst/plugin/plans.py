@@ -103,15 +103,6 @@ class Moment:
         return bool(self.labels)
 
 
-def steered(record: RunRecord) -> StyleConfig:
-    """Give the settings that a run ended with: as asked, with what was steered since."""
-    changes = {
-        event.field: tuple(event.value) if isinstance(event.value, list) else event.value
-        for event in record.events
-    }
-    return record.config.replace(**changes)
-
-
 def preview(config: StyleConfig) -> StyleConfig:
     """Give settings that show in seconds where the full run would lead."""
     size = PREVIEW_PX if config.size is None else min(PREVIEW_PX, config.size)
@@ -145,7 +136,7 @@ def extended(
     request: RunRequest, record: RunRecord, image: npt.NDArray[Any], *, steps: int
 ) -> RunRequest:
     """Give the request that takes more steps from a result, as its run ended."""
-    config = continued(steered(record)).replace(steps=steps)
+    config = continued(record.ending).replace(steps=steps)
     return replace(request, config=config, init=image, events=(), until=None)
 
 

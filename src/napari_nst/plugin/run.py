@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_nst.config import StyleConfig
+from napari_nst.config import Colors, StyleConfig
 from napari_nst.core.control import RunControl
 from napari_nst.errors import NstError
 from napari_nst.plugin.export import record_at
@@ -16,8 +16,9 @@ from napari_nst.plugin.frames import Frame, FrameGate, Point, newer
 from napari_nst.plugin.history import History
 from napari_nst.plugin.live_layer import LiveLayer
 from napari_nst.plugin.pictures import as_uint8
-from napari_nst.plugin.plans import Moment, RunPlan, steered
+from napari_nst.plugin.plans import Moment, RunPlan
 from napari_nst.plugin.progress import RunState, StepClock, outcome_text, progress_text
+from napari_nst.plugin.torch_import import import_torch
 from napari_nst.plugin.worker import RunWorker
 from napari_nst.record import METADATA_KEY, RunRecord
 
@@ -80,7 +81,7 @@ class Run(QObject):
     def config(self) -> StyleConfig:
         """The settings as asked, with what was steered since."""
         if self.record is not None:
-            return steered(self.record)
+            return self.record.ending
         assert self.plan.request is not None
         return self.plan.request.config.replace(**self._steered)
 
@@ -93,6 +94,13 @@ class Run(QObject):
         if layer is None or not layer.rgb:
             return None
         return np.asarray(layer.data.reshape(layer.data.shape[-3:]))
+
+    @property
+    def painted(self) -> "npt.NDArray[Any] | None":
+        """The picture to go on from: as painted, before it got its colours, where it is known."""
+        if self.result is None:
+            return self.picture
+        return self.result.painted.clip(0, 1)
 
     @property
     def layers(self) -> "list[Layer]":
@@ -135,7 +143,35 @@ class Run(QObject):
         """Change settings from the next step on; raises ConfigError if they do not fit."""
         self.control.steer(**changes)
         self._steered |= changes
-        self.history.mark_change(self.points[-1].iteration if self.points else 0)
+        if set(changes) != {"colors"}:  # losses before and after other colours compare
+            self.history.mark_change(self.points[-1].iteration if self.points else 0)
+
+    def recolor(self, colors: Colors) -> None:
+        """Give a finished picture other colours, without running again.
+
+        Raises
+        ------
+        ConfigError
+            If its record is from a version that kept no colours of its content and style.
+        """
+        if self.result is not None:
+            self.result = self.result.with_colors(colors)
+            self.record = self.result.record
+            self.show_result()
+        elif self.record is not None and self.picture is not None:
+            self._recolor_layer(self.picture, self.record, colors)
+        self.changed.emit(self)
+
+    def _recolor_layer(self, picture: npt.NDArray[Any], record: RunRecord, colors: Colors) -> None:
+        """Give the layer of an earlier session other colours, from those that it shows."""
+        import_torch()
+        from napari_nst.api import recolored
+
+        shown = as_uint8(picture)
+        painted = shown[..., :3].astype(np.float32) / 255
+        recolored_picture = recolored(shown, painted, record, colors)
+        self.record = record.with_colors(colors)
+        self.live.finish(recolored_picture, self.record)
 
     def abandon(self) -> None:
         """End the run and forget its layers, as when the viewer closes; safe to repeat."""
@@ -214,6 +250,8 @@ class Run(QObject):
         self.points = list(_points(result))
         self._remember_end(result)
         for event in result.record.events:
+            if event.field == "colors":
+                continue
             self.history.mark_change(event.step)
         self.live.finish(as_uint8(result.image), result.record)
         for moment in self.moments:

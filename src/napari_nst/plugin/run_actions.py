@@ -9,6 +9,7 @@ from napari.qt.threading import FunctionWorker
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtWidgets import QApplication, QFileDialog, QInputDialog, QMessageBox, QWidget
 
+from napari_nst.config import Colors
 from napari_nst.errors import NstError
 from napari_nst.plugin.export import export_run
 from napari_nst.plugin.planner import plan_again, plan_more, plan_replay
@@ -96,6 +97,14 @@ class RunActions:
         self._form.apply(continued(run.config), preset=_preset_of(run))
         if run.live.layer is not None:
             self._form.pickers.start.value = run.live.layer
+
+    def recolor(self, colors: Colors, runs: "list[Run]") -> None:
+        """Give finished pictures other colours."""
+        try:
+            for run in runs:
+                run.recolor(colors)
+        except NstError as error:
+            show_error(str(error))
 
     def show_or_hide(self, runs: "list[Run]") -> None:
         """Hide the runs' layers, or show them if all are hidden."""

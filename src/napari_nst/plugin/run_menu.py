@@ -1,8 +1,9 @@
 """The entries of the runs list's menu."""
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
+from napari_nst.config import COLORS_LABELS, Colors
 from napari_nst.plugin.progress import RunState
 from napari_nst.plugin.runs_list import RunAction
 
@@ -17,6 +18,7 @@ def entries(actions: "RunActions", moments: "Moments") -> list[RunAction]:
     return [
         *_entries_of_settings(actions),
         *_entries_of_queue(actions),
+        *_entries_of_colors(actions),
         RunAction(
             "Show history",
             "One layer of all moments kept; the slider scrubs through the run",
@@ -104,6 +106,19 @@ def _entries_of_settings(actions: "RunActions") -> list[RunAction]:
     ]
 
 
+def _entries_of_colors(actions: "RunActions") -> list[RunAction]:
+    return [
+        RunAction(
+            f"Colours {COLORS_LABELS[value]}",
+            "Give the finished picture these colours, without running again",
+            partial(actions.recolor, value),
+            partial(_can_have_colors, value),
+            group=2,
+        )
+        for value in get_args(Colors)
+    ]
+
+
 def _entries_of_queue(actions: "RunActions") -> list[RunAction]:
     return [
         RunAction(
@@ -136,6 +151,17 @@ def _wait(runs: "list[Run]") -> bool:
 
 def _have_records(runs: "list[Run]") -> bool:
     return all(run.record is not None and run.picture is not None for run in runs)
+
+
+def _can_have_colors(colors: Colors, runs: "list[Run]") -> bool:
+    """Whether the colours are others than a finished picture has, and known."""
+    return _have_records(runs) and all(
+        run.record is not None
+        and "palette" in run.record.resolved
+        and run.config.colors != colors
+        and not (colors == "none" and run.result is None)  # a file keeps only what is seen
+        for run in runs
+    )
 
 
 def _have_moments(runs: "list[Run]") -> bool:

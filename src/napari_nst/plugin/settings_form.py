@@ -30,6 +30,7 @@ ADVANCED = (
     "style_weight",
     "tv_weight",
     "content_layers",
+    "content_layer_weights",
     "style_layers",
     "style_layer_weights",
     "style_scale",
@@ -90,6 +91,7 @@ class SettingsForm(QWidget):
             "size": make_control("size", absent="as it is"),
             "steps": make_control("steps"),
             "style_strength": make_control("style_strength"),
+            "colors": make_control("colors"),
             "seed": make_control("seed"),
         }
         self.advanced = {name: make_control(name) for name in ADVANCED}
@@ -219,7 +221,7 @@ class SettingsForm(QWidget):
         presets.addWidget(self.preset_menu)
         self._rows.addRow("Preset", presets)
         self._labels: dict[str, QLabel] = {}
-        for name in ("size", "steps", "style_strength"):
+        for name in ("size", "steps", "style_strength", "colors"):
             self._add_row(self._rows, self.basic[name])
         self._rows.addRow("Start from", self.pickers.start.native)
         inside, rows = QWidget(), form_layout()

@@ -1,0 +1,173 @@
+"""A colour map of 12 numbers: one picture gets the mean and covariance of another's colours.
+
+The map is the optimal transport between the two Gaussians of RGB (Monge-Kantorovich; Pitié &
+Kokaram, "The linear Monge-Kantorovitch linear colour mapping", 2007):
+
+    x' = T (x - m) + m_t,   T = C^-½ (C^½ C_t C^½)^½ C^-½
+
+with means m, m_t and covariances C, C_t (3 x 3) of source and target. Deviations: C is raised by
+1e-5 to be invertible, and no direction is stretched more than fourfold, so that the noise in a
+nearly grey photograph does not become coloured blotches. C_t is not raised: a grey target leaves no
+chroma at all.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from napari_nst.config import Colors
+from napari_nst.core.device import finest_dtype
+
+_FLOOR = 1e-5
+_LONGEST_STRETCH = 4.0
+
+Numbers = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ColourStatistics:
+    """Mean and second moment of a picture's colours; the second moment is not centred.
+
+    Parameters
+    ----------
+    mean : array, shape (3,)
+    second : array, shape (3, 3)
+    """
+
+    mean: Numbers
+    second: Numbers
+
+    @property
+    def covariance(self) -> Numbers:
+        """Biased covariance, shape (3, 3)."""
+        centred: Numbers = self.second - np.outer(self.mean, self.mean)
+        return centred
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {"mean": self.mean.tolist(), "second": self.second.tolist()}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Read what `to_dict` returned."""
+        return cls(np.asarray(values["mean"], float), np.asarray(values["second"], float))
+
+
+def colour_statistics(rgb: Tensor, alpha: Tensor | None = None) -> ColourStatistics:
+    """Measure a picture's colours.
+
+    Parameters
+    ----------
+    rgb : Tensor, shape (1, 3, H, W), nominally in [0, 1]
+    alpha : Tensor, shape (1, 1, H, W), values in [0, 1]
+        How much each pixel counts; all alike where it is None.
+    """
+    colours = rgb.detach()[0].flatten(1).to(finest_dtype(rgb.device))
+    weights = torch.ones_like(colours[:1])
+    if alpha is not None and bool(alpha.any()):
+        weights = alpha[0].flatten(1).to(colours)
+    total = weights.sum()
+    mean = (colours * weights).sum(1) / total
+    centred = colours - mean[:, None]
+    covariance = ((centred * weights) @ centred.T / total).cpu().double().numpy()
+    centre = mean.cpu().double().numpy()
+    return ColourStatistics(centre, covariance + np.outer(centre, centre))
+
+
+def blended(parts: Sequence[ColourStatistics]) -> ColourStatistics:
+    """Average the statistics of several pictures."""
+    return ColourStatistics(
+        np.mean([part.mean for part in parts], axis=0),
+        np.mean([part.second for part in parts], axis=0),
+    )
+
+
+@dataclass(frozen=True)
+class ColourMap:
+    """The map x' = matrix (x - mean) + target_mean.
+
+    Parameters
+    ----------
+    matrix : array, shape (3, 3), symmetric
+    mean, target_mean : array, shape (3,)
+    """
+
+    matrix: Numbers
+    mean: Numbers
+    target_mean: Numbers
+
+    def __call__(self, rgb: Tensor) -> Tensor:
+        """Map a picture of shape (1, 3, H, W); values may leave [0, 1]."""
+        matrix = torch.as_tensor(self.matrix, dtype=rgb.dtype, device=rgb.device)
+        shift = self.target_mean - self.matrix @ self.mean
+        moved = torch.as_tensor(shift, dtype=rgb.dtype, device=rgb.device)
+        flat = matrix @ rgb[0].flatten(1)
+        return flat.add_(moved[:, None]).view(rgb.shape)
+
+
+def colour_map(source: ColourStatistics, target: ColourStatistics) -> ColourMap:
+    """Find the map that gives the source's colours the target's mean and covariance."""
+    raised = source.covariance + _FLOOR * np.eye(3)
+    root = _power(raised, 0.5)
+    inverse = _power(raised, -0.5)
+    matrix = inverse @ _power(root @ target.covariance @ root, 0.5) @ inverse
+    stretches, directions = np.linalg.eigh((matrix + matrix.T) / 2)
+    stretches = stretches.clip(0, _LONGEST_STRETCH)
+    return ColourMap((directions * stretches) @ directions.T, source.mean, target.mean)
+
+
+@dataclass(frozen=True)
+class Palette:
+    """The colours that a result can be given.
+
+    Parameters
+    ----------
+    content, style
+        Statistics of the content as it was given, and of the styles together.
+    """
+
+    content: ColourStatistics
+    style: ColourStatistics
+
+    def in_style(self, content: Tensor) -> Tensor:
+        """Return the content, shape (1, 3, H, W), in the style's colours."""
+        return colour_map(self.content, self.style)(content)
+
+    def after(self, painted: Tensor, colors: Colors, alpha: Tensor | None = None) -> Tensor:
+        """Return a painted picture in the colours asked for.
+
+        Parameters
+        ----------
+        painted : Tensor, shape (1, 3, H, W)
+            As the run painted it.
+        colors
+            As in StyleConfig.
+        alpha : Tensor, shape (1, 1, H, W)
+            Its opacity, if it has any.
+        """
+        if colors == "none":
+            return painted
+        target = self.style if colors == "style" else self.content
+        return colour_map(colour_statistics(painted, alpha), target)(painted)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values, as a record keeps them."""
+        return {"content": self.content.to_dict(), "style": self.style.to_dict()}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Read what `to_dict` returned; raises KeyError, TypeError or ValueError otherwise."""
+        parts = (ColourStatistics.from_dict(values[name]) for name in ("content", "style"))
+        return cls(*parts)
+
+
+def _power(matrix: Numbers, exponent: float) -> Numbers:
+    """Raise a symmetric positive semidefinite matrix to a power."""
+    values, vectors = np.linalg.eigh(matrix)
+    powered: Numbers = (vectors * values.clip(0) ** exponent) @ vectors.T
+    return powered
