@@ -2,12 +2,14 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
 
 from napari_nst import RunControl, RunRecord, StyleConfig, iter_stylize, stylize
+from napari_nst.config import StyleLoss
 from napari_nst.core import run as run_module
 from napari_nst.core.gradient import Evaluation
 from napari_nst.errors import ConfigError, ImageError, NstError, WeightsError
@@ -71,6 +73,7 @@ def test_a_run_without_settings_is_the_preset_default(
     content: np.ndarray, style: np.ndarray, weights: Weights, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small = PRESETS["default"] | LAYERS | {"size": None, "min_scale": 16, "scale_steps": (3, 2)}
+    small |= {"content_layer_weights": (), "style_layer_weights": ()}
     monkeypatch.setitem(PRESETS, "default", small)
     result = stylize(content, style, weights=weights)
     assert result.record.config == StyleConfig.preset("default")
@@ -363,3 +366,94 @@ def test_the_builtin_features_have_a_balance_of_their_own_unlike_the_same_number
     )
     assert own["content"] == pytest.approx(usual["content"] * REFERENCE_RATIO / BUILTIN_RATIO)
     assert own["style"] == pytest.approx(usual["style"])
+
+
+def _statistics(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    colours = image[..., :3].reshape(-1, 3) / np.iinfo(image.dtype).max
+    return colours.mean(0), np.cov(colours.T, bias=True)
+
+
+def _soft(seed: int, centre: tuple[float, float, float]) -> np.ndarray:
+    """A picture whose colours keep well within their range."""
+    noise = np.random.default_rng(seed).normal(size=(48, 64, 3)) @ np.diag([0.05, 0.04, 0.06])
+    return np.rint((noise + centre).clip(0, 1) * 255).astype(np.uint8)
+
+
+def test_a_result_gets_the_colours_that_are_asked_for_and_others_afterwards(
+    weights: Weights,
+) -> None:
+    content, style = _soft(1, (0.3, 0.5, 0.6)), _soft(2, (0.6, 0.5, 0.4))
+    config = _config(steps=2, colors="style", size=None)
+    result = stylize(content, style, config, weights=weights)
+    for colors, wanted in (("style", style), ("content", content)):
+        recoloured = result.with_colors(colors)
+        mean, covariance = _statistics(recoloured.image)
+        wanted_mean, wanted_covariance = _statistics(wanted)
+        np.testing.assert_allclose(mean, wanted_mean, atol=2 / 255)
+        np.testing.assert_allclose(covariance, wanted_covariance, atol=5e-4)
+        assert recoloured.record.ending.colors == colors
+        assert recoloured.record.config.colors == "style"
+    np.testing.assert_array_equal(result.with_colors("style").image, result.image)
+    painted = result.with_colors("none").image
+    np.testing.assert_allclose(painted / 255, result.painted.clip(0, 1), atol=0.5 / 255 + 1e-6)
+    back = result.with_colors("content").with_colors("style")
+    assert back.record == result.record
+
+
+def test_recolouring_keeps_opacity_and_16_bits(weights: Weights) -> None:
+    rgb = _soft(1, (0.3, 0.5, 0.6)).astype(np.uint16) * 257
+    alpha = np.full((48, 64, 1), 40000, np.uint16)
+    alpha[:, :20] = 0
+    content = np.concatenate([rgb, alpha], axis=2)
+    result = stylize(content, _soft(2, (0.6, 0.5, 0.4)), _config(steps=1), weights=weights)
+    recoloured = result.with_colors("style").image
+    assert recoloured.dtype == np.uint16
+    np.testing.assert_array_equal(recoloured[..., 3], content[..., 3])
+
+
+def test_a_replay_repeats_colours_that_were_changed_on_the_way_and_at_the_end(
+    content: np.ndarray, style: np.ndarray, weights: Weights
+) -> None:
+    config = _config(steps=4, colors="style")
+    control = RunControl()
+    run = iter_stylize(content, style, config, weights=weights, control=control)
+    next(run)
+    control.steer(colors="none")
+    images = []
+    while True:
+        try:
+            images.append(next(run).image())
+        except StopIteration as end:
+            result = end.value
+            break
+    assert [(e.step, e.field, e.value) for e in result.record.events] == [(1, "colors", "none")]
+    changed = result.with_colors("content")
+    again = stylize(content, style, config, weights=weights, events=changed.record.events)
+    np.testing.assert_array_equal(again.image, changed.image)
+    assert again.record.events == changed.record.events
+    # Other colours leave the run itself alone.
+    plain = stylize(content, style, config, weights=weights)
+    np.testing.assert_array_equal(plain.painted, changed.painted)
+    assert [p.loss for p in plain.history] == [p.loss for p in result.history]
+
+
+def test_a_record_without_colours_cannot_be_recoloured(
+    content: np.ndarray, style: np.ndarray, weights: Weights
+) -> None:
+    result = stylize(content, style, _config(steps=1), weights=weights)
+    resolved = {k: v for k, v in result.record.resolved.items() if k != "palette"}
+    older = replace(result, record=result.record.replace(resolved=resolved))
+    with pytest.raises(ConfigError, match="run it again"):
+        older.with_colors("content")
+
+
+@pytest.mark.parametrize("style_loss", get_args(StyleLoss))
+def test_a_style_alone_is_painted_from_noise_by_every_loss(
+    style: np.ndarray, weights: Weights, style_loss: str
+) -> None:
+    config = _config(
+        steps=6, style_loss=style_loss, content_weight=0.0, init="noise", noise_std=40.0
+    )
+    result = stylize(style, style, config, weights=weights)
+    assert result.history[-1].loss < 0.9 * result.history[0].loss
+    assert result.history[0].terms["content"] == 0

@@ -39,6 +39,8 @@ def test_a_config_is_frozen_and_replace_makes_another() -> None:
         ({"content_layers": "relu4_2"}, "list of values"),
         ({"content_layers": (), "style_layers": ()}, "at least one"),
         ({"style_layer_weights": (1.0, 2.0)}, "5 style layers; got 2"),
+        ({"content_layer_weights": (1.0, 2.0)}, "1 content layers; got 2"),
+        ({"colors": "red"}, "style, content, none"),
         ({"scale_steps": ()}, "at least one"),
         ({"averaging": 1.0}, "averaging"),
         ({"stile_weight": 1.0}, "unknown setting stile_weight"),
@@ -71,9 +73,48 @@ def test_closed_sets_are_known_to_forms() -> None:
     assert choices("size") == ()
 
 
-def test_files_from_before_the_preconditioner_are_read_as_they_ran() -> None:
-    settings = StyleConfig.preset("default").to_dict()
-    assert StyleConfig.from_dict(settings).lbfgs_preconditioner == "binomial"
-    del settings["lbfgs_preconditioner"]
-    assert StyleConfig.from_dict(settings).lbfgs_preconditioner == "none"
+OLD_DEFAULT = {
+    "name": "default", "size": 512, "steps": None, "style_strength": 1.0, "content_weight": 1.0,
+    "style_weight": 1000.0, "tv_weight": 0.0, "content_layers": ["relu4_2"],
+    "style_layers": ["relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"],
+    "style_layer_weights": [], "content_loss": "mse", "style_loss": "gram", "tv_loss": "l1",
+    "moments_weight": 0.0, "variable": "byte", "feed": "weights", "pooling": "max",
+    "padding": "zeros", "init": "content", "noise_std": 1.0, "optimizer": "lbfgs",
+    "learning_rate": 1.0, "adam_beta1": 0.9, "adam_beta2": 0.999, "lbfgs_history": 10,
+    "lbfgs_history_later": None, "lbfgs_tolerance_grad": 1e-07, "lbfgs_tolerance_change": 1e-09,
+    "lbfgs_preconditioner": "binomial", "line_search": "none", "clamp": "none", "averaging": 0.0,
+    "pyramid": "down_to", "min_scale": 128, "scale_ratio": 2.0, "scale_steps": [60, 30, 12],
+    "scale_detail": 1.0, "resample": "bicubic", "style_fit": "shrink", "style_scale": 1.0,
+    "balance": "auto", "precision": "auto", "seed": 0,
+}  # fmt: skip
+"""What `to_dict` gave of the preset "default" before formats had a number."""
+
+
+def test_settings_of_the_former_default_are_those_of_its_new_name() -> None:
+    assert StyleConfig.from_dict(OLD_DEFAULT) == StyleConfig.preset("default-2026-11")
+    changed = StyleConfig.from_dict(OLD_DEFAULT | {"style_strength": 3.0})
+    assert changed == StyleConfig.preset("default-2026-11", style_strength=3.0)
+
+
+def test_a_short_list_by_hand_means_the_preset_of_today() -> None:
     assert StyleConfig.from_dict({"name": "default"}) == StyleConfig.preset("default")
+
+
+def test_files_from_before_the_preconditioner_are_read_as_they_ran() -> None:
+    older = {k: v for k, v in OLD_DEFAULT.items() if k != "lbfgs_preconditioner"}
+    assert StyleConfig.from_dict(older).lbfgs_preconditioner == "none"
+
+
+@pytest.mark.parametrize("number", [2, "1", None, True, 1.5])
+def test_a_format_that_is_not_known_is_refused(number: object) -> None:
+    settings = StyleConfig().to_dict() | {"format": number}
+    with pytest.raises(ConfigError, match="update napari-nst"):
+        StyleConfig.from_dict(settings)
+
+
+def test_layer_weights_go_with_their_layers() -> None:
+    config = StyleConfig.preset("default", content_layers=("relu4_2",))
+    assert config.content_layer_weights == ()
+    assert StyleConfig.preset("default", steps=3).content_layer_weights == (1.0, 2.0)
+    both = {"content_layers": ("relu4_2",), "content_layer_weights": (3.0,)}
+    assert StyleConfig.preset("default", **both).content_layer_weights == (3.0,)

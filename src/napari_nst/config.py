@@ -285,15 +285,24 @@ class StyleConfig:
         """
         if name not in PRESETS:
             raise ConfigError(f"there is no preset {name!r}; choose from {', '.join(PRESETS)}")
-        return cls(name=name).replace(**(PRESETS[name] | changes))
+        return cls(name=name).replace(**PRESETS[name]).replace(**changes)
 
     def replace(self, **changes: Any) -> Self:  # noqa: ANN401 - validated per field
-        """Copy with `changes`; raises ConfigError as the constructor does."""
+        """Copy with `changes`; raises ConfigError as the constructor does.
+
+        Layer weights belong to their layers: where others are named without weights, and their
+        number differs, all count alike.
+        """
         known = {setting.name for setting in fields(self)}
         if unknown := sorted(set(changes) - known):
             raise ConfigError(
                 f"unknown setting {', '.join(unknown)}; known: {', '.join(sorted(known))}"
             )
+        for kind in ("content", "style"):
+            layers, weights = f"{kind}_layers", f"{kind}_layer_weights"
+            is_bare = layers in changes and weights not in changes
+            if is_bare and len(changes[layers]) != len(getattr(self, weights)):
+                changes[weights] = ()
         return replace(self, **changes)
 
     def to_dict(self) -> dict[str, Any]:
@@ -319,7 +328,7 @@ class StyleConfig:
             for key, value in settings.items()
         }
         made = tupled.pop("format", 0)
-        if not isinstance(made, int) or made > FORMAT:
+        if type(made) is not int or made > FORMAT:
             raise ConfigError(
                 f"these settings have the format {made!r}, and this version reads up to {FORMAT}; "
                 "update napari-nst"

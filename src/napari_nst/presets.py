@@ -34,16 +34,6 @@ _OUR_OWN: dict[str, Any] = {
 PRESETS: dict[str, dict[str, Any]] = {
     "default": _OUR_OWN | {"scale_steps": (50, 30, 20)},
     "painterly": _OUR_OWN | {"min_scale": 64, "scale_steps": (60, 60, 50, 25)},
-    DEFAULT_OF_2026_11: {
-        "lbfgs_history": 10,
-        "lbfgs_preconditioner": "binomial",
-        "pyramid": "down_to",
-        "scale_ratio": 2.0,
-        "scale_steps": (60, 30, 12),
-        "scale_detail": 1.0,
-        "resample": "bicubic",
-        "style_fit": "shrink",
-    },
     "gatys": {},
     "seed": {
         "content_loss": "half_sum",
@@ -110,6 +100,16 @@ PRESETS: dict[str, dict[str, Any]] = {
         "scale_steps": (600, 200, 66, 30),
         "lbfgs_history_later": 10,
         "style_fit": "short_side",
+    },
+    DEFAULT_OF_2026_11: {
+        "lbfgs_history": 10,
+        "lbfgs_preconditioner": "binomial",
+        "pyramid": "down_to",
+        "scale_ratio": 2.0,
+        "scale_steps": (60, 30, 12),
+        "scale_detail": 1.0,
+        "resample": "bicubic",
+        "style_fit": "shrink",
     },
 }
 """What each preset changes in StyleConfig's defaults, which are those of "gatys"."""

@@ -27,6 +27,7 @@ def _encoder(config: StyleConfig, tensors: Mapping[str, Tensor], feed: str) -> E
 
 # How each preset's network is fed, and what 1 on the [0, 1] picture is on its optimised variable.
 FEED_AND_RANGE = {
+    "default": ("torchvision", 255),
     "gatys": ("caffe", 255),
     "seed": ("torchvision", 1),
     "johnson": ("caffe", 255),

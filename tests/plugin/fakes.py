@@ -28,6 +28,7 @@ def result(steps_done, reason="finished", config=None):
     record = RunRecord(config or StyleConfig(), {}, {}, "untrained", (), steps_done, reason)
     return SimpleNamespace(
         image=np.full((8, 10, 3), 77, np.uint8),
+        painted=np.full((8, 10, 3), 77 / 255, np.float32),
         history=(),
         reason=reason,
         record=record,

@@ -20,6 +20,8 @@ def shallow(docked, pictures):
     form.basic["steps"].set(40)
     form.advanced["content_layers"].set(("relu1_2",))
     form.advanced["style_layers"].set(("relu1_1", "relu2_1"))
+    for kind in ("content", "style"):
+        form.advanced[f"{kind}_layer_weights"].set(())
     form.advanced["precision"].set("float32")
     return docked
 
@@ -51,6 +53,13 @@ def steer(docked, name, value, qtbot):
     )
 
 
+def choose(docked, title):
+    """Choose an entry of the menu of the chosen runs; returns whether it could be."""
+    (entry,) = [each for each in docked.runs_list.menu().actions() if each.text() == title]
+    entry.trigger()  # does nothing where it is greyed out
+    return entry.isEnabled()
+
+
 def test_a_steered_run_replays_bit_for_bit(shallow, qtbot, done):
     shallow.form.basic["steps"].set(5000)
     shallow.run()
@@ -74,6 +83,44 @@ def test_a_steered_run_replays_bit_for_bit(shallow, qtbot, done):
     losses = [[point.loss for point in each.history] for each in (repeated, result)]
     shared = min(map(len, losses))
     assert losses[0][:shared] == losses[1][:shared]
+
+
+def test_colours_change_during_a_run_and_afterwards(shallow, viewer, qtbot, done):
+    shallow.form.basic["steps"].set(5000)
+    assert shallow.form.basic["colors"].widget.currentText() == "of the style"
+    shallow.run()
+    run = shallow.current
+    qtbot.waitUntil(lambda: len(run.points) > 3, timeout=120_000)
+    box = shallow.form.basic["colors"].widget
+    box.setCurrentIndex(box.findText("as painted"))
+    shallow.steering.flush()
+    taken = run.points[-1].iteration
+    qtbot.waitUntil(lambda: run.points[-1].iteration > taken + 1, timeout=60_000)
+    run.stop()
+    result = done(run)
+    assert [(event.field, event.value) for event in result.record.events] == [("colors", "none")]
+    np.testing.assert_array_equal(run.live.layer.data, result.image)
+    for title, colors in (
+        ("Colours of the content", "content"),
+        ("Colours of the style", "style"),
+        ("Colours as painted", "none"),
+    ):
+        before = np.array(run.live.layer.data)
+        shallow.runs_list.select(run)
+        assert choose(shallow, title)
+        assert not choose(shallow, title)
+        assert run.config.colors == colors
+        assert (run.live.layer.data != before).any()
+        kept = RunRecord.from_dict(run.live.layer.metadata[METADATA_KEY])
+        assert kept.ending.colors == colors
+    np.testing.assert_array_equal(run.live.layer.data, result.image)
+
+
+def test_naming_other_layers_drops_the_weights_of_those_before(docked, pictures):
+    line = docked.form.advanced["content_layers"].widget
+    line.setText("relu4_2")
+    line.editingFinished.emit()
+    assert docked.form.config().content_layer_weights == ()
 
 
 def test_settings_edited_in_vain_are_refused_in_words(shallow, qtbot, done):

@@ -168,7 +168,7 @@ class Run(QObject):
         from napari_nst.api import recolored
 
         shown = as_uint8(picture)
-        painted = shown[..., :3].astype(np.float32) / 255
+        painted = shown[..., :3].astype(np.float32) / np.float32(255)
         recolored_picture = recolored(shown, painted, record, colors)
         self.record = record.with_colors(colors)
         self.live.finish(recolored_picture, self.record)

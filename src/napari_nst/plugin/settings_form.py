@@ -102,6 +102,9 @@ class SettingsForm(QWidget):
         self.preset.replaced.connect(self._rebase)
         for name in STEERABLE:
             edits(self._controls()[name]).connect(partial(self._on_edit, name))
+        for kind in ("content", "style"):
+            layers = self.advanced[f"{kind}_layers"]
+            edits(layers).connect(partial(self._drop_layer_weights, kind))
         self.weights.currentIndexChanged.connect(self._show_weights_file)
         self.apply(StyleConfig.preset(DEFAULT_PRESET))
 
@@ -192,6 +195,12 @@ class SettingsForm(QWidget):
         """Keep the settings while another preset takes the place of the one before."""
         config = before.config.replace(**self.unseen.values)
         self.unseen.keep(config, self.preset.shown.config)
+
+    def _drop_layer_weights(self, kind: str) -> None:
+        """Forget layer weights of other layers, as `StyleConfig.replace` does."""
+        layers, weights = (self.advanced[f"{kind}_{each}"] for each in ("layers", "layer_weights"))
+        if len(layers.get()) != len(weights.get()):
+            weights.set(())
 
     def _on_edit(self, name: str, *_: object) -> None:
         if not self._filling:
