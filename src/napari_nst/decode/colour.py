@@ -105,7 +105,8 @@ def _ignored(reason: str) -> str:
 
 
 def _name(signature: bytes) -> str:
-    return signature.decode("ascii", errors="replace").strip() or "nothing known"
+    name = signature.decode("ascii", errors="replace").strip()
+    return name if name.isascii() and name.isprintable() and name else "no known colours"
 
 
 def _codecs() -> Any:  # noqa: ANN401 - a module

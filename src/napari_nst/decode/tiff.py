@@ -143,6 +143,8 @@ def _stored(
     if page.photometric == _YCBCR and page.compression in _PLAIN_COMPRESSIONS:
         return _libtiff_rgb(tiff, page, file), ()
     planes = page.asarray(squeeze=False)  # (separate planes, depth, H, W, samples)
+    if planes.ndim != 5:
+        raise ImageError("it has no pixels")
     if planes.shape[0] > 1:
         return np.moveaxis(planes[:, 0, ..., 0], 0, -1), page.extrasamples
     return planes[0, 0], page.extrasamples
