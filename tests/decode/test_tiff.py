@@ -1,9 +1,11 @@
 import io
+import tracemalloc
 
 import numpy as np
 import pytest
 import tifffile
 
+from napari_nst.decode.pixels import upright as turn
 from napari_nst.errors import ImageError
 from napari_nst.io import read_picture
 from tests.decode.formulas import gradient, srgb_of_lab, tiff_of, ycbcr_tiff
@@ -147,8 +149,6 @@ def test_ycbcr_is_turned_once(tmp_path, orientation, order):
         tmp_path, ycbcr_tiff(gradient(), (2, 2), orientation=orientation, order=order)
     )
     again = {1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 8, 7: 7, 8: 6}[orientation]
-    from napari_nst.decode.pixels import upright as turn
-
     np.testing.assert_array_equal(turn(turned, again), upright)
 
 
@@ -248,3 +248,26 @@ def test_what_is_no_picture_is_refused_by_a_sentence(tmp_path):
             tmp_path, image[..., :4], photometric="separated",
             extratags=[(332, "H", 1, 2, True)],
         )  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", ["uint16", "float32", "float64"])
+@pytest.mark.parametrize("photometric", ["rgb", "miniswhite"])
+def test_big_endian_files_give_arrays_of_this_machine(tmp_path, dtype, photometric):
+    image = gradient().astype(dtype) / (1 if dtype == "uint16" else 255)
+    image = image.astype(dtype) if photometric == "rgb" else image[..., 0].astype(dtype)
+    pixels = read_written(tmp_path, image, photometric=photometric, byteorder=">")
+    assert pixels.dtype.isnative
+    top = 65535 if dtype == "uint16" else 1
+    expected = image if photometric == "rgb" else top - image
+    np.testing.assert_array_equal(pixels, expected)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_an_ordinary_picture_takes_little_more_than_its_own_memory(tmp_path, dtype):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.zeros((1000, 1500, 3), dtype), photometric="rgb")
+    tracemalloc.start()
+    pixels = read_picture(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1.3 * pixels.nbytes

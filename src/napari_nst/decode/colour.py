@@ -35,7 +35,7 @@ def to_srgb(profile: bytes | None, space: Space, note: Note) -> Converter:
     -------
     Callable of rows of uint8, uint16 or floating, which keeps the dtype
     """
-    plain: Converter = ink_to_rgb if space == "cmyk" else _unchanged
+    plain: Converter = ink_to_rgb if space == "cmyk" else unchanged
     if not profile:
         return plain
     source: Space = space
@@ -96,7 +96,8 @@ def _transformed(rows: Pixels, profile: bytes, space: Space) -> Pixels:
     return colours
 
 
-def _unchanged(rows: Pixels) -> Pixels:
+def unchanged(rows: Pixels) -> Pixels:
+    """Return colours as they are: what `to_srgb` returns for sRGB."""
     return rows
 
 

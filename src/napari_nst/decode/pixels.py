@@ -16,6 +16,7 @@ Pixels = npt.NDArray[Any]
 Note = Callable[[str], None]
 
 _STRIP_PIXELS = 1 << 19
+_READY_DTYPES = frozenset({"uint8", "uint16", "float16", "float32", "float64"})
 
 
 def in_strips(height: int, width: int, strip: Callable[[slice], Pixels]) -> Pixels:
@@ -76,6 +77,12 @@ def to_depth(pixels: Pixels, bits: int | None = None) -> Pixels:
             f"it has values of {pixels.dtype} beyond 16 bits; save it with 8 or 16 bits"
         )
     return pixels.astype(np.uint8 if pixels.dtype.itemsize == 1 else np.uint16)
+
+
+def is_ready(pixels: Pixels, bits: int | None) -> bool:
+    """Whether `to_depth` would leave samples as they are, and they are this machine's own."""
+    whole = bits is None or bits >= 16 or bits == 8
+    return pixels.dtype.isnative and whole and pixels.dtype.name in _READY_DTYPES
 
 
 def inverted(pixels: Pixels) -> Pixels:

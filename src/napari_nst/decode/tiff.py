@@ -14,13 +14,14 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from napari_nst.decode.colour import Space, lab_to_srgb, to_srgb
+from napari_nst.decode.colour import Space, lab_to_srgb, to_srgb, unchanged
 from napari_nst.decode.kinds import CAMERA_RAW
 from napari_nst.decode.pixels import (
     Note,
     Pixels,
     in_strips,
     inverted,
+    is_ready,
     joined,
     straight,
     to_depth,
@@ -189,6 +190,10 @@ def _converted(
     interpret = _interpreter(photometric, page)
     is_lab = photometric in (_CIELAB, _ICCLAB)  # a profile would describe Lab itself
     convert = to_srgb(None if is_lab else profile, _SPACES.get(photometric, "rgb"), note)
+
+    is_plain = photometric in (_MIN_IS_BLACK, _RGB, _YCBCR) and convert is unchanged
+    if is_plain and alpha_at is None and count == pixels.shape[2] and is_ready(pixels, bits):
+        return pixels[..., 0] if count == 1 else pixels  # the usual case takes no copy
 
     def strip(rows: slice) -> Pixels:
         colours = pixels[rows, :, :count]
