@@ -62,17 +62,14 @@ def to_srgb(profile: bytes | None, space: Space, note: Note) -> Converter:
 def lab_to_srgb(lab: Pixels) -> Pixels:
     """Turn CIELAB under D50, shape (H, W, 3), L in [0, 100], into sRGB floats in [0, 1]."""
     codecs = _codecs()
-    return np.clip(
-        codecs.cms_transform(
-            np.ascontiguousarray(lab, np.float32),
-            codecs.cms_profile("lab4"),
-            codecs.cms_profile("srgb"),
-            colorspace="lab",
-            outcolorspace="rgb",
-        ),
-        0,
-        1,
+    colours: Pixels = codecs.cms_transform(
+        np.ascontiguousarray(lab, np.float32),
+        codecs.cms_profile("lab4"),
+        codecs.cms_profile("srgb"),
+        colorspace="lab",
+        outcolorspace="rgb",
     )
+    return np.clip(colours, 0, 1)
 
 
 def _transformed(rows: Pixels, profile: bytes, space: Space) -> Pixels:

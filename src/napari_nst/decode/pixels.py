@@ -87,7 +87,8 @@ def is_ready(pixels: Pixels, bits: int | None) -> bool:
 
 def inverted(pixels: Pixels) -> Pixels:
     """Turn samples whose zero is white; `to_depth` comes first."""
-    return (pixels.dtype.type(top_of(pixels)) - pixels).astype(pixels.dtype, copy=False)
+    turned: Pixels = (pixels.dtype.type(top_of(pixels)) - pixels).astype(pixels.dtype, copy=False)
+    return turned
 
 
 def top_of(pixels: Pixels) -> int:
@@ -117,17 +118,20 @@ def straight(colours: Pixels, alpha: Pixels) -> Pixels:
     if colours.dtype.kind != "f":
         np.rint(divided, out=divided)
         np.minimum(divided, top, out=divided)
-    return divided.astype(colours.dtype)
+    converted: Pixels = divided.astype(colours.dtype)
+    return converted
 
 
 def ink_to_rgb(ink: Pixels) -> Pixels:
     """Turn CMYK without a profile into RGB: each ink takes away its share of the light."""
     if ink.dtype.kind == "f":
-        return ((1 - ink[..., :3]) * (1 - ink[..., 3:4])).astype(ink.dtype)
+        lit: Pixels = (1 - ink[..., :3]) * (1 - ink[..., 3:4])
+        return lit
     top = top_of(ink)
     light = top - ink.astype(np.uint32)
     # 65535 * 65535 + 32767 still fits 32 bits
-    return ((light[..., :3] * light[..., 3:4] + top // 2) // top).astype(ink.dtype)
+    lit = (light[..., :3] * light[..., 3:4] + top // 2) // top
+    return lit.astype(ink.dtype)
 
 
 def joined(colours: Pixels, alpha: Pixels | None) -> Pixels:

@@ -56,7 +56,7 @@ def _read_fine_png(file: BinaryIO, picture: Image.Image, note: Note) -> Pixels:
 
     position = file.tell()
     file.seek(0)
-    pixels = np.asarray(imagecodecs.png_decode(file.read()))
+    pixels = np.asarray(imagecodecs.png_decode(_without_remarks(file.read())))
     file.seek(position)
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[..., 0]
@@ -69,9 +69,22 @@ def _read_fine_png(file: BinaryIO, picture: Image.Image, note: Note) -> Pixels:
         return pixels
     convert = to_srgb(profile, "gray" if colours.ndim == 2 else "rgb", note)
     return in_strips(
-        *pixels.shape[:2],
+        pixels.shape[0],
+        pixels.shape[1],
         lambda rows: joined(convert(colours[rows]), None if alpha is None else alpha[rows]),
     )
+
+
+def _without_remarks(png: bytes) -> bytes:
+    """Keep the chunks that make up the pixels: libpng complains of others in the log."""
+    kept, at = [png[:8]], 8
+    while at + 8 <= len(png):
+        end = at + 12 + int.from_bytes(png[at : at + 4])
+        name = png[at + 4 : at + 8]
+        if name[:1].isupper() or name == b"tRNS":  # the standard's mark of what is critical
+            kept.append(png[at:end])
+        at = end
+    return b"".join(kept)
 
 
 def _converted(picture: Image.Image, note: Note) -> Pixels:

@@ -25,6 +25,7 @@ from napari_nst.decode.pixels import (
     joined,
     straight,
     to_depth,
+    top_of,
     upright,
 )
 from napari_nst.errors import ImageError
@@ -167,8 +168,9 @@ def _libtiff_rgb(
     tag = page.tags.get(ORIENTATION_TAG)
     if tag is not None:  # libtiff turns some orientations itself and others by half
         size = 4 if tag.dtype == tifffile.DATATYPE.LONG else 2
-        order = "little" if tiff.byteorder == "<" else "big"
-        data[tag.valueoffset : tag.valueoffset + size] = (1).to_bytes(size, order)
+        at = tag.valueoffset + (0 if tiff.byteorder == "<" else size - 1)
+        data[tag.valueoffset : tag.valueoffset + size] = bytes(size)
+        data[at] = 1
     return np.asarray(imagecodecs.tiff_decode(bytes(data), page.index, asrgb=True))[..., :3]
 
 
@@ -267,17 +269,18 @@ def _lab(rows: Pixels, *, is_offset: bool) -> Pixels:
     """
     if rows.dtype.kind == "f":
         return lab_to_srgb(rows).astype(rows.dtype)
-    depth = rows.dtype.itemsize
-    if depth > 2:
+    bytes_each = rows.dtype.itemsize
+    if bytes_each > 2:
         raise ImageError(f"Lab colours of {rows.dtype} cannot be read; save it with 16 bits")
-    unsigned, signed, steps, top = (
-        (np.uint8, np.int8, 1, 255) if depth == 1 else (np.uint16, np.int16, 256, 65535)
-    )
-    lab = np.empty(rows.shape, np.float32)
-    lab[..., 0] = rows[..., 0].astype(unsigned) * np.float32(100 / top)
-    chroma = rows[..., 1:]
+    unsigned, signed, steps = ("u1", "i1", 1) if bytes_each == 1 else ("u2", "i2", 256)
+    levels = rows.astype(unsigned)
+    top = top_of(levels)
+    lab: Pixels = levels.astype(np.float32)
+    lab[..., 0] *= 100 / top
+    if not is_offset:
+        lab[..., 1:] = levels[..., 1:].astype(signed)
+    lab[..., 1:] /= steps
     if is_offset:
-        lab[..., 1:] = chroma.astype(unsigned) / np.float32(steps) - 128
-    else:
-        lab[..., 1:] = chroma.astype(unsigned).astype(signed) / np.float32(steps)
-    return np.rint(lab_to_srgb(lab) * top).astype(unsigned)
+        lab[..., 1:] -= 128
+    converted: Pixels = np.rint(lab_to_srgb(lab) * top).astype(unsigned)
+    return converted
