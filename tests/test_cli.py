@@ -313,3 +313,18 @@ def test_settings_are_read_by_their_annotation(name, text, value):
 def test_the_presets_name_is_no_setting():
     with pytest.raises(ConfigError, match="no setting 'name'"):
         parse_setting("name", "seed")
+
+
+def test_a_damaged_colour_profile_is_said_on_stderr(run, folder):
+    with Image.open(folder / "c.png") as picture:
+        picture.save(folder / "c.png", icc_profile=b"none")
+    code, _, err = stylize(run, "--dry-run", *SHALLOW)
+    assert code == 0
+    assert "c.png: the colour profile was ignored" in " ".join(err.split())
+
+
+def test_a_camera_raw_is_bad_input(run, folder):
+    (folder / "c.png").write_bytes(b"FUJIFILMCCD-RAW 0201")
+    code, _, err = stylize(run)
+    assert code == 2
+    assert "c.png cannot be read as a picture: it is a camera raw; develop it first" in err

@@ -12,18 +12,19 @@ import json
 import logging
 import os
 import struct
-import sys
-import warnings
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import tifffile
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image
 
 from napari_nst import __version__
 from napari_nst.config import StyleConfig
+from napari_nst.decode import decode
+from napari_nst.decode.kinds import DAMAGE, TIFF_MAGIC, available_formats, first_line, open_file
 from napari_nst.errors import ConfigError, ImageError
 from napari_nst.record import METADATA_KEY, RunRecord
 
@@ -44,15 +45,6 @@ LONGEST_PX: dict[Format, int] = {"jpeg": 65535, "webp": 16383}
 
 DESCRIPTION_TAG = 270
 SOFTWARE_TAG = 305
-ORIENTATION_TAG = 274
-
-TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-
-DAMAGE = (
-    *(OSError, EOFError, SyntaxError, ValueError, TypeError, KeyError, IndexError),
-    *(RuntimeError, struct.error, zlib.error, MemoryError, Image.DecompressionBombError),
-)
-"""What Pillow, tifffile and imagecodecs raise at files that are damaged or foreign."""
 
 _log = logging.getLogger(__name__)
 
@@ -64,11 +56,20 @@ class Settings(NamedTuple):
     record: RunRecord | None
 
 
-def read_picture(path: str | Path) -> np.ndarray:
-    """Read a picture of any common format.
+def read_picture(path: str | Path, *, note: Callable[[str], None] = _log.warning) -> np.ndarray:
+    """Read a picture of any common format, as PNG, JPEG, TIFF, WebP, AVIF, GIF or BMP.
 
-    EXIF orientation is applied, an embedded colour profile turned into sRGB. Palettes and
-    CMYK become RGB, 1-bit pictures grey. Of several pages or frames the first is read.
+    EXIF orientation is applied, an embedded colour profile turned into sRGB. Palettes, CMYK,
+    YCbCr and Lab become RGB, 1-bit pictures grey; alpha is straight. Of several pages or frames
+    the first is read that is no thumbnail.
+
+    Parameters
+    ----------
+    path
+        Its first bytes tell its kind, not its suffix.
+    note
+        Called with a sentence that names the file for what could not be used, such as a damaged
+        colour profile; logs a warning unless given.
 
     Returns
     -------
@@ -80,18 +81,7 @@ def read_picture(path: str | Path) -> np.ndarray:
         If there is no such file, it is damaged, too large, or not a picture.
     """
     path = Path(path)
-    data = _read_bytes(path)
-    try:
-        if data[:4] in TIFF_MAGIC:
-            return _read_tiff(data)
-        return _read_with_pillow(data)
-    except ImageError as error:
-        raise ImageError(f"{path}: {error}") from error
-    except DAMAGE as error:
-        raise ImageError(
-            f"{path} cannot be read as a picture: it is damaged, cut short, too large or of "
-            f"another kind ({_first_line(error)})"
-        ) from error
+    return decode(path, lambda text: note(f"{path}: {text}"))
 
 
 def write_picture(path: str | Path, image: np.ndarray, *, record: RunRecord | None = None) -> None:
@@ -118,7 +108,7 @@ def write_picture(path: str | Path, image: np.ndarray, *, record: RunRecord | No
         data = _encode(image, SUFFIXES[target.suffix.lower()], text)
         replace_file(target, data)
     except (OSError, ValueError, RuntimeError) as error:
-        raise ImageError(f"{path} cannot be written: {_first_line(error)}") from error
+        raise ImageError(f"{path} cannot be written: {first_line(error)}") from error
 
 
 def check_output(path: str | Path, *, longest_px: int | None = None) -> None:
@@ -179,106 +169,11 @@ def read_settings(path: str | Path) -> Settings:
 
 
 def _read_bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise ImageError(f"{path} does not exist") from error
-    except OSError as error:
-        raise ImageError(f"{path} cannot be read: {error.strerror}") from error
-
-
-def _first_line(error: BaseException) -> str:
-    if isinstance(error, UnidentifiedImageError):
-        return "no known picture format"  # Pillow's own words name a Python object
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
-
-
-def _read_with_pillow(data: bytes) -> np.ndarray:
-    with warnings.catch_warnings():
-        # Pillow warns from 89 megapixels on and refuses from 179: only the latter matters here
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        with Image.open(io.BytesIO(data)) as picture:
-            if picture.format == "PNG" and data[24] == 16:  # Pillow keeps 8 bits of colours
-                orientation = picture.getexif().get(ORIENTATION_TAG, 1)
-                return _upright(_settle(_codecs().png_decode(data)), orientation)
-            picture.load()
-            return _to_array(_to_srgb(ImageOps.exif_transpose(picture)))
-
-
-def _to_srgb(picture: Image.Image) -> Image.Image:
-    profile = picture.info.get("icc_profile")
-    if not profile or picture.mode not in ("RGB", "CMYK"):
-        return picture
-    try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        converted = ImageCms.profileToProfile(
-            picture, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
-        )
-    except (ImageCms.PyCMSError, OSError) as error:
-        _log.warning("the picture's colour profile is unusable and was ignored: %s", error)
-        return picture
-    assert converted is not None  # only in-place conversion gives None
-    return converted
-
-
-def _to_array(picture: Image.Image) -> np.ndarray:
-    if picture.mode.startswith(("I", "F")):
-        return _settle(np.asarray(picture))
-    if picture.has_transparency_data:
-        return np.array(picture.convert("RGBA"))
-    return np.array(picture.convert("L" if picture.mode in ("1", "L") else "RGB"))
-
-
-def _read_tiff(data: bytes) -> np.ndarray:
-    with tifffile.TiffFile(io.BytesIO(data)) as file:
-        page = file.pages.first
-        if page.imagewidth * page.imagelength > 2 * (Image.MAX_IMAGE_PIXELS or sys.maxsize):
-            raise ImageError(f"{page.imagewidth}x{page.imagelength} px are too many to read")
-        pixels = page.asarray().squeeze()
-        if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE and pixels.ndim == 3:
-            pixels = np.moveaxis(pixels, 0, -1)
-        if page.photometric == tifffile.PHOTOMETRIC.PALETTE:
-            pixels = (np.asarray(page.colormap) >> 8).astype(np.uint8)[:, pixels].transpose(1, 2, 0)
-        elif page.photometric == tifffile.PHOTOMETRIC.SEPARATED:
-            pixels = _from_cmyk(pixels)
-        elif page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
-            pixels = ~pixels
-        orientation = page.tags.valueof(ORIENTATION_TAG, default=1)
-    return _upright(_settle(pixels), orientation)
-
-
-def _from_cmyk(pixels: np.ndarray) -> np.ndarray:
-    top = np.iinfo(pixels.dtype).max
-    ink = pixels[..., :4].astype(np.float64) / top
-    return np.round((1 - ink[..., :3]) * (1 - ink[..., 3:]) * top).astype(pixels.dtype)
-
-
-def _settle(pixels: np.ndarray) -> np.ndarray:
-    """Bring decoded pixels to a dtype and a number of channels that the engine takes."""
-    if pixels.dtype == bool:
-        pixels = pixels.astype(np.uint8) * 255
-    elif pixels.dtype.kind in "iu" and pixels.dtype not in (np.uint8, np.uint16):
-        if pixels.size and (pixels.min() < 0 or pixels.max() > 65535):
-            raise ImageError(f"values of {pixels.dtype} beyond 16 bits; save it with 8 or 16 bits")
-        pixels = pixels.astype(np.uint16)
-    if pixels.ndim == 3 and pixels.shape[2] == 1:
-        pixels = pixels[..., 0]
-    if pixels.ndim == 3 and pixels.shape[2] == 2:
-        pixels = pixels[..., [0, 0, 0, 1]]
-    if pixels.ndim != 2 and (pixels.ndim != 3 or pixels.shape[2] not in (3, 4)):
-        raise ImageError(f"expected one, three or four channels; got an array {pixels.shape}")
-    return np.ascontiguousarray(pixels)
-
-
-def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """Turn stored pixels as the EXIF tag says: 1 is upright, 5 to 8 are turned sideways."""
-    if orientation in (5, 6, 7, 8):
-        pixels = pixels.swapaxes(0, 1)
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    return np.ascontiguousarray(pixels)
+    with open_file(path) as file:
+        try:
+            return file.read()
+        except OSError as error:
+            raise ImageError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _read_description(data: bytes) -> str:
@@ -286,7 +181,7 @@ def _read_description(data: bytes) -> str:
         if data[:4] in TIFF_MAGIC:
             with tifffile.TiffFile(io.BytesIO(data)) as file:
                 return file.pages.first.description
-        with Image.open(io.BytesIO(data)) as picture:
+        with Image.open(io.BytesIO(data), formats=available_formats()) as picture:
             if picture.format == "PNG":
                 picture.load()
                 return str(picture.info.get(METADATA_KEY, ""))

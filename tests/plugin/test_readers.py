@@ -1,9 +1,11 @@
+import os
 from types import SimpleNamespace
 
 import npe2
 import numpy as np
 import pytest
 from napari.layers import Image
+from PIL import Image as PillowImage
 
 from napari_nst.config import StyleConfig
 from napari_nst.io import read_picture, write_picture
@@ -88,6 +90,25 @@ def test_what_is_missing_a_folder_or_a_list_is_declined(tmp_path):
     assert get_reader(str(tmp_path / "none.png")) is None
     assert get_reader(str(tmp_path / "b.png")) is None
     assert get_reader([str(tmp_path / "a.png")]) is None
+
+
+def test_a_damaged_colour_profile_is_said_in_the_window(tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr(readers, "show_warning", shown.append)
+    save_picture(tmp_path / "a.jpg", IMAGE, RECORD)
+    with PillowImage.open(tmp_path / "a.jpg") as picture:
+        picture.save(tmp_path / "a.jpg", exif=picture.getexif(), icc_profile=b"none", quality=95)
+    read_file(str(tmp_path / "a.jpg"))
+    assert len(shown) == 1
+    assert "a.jpg: the colour profile was ignored" in shown[0]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
+def test_a_pipe_is_declined_and_not_waited_for(tmp_path):
+    for name in ("record.json", "a.jpg.json", "a.png"):
+        os.mkfifo(tmp_path / name)
+        assert get_reader(str(tmp_path / name)) is None
+        assert record_of(tmp_path / name) is None
 
 
 def test_a_record_whose_picture_is_gone_is_declined(tmp_path):

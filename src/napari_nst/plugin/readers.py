@@ -11,6 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari.utils.notifications import show_warning
+
+from napari_nst.decode.kinds import open_file
 from napari_nst.errors import ConfigError, ImageError
 from napari_nst.io import SUFFIXES, read_picture, read_settings
 from napari_nst.plugin.export import RECORD_FILE, RESULT_FILE
@@ -51,7 +54,7 @@ def read_file(path: str) -> list[LayerData]:
         If the picture is damaged.
     """
     picture = _picture_of(Path(path))
-    pixels, record = read_picture(picture), record_of(Path(path))
+    pixels, record = read_picture(picture, note=show_warning), record_of(Path(path))
     name = picture.parent.name if picture.name == RESULT_FILE else picture.stem
     metadata = {METADATA_KEY: record.to_dict()} if record else {}
     arguments = {"name": name, "rgb": pixels.ndim == 3, "metadata": metadata}
@@ -92,11 +95,11 @@ def adopt_record(layer: "Layer") -> RunRecord | None:
 def _names_us(path: Path) -> bool:
     """Whether a picture has our name near its start or end, where formats keep their tags."""
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             edges = file.read(_EDGE_BYTES)
             file.seek(max(0, file.seek(0, os.SEEK_END) - _EDGE_BYTES))
             return METADATA_KEY.encode() in edges + file.read()
-    except OSError:
+    except (ImageError, OSError):
         return False
 
 

@@ -1,0 +1,163 @@
+"""What decoders share: depths, alpha, ink and orientation, a few rows at a time.
+
+Conversions run over strips of rows, so that a picture's temporary floats never take a
+multiple of its own memory.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_nst.errors import ImageError
+
+Pixels = npt.NDArray[Any]
+Note = Callable[[str], None]
+
+_STRIP_PIXELS = 1 << 19
+_READY_DTYPES = frozenset({"uint8", "uint16", "float16", "float32", "float64"})
+
+
+def in_strips(height: int, width: int, strip: Callable[[slice], Pixels]) -> Pixels:
+    """Assemble a picture from strips of rows.
+
+    Parameters
+    ----------
+    height, width
+        The picture's size in pixels.
+    strip
+        Returns the given rows, shape (rows, W) or (rows, W, C); all of one dtype.
+    """
+    whole: Pixels | None = None
+    for rows in _rows(height, width):
+        part = strip(rows)
+        if whole is None:
+            whole = np.empty((height, *part.shape[1:]), part.dtype)
+        whole[rows] = part
+    if whole is None:
+        raise ImageError("it has no pixels")
+    return whole
+
+
+def to_depth(pixels: Pixels, bits: int | None = None) -> Pixels:
+    """Bring samples to a dtype that the engine takes, scaled to its range.
+
+    Parameters
+    ----------
+    pixels
+        Samples of any depth.
+    bits
+        How many of an unsigned integer's bits are used; None is all of them.
+
+    Returns
+    -------
+    ndarray of uint8 (up to 8 bits), uint16 (up to 16 bits) or floating
+
+    Raises
+    ------
+    ImageError
+        If values are complex, or integers negative or beyond 16 bits.
+    """
+    if pixels.dtype == bool:
+        return pixels.astype(np.uint8) * np.uint8(255)
+    if pixels.dtype.kind == "f":
+        # 80-bit floats are of no use to anything behind this
+        return pixels.astype(np.float64) if pixels.dtype.itemsize > 8 else pixels
+    if pixels.dtype.kind not in "iu":
+        raise ImageError(f"its values are of {pixels.dtype}; save it with 8 or 16 bits")
+    if pixels.dtype.kind == "u" and bits is not None and bits in range(1, 16) and bits != 8:
+        kind, top = (np.uint8, 255) if bits < 8 else (np.uint16, 65535)
+        range_top = (1 << bits) - 1
+        return ((pixels.astype(np.uint32) * top + range_top // 2) // range_top).astype(kind)
+    if pixels.dtype in (np.uint8, np.uint16):
+        return pixels
+    if pixels.size and (pixels.min() < 0 or pixels.max() > 65535):
+        raise ImageError(
+            f"it has values of {pixels.dtype} beyond 16 bits; save it with 8 or 16 bits"
+        )
+    return pixels.astype(np.uint8 if pixels.dtype.itemsize == 1 else np.uint16)
+
+
+def is_ready(pixels: Pixels, bits: int | None) -> bool:
+    """Whether `to_depth` would leave samples as they are, and they are this machine's own."""
+    whole = bits is None or bits >= 16 or bits == 8
+    return pixels.dtype.isnative and whole and pixels.dtype.name in _READY_DTYPES
+
+
+def inverted(pixels: Pixels) -> Pixels:
+    """Turn samples whose zero is white; `to_depth` comes first."""
+    turned: Pixels = (pixels.dtype.type(top_of(pixels)) - pixels).astype(pixels.dtype, copy=False)
+    return turned
+
+
+def top_of(pixels: Pixels) -> int:
+    """Return the value of full intensity: 255, 65535 or 1."""
+    return 1 if pixels.dtype.kind == "f" else int(np.iinfo(pixels.dtype).max)
+
+
+def straight(colours: Pixels, alpha: Pixels) -> Pixels:
+    """Divide colours by the alpha that they were multiplied with; rounds, clips at the top.
+
+    Under full transparency nothing is left of a colour, and black is returned.
+
+    Parameters
+    ----------
+    colours : ndarray, shape (H, W) or (H, W, C)
+    alpha : ndarray, shape (H, W), of the same dtype
+    """
+    top = top_of(colours)
+    # float64: a uint16 times 65535 has more digits than float32 holds
+    opacity = alpha.astype(np.float64)[(...,) + (None,) * (colours.ndim - 2)]
+    divided = np.divide(
+        colours.astype(np.float64) * top,
+        opacity,
+        out=np.zeros(colours.shape),
+        where=opacity > 0,
+    )
+    if colours.dtype.kind != "f":
+        np.rint(divided, out=divided)
+        np.minimum(divided, top, out=divided)
+    converted: Pixels = divided.astype(colours.dtype)
+    return converted
+
+
+def ink_to_rgb(ink: Pixels) -> Pixels:
+    """Turn CMYK without a profile into RGB: each ink takes away its share of the light."""
+    if ink.dtype.kind == "f":
+        lit: Pixels = (1 - ink[..., :3]) * (1 - ink[..., 3:4])
+        return lit
+    top = top_of(ink)
+    light = top - ink.astype(np.uint32)
+    # 65535 * 65535 + 32767 still fits 32 bits
+    lit = (light[..., :3] * light[..., 3:4] + top // 2) // top
+    return lit.astype(ink.dtype)
+
+
+def joined(colours: Pixels, alpha: Pixels | None) -> Pixels:
+    """Put alpha behind the colours: (H, W), (H, W, 3) or (H, W, 4); grey with alpha is RGBA."""
+    if alpha is None:
+        return colours
+    if colours.ndim == 2:
+        colours = np.repeat(colours[..., None], 3, axis=2)
+    return np.concatenate([colours, alpha[..., None]], axis=2)
+
+
+def upright(pixels: Pixels, orientation: object) -> Pixels:
+    """Turn stored pixels as the EXIF tag says: 1 is upright, 5 to 8 are turned sideways.
+
+    Whatever else a damaged tag holds counts as upright.
+    """
+    if orientation in (5, 6, 7, 8):
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return np.ascontiguousarray(pixels)
+
+
+def _rows(height: int, width: int) -> Iterator[slice]:
+    step = max(1, _STRIP_PIXELS // max(1, width))
+    for start in range(0, height, step):
+        yield slice(start, min(start + step, height))
