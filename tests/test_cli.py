@@ -17,6 +17,8 @@ SHALLOW = (
     *("--set", "content_layers=relu2_1", "--set", "style_layers=relu1_1,relu2_1"),
 )
 
+RECORD = RunRecord(StyleConfig(), {}, {}, "untrained", (), 3, "finished")
+
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
@@ -145,6 +147,13 @@ def test_16_bits_and_alpha_go_through(run, folder):
         ("stylize c.png s.png -o out.png --init none.png", "none.png does not exist"),
         ("stylize c.png s.png -o s.png", "s.png is a picture that is read"),
         ("stylize c.png s.png -o ./c.png", "c.png is a picture that is read"),
+        ("stylize c.png s.png -o i.png --init i.png", "i.png is a picture that is read"),
+        ("stylize c.png s.png -o i.png --config i.png", "i.png is a picture that is read"),
+        ("stylize c.png i-00004.png -o i.png --save-every 2", "--save-every would replace it"),
+        ("stylize c.png s.png -o " + "n" * 252 + ".png", "name is too long (256 bytes"),
+        ("stylize c.png s.png -o " + "n" * 248 + ".png --save-every 2", "name is too long"),
+        ("demo --save c.png", "c.png cannot be written"),
+        ("presets export seed " + "n" * 252 + ".json", "cannot be written"),
         ("stylize c.png s.png -o out.png --weights none.pth", "neither a file nor one of"),
         ("stylize c.png s.png -o out.png --weights bad.jpg", "bad.jpg"),
         ("stylize c.png s.png -o out.png --weights-input rgb", "caffe or torchvision"),
@@ -159,6 +168,8 @@ def test_16_bits_and_alpha_go_through(run, folder):
 )
 def test_bad_input_is_one_line_and_exit_code_2(run, folder, arguments, message):
     (folder / "bad.jpg").write_bytes(b"no picture")
+    write_picture(folder / "i-00004.png", read_picture("c.png"))
+    write_picture(folder / "i.png", read_picture("c.png"), record=RECORD)
     (folder / "out.png").write_bytes(b"precious")
     code, out, err = run(*arguments.split())
     assert code == 2

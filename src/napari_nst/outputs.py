@@ -154,7 +154,8 @@ def _remedy(error: OSError, path: Path) -> str:
     reason = error.strerror or str(error)
     if error.errno == errno.ENAMETOOLONG:
         length = len(os.fsencode(path.name))
-        return f"its name is too long ({length} bytes; most disks take 255). Shorten it."
+        what = f"name is too long ({length} bytes; most disks take 255)"
+        return f"its {what if length > 255 else 'path is too long'}. Shorten it."
     if error.errno in _FULL:
         return f"{reason}. Choose another place, or make room."
     if error.errno in _READ_ONLY:

@@ -24,6 +24,7 @@ _claiming = Lock()
 _claimed: set[Path] = set()
 
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f]+')
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d) *", re.IGNORECASE)
 
 
 def save_picture(path: Path, image: npt.NDArray[Any], record: RunRecord | None) -> list[Path]:
@@ -76,7 +77,10 @@ def sidecar_of(path: Path) -> Path:
 
 def safe_name(name: str) -> str:
     """Make a layer's name a file's name on any system."""
-    return _FORBIDDEN.sub("-", name)[:_NAME_LIMIT].strip(" .") or "run"
+    safe = _FORBIDDEN.sub("-", name)[:_NAME_LIMIT].strip(" .") or "run"
+    # Windows takes "con" for the console, whatever ending follows.
+    stem, dot, rest = safe.partition(".")
+    return f"{stem}-{dot}{rest}" if _RESERVED.fullmatch(stem) else safe
 
 
 def free_path(folder: Path, name: str, suffix: str = "") -> Path:
