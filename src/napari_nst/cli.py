@@ -139,7 +139,7 @@ def stylize(
     )
     with ending_gently() as ending:
         picture = read_picture(content)
-        inputs = [content, *style, *(each for each in (init, config_file) if each)]
+        inputs = [content, *style, *(Path(each) for each in (init, config_file) if each)]
         _check_outputs(output, save_every, picture, config, inputs)
         styles = [read_picture(path) for path in style]
         start = None if init is None else read_picture(init)
