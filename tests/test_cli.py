@@ -1,14 +1,11 @@
 import json
-import signal
-import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from napari_nst import cli
+from napari_nst import cli, cli_run
 from napari_nst.config import StyleConfig
 from napari_nst.errors import ConfigError, DeviceMemoryError, DownloadCancelled, DownloadError
 from napari_nst.io import read_picture, read_settings, write_picture
@@ -19,6 +16,8 @@ SHALLOW = (
     *("--weights", "untrained", "--precision", "float32"),
     *("--set", "content_layers=relu2_1", "--set", "style_layers=relu1_1,relu2_1"),
 )
+
+RECORD = RunRecord(StyleConfig(), {}, {}, "untrained", (), 3, "finished")
 
 
 @pytest.fixture
@@ -148,6 +147,13 @@ def test_16_bits_and_alpha_go_through(run, folder):
         ("stylize c.png s.png -o out.png --init none.png", "none.png does not exist"),
         ("stylize c.png s.png -o s.png", "s.png is a picture that is read"),
         ("stylize c.png s.png -o ./c.png", "c.png is a picture that is read"),
+        ("stylize c.png s.png -o i.png --init i.png", "i.png is a picture that is read"),
+        ("stylize c.png s.png -o i.png --config i.png", "i.png is a picture that is read"),
+        ("stylize c.png i-00004.png -o i.png --save-every 2", "--save-every would replace it"),
+        ("stylize c.png s.png -o " + "n" * 252 + ".png", "name is too long (256 bytes"),
+        ("stylize c.png s.png -o " + "n" * 248 + ".png --save-every 2", "name is too long"),
+        ("demo --save c.png", "c.png cannot be written"),
+        ("presets export seed " + "n" * 252 + ".json", "cannot be written"),
         ("stylize c.png s.png -o out.png --weights none.pth", "neither a file nor one of"),
         ("stylize c.png s.png -o out.png --weights bad.jpg", "bad.jpg"),
         ("stylize c.png s.png -o out.png --weights-input rgb", "caffe or torchvision"),
@@ -162,6 +168,8 @@ def test_16_bits_and_alpha_go_through(run, folder):
 )
 def test_bad_input_is_one_line_and_exit_code_2(run, folder, arguments, message):
     (folder / "bad.jpg").write_bytes(b"no picture")
+    write_picture(folder / "i-00004.png", read_picture("c.png"))
+    write_picture(folder / "i.png", read_picture("c.png"), record=RECORD)
     (folder / "out.png").write_bytes(b"precious")
     code, out, err = run(*arguments.split())
     assert code == 2
@@ -199,26 +207,14 @@ def test_a_diverged_run_leaves_the_last_good_picture_and_exit_code_1(run, folder
     assert read_picture(folder / "out.png").shape == (24, 32, 3)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot send Ctrl-C to one process")
-def test_ctrl_c_writes_what_there_is(folder):
-    arguments = ["stylize", "c.png", "s.png", "-o", "out.png", "--size", "32", "--steps", "100000"]
-    first = folder / "out-00001.png"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "napari_nst", *arguments, "--save-every", "1", *SHALLOW],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
+def test_a_run_that_diverges_at_its_first_step_leaves_an_existing_file_alone(run, folder):
+    (folder / "out.png").write_bytes(b"precious")
+    code, out, err = stylize(
+        run, "--steps", "30", "--set", "learning_rate=1e6", "--style-strength", "1e30", *SHALLOW
     )
-    try:
-        while process.poll() is None and not first.exists():
-            time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=60)
-    finally:
-        process.kill()
-    assert process.returncode == 130
-    assert "stopped after" in out
-    assert read_settings(folder / "out.png").record.reason == "stopped"
+    assert (code, out) == (1, "")
+    assert "not finite at once; out.png is untouched. Lower learning_rate" in err
+    assert (folder / "out.png").read_bytes() == b"precious"
 
 
 def test_a_stop_before_the_first_step_touches_nothing(run, folder, monkeypatch):
@@ -277,7 +273,7 @@ def test_where_no_bar_can_be_drawn_lines_tell_of_the_progress(run, monkeypatch):
     _, _, err = stylize(run, "--steps", "3", *SHALLOW)
     lines = [line for line in err.splitlines() if ": step " in line]
     assert [line.split(",")[0] for line in lines] == ["napari-nst: step 1/3"], "one in 10 s"
-    monkeypatch.setattr(cli, "LOG_INTERVAL_S", 0)
+    monkeypatch.setattr(cli_run, "LOG_INTERVAL_S", 0)
     _, _, err = stylize(run, "--steps", "3", *SHALLOW)
     assert "step 3/3, loss" in err
 

@@ -1,33 +1,23 @@
 """The command line: `napari-nst stylize | gui | demo | presets | weights | info`.
 
-Exit codes: 0 done, 1 the run or the download failed, 2 bad input, 130 ended by Ctrl-C (with
-what there was of the picture written). torch and napari are imported only by what needs them.
+Exit codes: 0 done, 1 the run or the download failed, 2 bad input, 130, 143 or 129 ended by
+Ctrl-C, SIGTERM or SIGHUP (with what there was of the picture written). torch and napari are
+imported only by what needs them.
 """
 
 import logging
-import math
 import os
-import signal
 import sys
-import time
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
+import numpy as np
 import typer
 from rich.console import Console
 from rich.logging import RichHandler
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    ProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
+from rich.progress import BarColumn, DownloadColumn, TransferSpeedColumn
 
 from napari_nst import __version__
 from napari_nst.cli_options import (
@@ -53,32 +43,32 @@ from napari_nst.cli_options import (
     chosen_settings,
 )
 from napari_nst.cli_presets import presets_app
-from napari_nst.config import choices
+from napari_nst.cli_run import run_with_bar, shown_progress, write_result
+from napari_nst.cli_signals import INTERRUPTED, ending_gently
+from napari_nst.cli_streams import accept_any_letter, fail, say
+from napari_nst.config import StyleConfig, choices
 from napari_nst.core.control import RunControl
 from napari_nst.errors import (
     DeviceError,
     DeviceMemoryError,
     DownloadCancelled,
     DownloadError,
-    ImageError,
     NstError,
     TooLargeError,
     WeightsError,
 )
-from napari_nst.estimate_text import duration_words, forecast
-from napari_nst.io import check_output, read_picture, write_picture
+from napari_nst.estimate_text import forecast
+from napari_nst.io import read_picture
+from napari_nst.outputs import check_apart, check_output, disk_errors_translated, save_path
 from napari_nst.record import RunRecord
 from napari_nst.settings_text import split_assignment
 
 if TYPE_CHECKING:
-    from napari_nst.api import Step, StyleResult
     from napari_nst.weights import Weights
 
-INTERRUPTED = 130
-LOG_INTERVAL_S = 10
-"""Where no bar can be drawn, as in a log, a line tells of the progress this often."""
+LEAST_SHARE = 0.1
+"""Of the bytes of its pixels, what a result takes on the disk at least in any format."""
 
-DIVERGED = "Lower learning_rate or style_strength, or use --precision float32."
 UsageError: Any = typer.BadParameter.__base__  # typer's own click, which it does not export
 
 app = typer.Typer(
@@ -97,33 +87,25 @@ app.add_typer(presets_app, name="presets")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; errors become one line on stderr."""
+    accept_any_letter()
     notes = RichHandler(console=Console(stderr=True), show_time=False, show_path=False)
     logging.getLogger("napari_nst").handlers = [notes]
     try:
         code = app(args=arguments, prog_name="napari-nst", standalone_mode=False)
     except UsageError as error:
         message = error.format_message()  # empty where help was shown instead
-        return _fail(f"{message} (--help shows how)", 2) if message else 2
+        return fail(f"{message} (--help shows how)", 2) if message else 2
+    except typer.Abort:
+        return fail("stopped", INTERRUPTED)
     except DownloadCancelled as error:
-        return _fail(str(error), INTERRUPTED)
+        return fail(str(error), INTERRUPTED)
     except TooLargeError as error:
-        return _fail(f"{error} --ignore-memory tries it all the same.", 2)
+        return fail(f"{error} --ignore-memory tries it all the same.", 2)
     except (DeviceMemoryError, DownloadError) as error:
-        return _fail(str(error), 1)
+        return fail(str(error), 1)
     except NstError as error:
-        return _fail(str(error), 2)
+        return fail(str(error), 2)
     return code if isinstance(code, int) else 0
-
-
-def _scale_text(step: "Step") -> str:
-    """Say which scale is on: losses of two scales are not comparable."""
-    scale = step.scale
-    return f", scale {scale.index + 1} of {scale.count}" if scale.count > 1 else ""
-
-
-def _fail(message: str, code: int) -> int:
-    print(f"napari-nst: {' '.join(message.split())}", file=sys.stderr)
-    return code
 
 
 @app.command()
@@ -157,22 +139,23 @@ def stylize(
     config, record = chosen_settings(
         config_file, preset, [*given.items(), *map(split_assignment, settings or [])]
     )
-    picture = read_picture(content)
-    check_output(output, longest_px=config.size or max(picture.shape[:2]))
-    _spare(output, [content, *style])
-    styles = [read_picture(path) for path in style]
-    start = None if init is None else read_picture(init)
+    with ending_gently() as ending:
+        picture = read_picture(content)
+        inputs = [content, *style, *(Path(each) for each in (init, config_file) if each)]
+        _check_outputs(output, save_every, picture, config, inputs)
+        styles = [read_picture(path) for path in style]
+        start = None if init is None else read_picture(init)
 
-    from napari_nst.api import iter_stylize  # torch takes seconds to import: after the checks
+        from napari_nst.api import iter_stylize  # torch takes seconds to import: after the checks
 
-    chosen = _load_weights(weights, weights_input, record)
-    shapes = [each.shape for each in styles]
-    text, fits = forecast(config, picture.shape, shapes, device, weights=chosen.name)
-    print(text, file=sys.stdout if dry_run else sys.stderr)
-    if dry_run:
-        return 0 if fits else 2
-    control = RunControl()
-    with _interrupt_calls(control.stop):
+        chosen = _load_weights(weights, weights_input, record)
+        shapes = [each.shape for each in styles]
+        text, fits = forecast(config, picture.shape, shapes, device, weights=chosen.name)
+        say(text, on_stdout=dry_run)
+        if dry_run:
+            return 0 if fits else 2
+        control = RunControl()
+        ending.stops(control.stop)
         run = iter_stylize(
             picture,
             styles,
@@ -184,13 +167,24 @@ def stylize(
             events=record.events if record else (),
             check_memory=not ignore_memory,
         )
-        result = _run_with_bar(run, output, save_every)
-    return _write_result(output, result)
+        return write_result(output, run_with_bar(run, output, save_every), ending)
 
 
-def _spare(output: Path, inputs: Sequence[Path]) -> None:
-    if output.resolve() in [path.resolve() for path in inputs]:
-        raise ImageError(f"{output} is a picture that is read; name another file for the result")
+def _check_outputs(
+    output: Path,
+    save_every: int | None,
+    picture: np.ndarray,
+    config: StyleConfig,
+    inputs: Sequence[Path],
+) -> None:
+    """Check everything that decides at the end of a run whether its pictures can be written."""
+    longest = max(picture.shape[:2])
+    wanted = config.size or longest
+    room_bytes = int(LEAST_SHARE * picture.nbytes * (wanted / longest) ** 2)
+    check_output(output, longest_px=wanted, room_bytes=room_bytes)
+    if save_every:
+        check_output(save_path(output, max(99_999, config.steps or 0)), longest_px=wanted)
+    check_apart(output, inputs, save_every=save_every)
 
 
 def _load_weights(name: str | None, feed: str | None, record: RunRecord | None) -> "Weights":
@@ -203,83 +197,13 @@ def _load_weights(name: str | None, feed: str | None, record: RunRecord | None) 
         recorded = "auto"  # a file, of which a record knows only the name
     weights = load(name or recorded, weights_input=feed)  # type: ignore[arg-type] # checked above
     if weights.note:
-        print(f"napari-nst: {weights.note}", file=sys.stderr)
+        say(f"napari-nst: {weights.note}")
     if record and record.hashes.get("weights") != weights.sha256:
-        print(
+        say(
             f"napari-nst: the record was made with other weights ({record.weights}) than these "
-            f"({weights.name}); the picture will differ",
-            file=sys.stderr,
+            f"({weights.name}); the picture will differ"
         )
     return weights
-
-
-@contextmanager
-def _interrupt_calls(stop: Callable[[], None]) -> Iterator[None]:
-    """Let the first Ctrl-C call `stop`; a second one ends the program the hard way."""
-
-    def handle(signum: int, frame: object) -> None:
-        signal.signal(signal.SIGINT, previous)
-        stop()
-
-    previous = signal.signal(signal.SIGINT, handle)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, previous)
-
-
-def _run_with_bar(
-    run: "Generator[Step, None, StyleResult]", output: Path, save_every: int | None
-) -> "StyleResult":
-    with _progress(TextColumn("{task.description}"), BarColumn()) as progress:
-        task = progress.add_task("preparing", total=None)
-        if progress.disable:
-            print("napari-nst: preparing", file=sys.stderr, flush=True)
-        told_at = -math.inf
-        while True:
-            try:
-                step = next(run)
-            except StopIteration as end:
-                result: StyleResult = end.value
-                return result
-            text = f"step {step.iteration}/{step.total}{_scale_text(step)}, loss {step.loss:.4g}"
-            progress.update(task, completed=step.iteration, total=step.total, description=text)
-            if progress.disable and time.monotonic() - told_at >= LOG_INTERVAL_S:
-                told_at = time.monotonic()
-                left_s = progress.tasks[task].time_remaining
-                left = "" if left_s is None else f", about {duration_words(left_s)} left"
-                print(f"napari-nst: {text}{left}", file=sys.stderr, flush=True)
-            if save_every and step.iteration % save_every == 0:
-                name = f"{output.stem}-{step.iteration:05d}{output.suffix}"
-                write_picture(output.with_name(name), step.image())
-
-
-def _progress(*columns: ProgressColumn) -> Progress:
-    console = Console(stderr=True)
-    return Progress(
-        *columns,
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
-
-
-def _write_result(output: Path, result: "StyleResult") -> int:
-    done = result.record.steps_done
-    if done == 0 and result.reason == "stopped":
-        return _fail(f"stopped before the first step; {output} is untouched", INTERRUPTED)
-    write_picture(output, result.image, record=result.record)
-    height, width = result.image.shape[:2]
-    steps = "1 step" if done == 1 else f"{done} steps"
-    print(
-        f"{output}: {width}x{height} px, {result.reason} after {steps} in "
-        f"{result.seconds:.0f} s, loss {result.history[-1].loss:.4g}, "
-        f"weights: {result.record.weights}"
-    )
-    if result.reason == "diverged":
-        return _fail("the loss was not finite: this is the last good picture. " + DIVERGED, 1)
-    return INTERRUPTED if result.reason == "stopped" else 0
 
 
 @app.command()
@@ -304,7 +228,8 @@ def demo(
 ) -> None:
     """Watch one sample picture take on the style of another in napari."""
     if save:
-        save.mkdir(parents=True, exist_ok=True)
+        with disk_errors_translated(save):
+            save.mkdir(parents=True, exist_ok=True)
         check_output(save / "result.png")
     _import_gui()
     from napari_nst.plugin.demo import run_demo
@@ -352,20 +277,25 @@ def path() -> None:
 
 
 @weights_app.command()
-def download() -> None:
+def download() -> int:
     """Fetch ImageNet's weights (575 MB, of which 80 MB are kept); resumes what was begun."""
     from napari_nst.weights import download as fetch
 
     cancel = RunControl()
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with _interrupt_calls(cancel.stop), _progress(*columns) as progress:
+    with ending_gently() as ending, shown_progress(*columns) as progress:
+        ending.stops(cancel.stop)
         task = progress.add_task("", total=None)
 
         def show(done: int, total: int) -> None:
             progress.update(task, completed=done, total=total)
 
-        file = fetch(progress=show, cancelled=lambda: cancel.stopped)
+        try:
+            file = fetch(progress=show, cancelled=lambda: cancel.stopped)
+        except DownloadCancelled as error:
+            return fail(str(error), ending.code or INTERRUPTED)
     print(file)
+    return 0
 
 
 @app.command()

@@ -10,41 +10,38 @@ no alpha (the picture is laid on white), and only TIFF keeps floats (PNG gets 16
 import io
 import json
 import logging
-import os
 import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tifffile
 from PIL import Image
 
 from napari_nst import __version__
+from napari_nst.atomic import replace_file
 from napari_nst.config import StyleConfig
 from napari_nst.decode import decode
 from napari_nst.decode.kinds import DAMAGE, TIFF_MAGIC, available_formats, first_line, open_file
 from napari_nst.errors import ConfigError, ImageError
+from napari_nst.outputs import SUFFIXES as SUFFIXES
+from napari_nst.outputs import Format, check_place, disk_errors_translated, format_of
+from napari_nst.outputs import check_output as check_output
 from napari_nst.record import METADATA_KEY, RunRecord
-
-Format = Literal["png", "jpeg", "tiff", "webp"]
-
-SUFFIXES: dict[str, Format] = {
-    ".png": "png",
-    ".jpg": "jpeg",
-    ".jpeg": "jpeg",
-    ".tif": "tiff",
-    ".tiff": "tiff",
-    ".webp": "webp",
-}
-"""File names' endings that can be written."""
-
-LONGEST_PX: dict[Format, int] = {"jpeg": 65535, "webp": 16383}
-"""Longest side that a format can hold, where that is a limit worth knowing."""
 
 DESCRIPTION_TAG = 270
 SOFTWARE_TAG = 305
+
+ENCODING_ERRORS = (
+    *(OSError, ValueError, RuntimeError, OverflowError, MemoryError),
+    *(struct.error, zlib.error),
+)
+"""What Pillow, tifffile and imagecodecs raise where a picture does not fit a format or memory."""
+
+EXIF_LIMIT = 60_000
+"""Characters: a JPEG's tags take 64 KB in all, and Pillow refuses more."""
 
 _log = logging.getLogger(__name__)
 
@@ -87,7 +84,8 @@ def read_picture(path: str | Path, *, note: Callable[[str], None] = _log.warning
 def write_picture(path: str | Path, image: np.ndarray, *, record: RunRecord | None = None) -> None:
     """Write a picture by its suffix, with the record in it.
 
-    An existing file is replaced only once the new one is whole on disk.
+    An existing file is replaced only once the new one is whole on disk. A record too long for
+    a JPEG's tags is left out with a warning.
 
     Parameters
     ----------
@@ -101,42 +99,15 @@ def write_picture(path: str | Path, image: np.ndarray, *, record: RunRecord | No
     ImageError
         If the suffix is unknown, the format too small or the disk refuses.
     """
-    check_output(path, longest_px=max(image.shape[:2]))
-    target = Path(os.path.realpath(path))
+    path = Path(path)
+    check_place(path, longest_px=max(image.shape[:2]))
     text = record.to_json() if record else ""
     try:
-        data = _encode(image, SUFFIXES[target.suffix.lower()], text)
-        replace_file(target, data)
-    except (OSError, ValueError, RuntimeError) as error:
+        data = _encode(image, format_of(path), text)
+    except ENCODING_ERRORS as error:
         raise ImageError(f"{path} cannot be written: {first_line(error)}") from error
-
-
-def check_output(path: str | Path, *, longest_px: int | None = None) -> None:
-    """Make sure, before a run, that its picture can be written.
-
-    Raises
-    ------
-    ImageError
-        If suffix, folder or permissions forbid it, or `longest_px` is over the format's limit.
-    """
-    path = Path(path)
-    if path.suffix.lower() not in SUFFIXES:
-        raise ImageError(
-            f"{path} ends in {path.suffix or 'nothing'!r}; end it in one of {', '.join(SUFFIXES)}"
-        )
-    if path.is_dir():
-        raise ImageError(f"{path} is a folder; name a file")
-    folder = path.resolve().parent
-    if not folder.is_dir():
-        raise ImageError(f"{path} cannot be written: there is no folder {folder}; make it first")
-    if not os.access(folder, os.W_OK):
-        raise ImageError(f"{path} cannot be written: the folder {folder} is read-only")
-    limit = LONGEST_PX.get(SUFFIXES[path.suffix.lower()])
-    if limit and longest_px and longest_px > limit:
-        raise ImageError(
-            f"{path.suffix} holds at most {limit} px a side and the result has {longest_px}; "
-            "write .png or .tif"
-        )
+    with disk_errors_translated(path):
+        replace_file(path, data)
 
 
 def read_settings(path: str | Path) -> Settings:
@@ -198,6 +169,9 @@ def _encode(image: np.ndarray, kind: Format, text: str) -> bytes:
     buffer = io.BytesIO()
     exif = Image.Exif()
     exif[SOFTWARE_TAG] = f"napari-nst {__version__}"
+    if kind == "jpeg" and len(text) > EXIF_LIMIT:
+        _log.warning("the settings are too long for a JPEG and were left out of it; PNG holds them")
+        text = ""
     if text:
         exif[DESCRIPTION_TAG] = text
     picture = Image.fromarray(_to_8_bits(image))
@@ -252,16 +226,6 @@ def _on_white(picture: Image.Image) -> Image.Image:
         return picture
     white = Image.new("RGBA", picture.size, "white")
     return Image.alpha_composite(white, picture).convert("RGB")
-
-
-def replace_file(target: Path, data: bytes) -> None:
-    """Write a file that appears only once it is whole; raises OSError."""
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(data)
-        os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _codecs() -> Any:  # noqa: ANN401 - a module

@@ -11,9 +11,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from napari_nst.atomic import replace_file
 from napari_nst.config import StyleConfig
 from napari_nst.errors import ConfigError, NstError
-from napari_nst.io import read_settings, replace_file
+from napari_nst.io import read_settings
 from napari_nst.presets import PRESETS
 
 logger = logging.getLogger(__name__)
@@ -155,9 +156,9 @@ def _file_of(name: str) -> Path:
 
 
 def _write(path: Path, config: StyleConfig, *, overwrite: bool) -> None:
-    if path.exists() and not overwrite:
-        raise ConfigError(f"{path} is there already; choose another name, or overwrite it")
     try:
+        if path.exists() and not overwrite:
+            raise ConfigError(f"{path} is there already; choose another name, or overwrite it")
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, f"{config.to_json()}\n".encode())
     except OSError as error:

@@ -6,7 +6,14 @@ import pytest
 from napari_nst.config import StyleConfig
 from napari_nst.errors import ImageError
 from napari_nst.io import read_settings
-from napari_nst.plugin.files import free_path, safe_name, save_picture, sidecar_of, write_atomically
+from napari_nst.plugin.files import (
+    claimed_path,
+    free_path,
+    safe_name,
+    save_picture,
+    sidecar_of,
+    write_atomically,
+)
 from napari_nst.record import RunRecord, SteeringEvent
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (9, 11, 3), dtype=np.uint8)
@@ -79,6 +86,26 @@ def test_writing_through_a_link_keeps_the_link(tmp_path):
     assert (tmp_path / "real").read_bytes() == b"new"
 
 
+@pytest.mark.parametrize("stem", ["n" * 246, "画" * 82])
+def test_a_jpeg_whose_record_fits_beside_it_is_written_with_the_longest_name(tmp_path, stem):
+    written = save_picture(tmp_path / f"{stem}.jpg", IMAGE, record())
+    assert sorted(tmp_path.iterdir()) == sorted(written)
+
+
+def test_a_jpeg_whose_record_has_no_room_in_a_name_is_refused_before_it_is_written(tmp_path):
+    with pytest.raises(ImageError, match="name is too long"):
+        save_picture(tmp_path / f"{'n' * 250}.jpg", IMAGE, record())
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_name_chosen_by_one_thread_is_left_alone_by_others(tmp_path):
+    with claimed_path(tmp_path, "run", ".png") as first:
+        with claimed_path(tmp_path, "run", ".png") as second:
+            assert [first.name, second.name] == ["run.png", "run 2.png"]
+        assert free_path(tmp_path, "run", ".png") == second
+    assert free_path(tmp_path, "run", ".png") == first
+
+
 def test_a_taken_name_is_numbered(tmp_path):
     for name in ("run.png", "run 2.png", "run 3.png"):
         path = free_path(tmp_path, "run", ".png")
@@ -95,6 +122,9 @@ def test_a_taken_name_is_numbered(tmp_path):
         (" . ", "run"),
         ("", "run"),
         ("picture.png [1]", "picture.png [1]"),
+        ("con", "con-"),
+        ("Nul.v2", "Nul-.v2"),
+        ("console", "console"),
     ],
 )
 def test_any_layer_name_becomes_a_file_name(name, safe):

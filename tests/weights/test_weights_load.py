@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import os
 import pickle
 import random
 import subprocess
@@ -317,7 +318,7 @@ def test_a_failed_write_leaves_the_old_file(
     def refuse(*paths: object) -> None:
         raise OSError("no")
 
-    monkeypatch.setattr(_files.os, "replace", refuse)
+    monkeypatch.setattr(os, "replace", refuse)
     with pytest.raises(OSError, match="no"):
         _files.write(path, small_state(2, keys="conv"), header={})
     assert path.read_bytes() == before

@@ -26,6 +26,7 @@ import torch
 from filelock import FileLock
 from torch import Tensor
 
+from napari_nst.atomic import replace_file
 from napari_nst.config import StyleConfig
 from napari_nst.core.device import describe
 from napari_nst.core.encoder import Encoder
@@ -204,8 +205,6 @@ def _write(key: str, speed: Speed) -> None:
                 known = dict(json.loads(file.read_text(encoding="utf-8")))
             except (OSError, ValueError, TypeError):
                 known = {}
-            fresh = file.with_suffix(".new")
-            fresh.write_text(json.dumps(known | {key: asdict(speed)}, indent=2), encoding="utf-8")
-            fresh.replace(file)
+            replace_file(file, json.dumps(known | {key: asdict(speed)}, indent=2).encode())
     except OSError as error:
         logger.warning("the speed of this device cannot be kept in %s: %s", file, error)

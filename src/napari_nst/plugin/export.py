@@ -5,8 +5,6 @@ A run's folder appears only once it is whole, and under a name of its own. No Qt
 
 import csv
 import io
-import os
-import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,14 +13,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from napari_nst.atomic import appearing_whole, clear_leftovers
 from napari_nst.errors import ImageError
 from napari_nst.io import write_picture
-from napari_nst.plugin.files import (
-    disk_errors_translated,
-    free_path,
-    safe_name,
-    write_atomically,
-)
+from napari_nst.outputs import disk_errors_translated
+from napari_nst.plugin.files import claimed_path, safe_name, write_atomically
 from napari_nst.plugin.frames import Point
 from napari_nst.plugin.history import Snapshot, stack_of
 from napari_nst.plugin.saved import note_saved
@@ -47,8 +42,9 @@ def save_result(folder: Path, name: str, image: npt.NDArray[Any], record: RunRec
     """
     with disk_errors_translated(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    path = free_path(folder, safe_name(name), ".png")
-    write_picture(path, image, record=record)
+        clear_leftovers(folder)
+        with claimed_path(folder, safe_name(name), ".png") as path:
+            write_picture(path, image, record=record)
     note_saved(record)
     return path
 
@@ -91,14 +87,10 @@ def export_run(
     """
     with disk_errors_translated(parent):
         parent.mkdir(parents=True, exist_ok=True)
-        folder = free_path(parent, safe_name(name))
-        part = parent / f".{folder.name}.{os.getpid()}.part"
-        part.mkdir()
-        try:
+        clear_leftovers(parent)
+        with claimed_path(parent, safe_name(name)) as folder, appearing_whole(folder) as part:
+            part.mkdir()
             _fill(part, image, record, snapshots, points)
-            part.rename(folder)
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
     note_saved(record)
     return folder
 

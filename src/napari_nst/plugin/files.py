@@ -1,27 +1,30 @@
 """Files that appear whole or not at all, under names that any system takes. No Qt here."""
 
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy.typing as npt
 
+from napari_nst.atomic import replace_file
 from napari_nst.errors import ConfigError, ImageError
-from napari_nst.io import read_settings, write_picture
+from napari_nst.io import EXIF_LIMIT, read_settings, write_picture
+from napari_nst.outputs import disk_errors_translated
 from napari_nst.record import RunRecord
 
 _JPEG = (".jpg", ".jpeg")
-_EXIF_LIMIT = 60_000
-"""Characters: a JPEG's tags take 64 KB in all."""
-
 _NAME_LIMIT = 56
 """Characters: of four bytes each they still leave room for endings in 255 bytes."""
 
+_claiming = Lock()
+_claimed: set[Path] = set()
+
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f]+')
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d) *", re.IGNORECASE)
 
 
 def save_picture(path: Path, image: npt.NDArray[Any], record: RunRecord | None) -> list[Path]:
@@ -52,10 +55,12 @@ def save_picture(path: Path, image: npt.NDArray[Any], record: RunRecord | None) 
     if path.suffix.lower() not in _JPEG:
         write_picture(path, image, record=record)
         return [path]
-    text = record.to_json() if record else ""
-    write_picture(path, image, record=record if len(text) < _EXIF_LIMIT else None)
     sidecar = sidecar_of(path)
-    if sidecar.exists() and not _is_record(sidecar):
+    with disk_errors_translated(sidecar):
+        is_taken = sidecar.exists() and not _is_record(sidecar)
+    text = record.to_json() if record else ""
+    write_picture(path, image, record=record if len(text) <= EXIF_LIMIT else None)
+    if is_taken:
         return [path]
     if record:
         write_atomically(sidecar, text.encode())
@@ -72,13 +77,33 @@ def sidecar_of(path: Path) -> Path:
 
 def safe_name(name: str) -> str:
     """Make a layer's name a file's name on any system."""
-    return _FORBIDDEN.sub("-", name)[:_NAME_LIMIT].strip(" .") or "run"
+    safe = _FORBIDDEN.sub("-", name)[:_NAME_LIMIT].strip(" .") or "run"
+    # Windows takes "con" for the console, whatever ending follows.
+    stem, dot, rest = safe.partition(".")
+    return f"{stem}-{dot}{rest}" if _RESERVED.fullmatch(stem) else safe
 
 
 def free_path(folder: Path, name: str, suffix: str = "") -> Path:
     """Give the first of "name", "name 2", ... that does not exist in the folder."""
+    with claimed_path(folder, name, suffix) as path:
+        return path
+
+
+@contextmanager
+def claimed_path(folder: Path, name: str, suffix: str = "") -> Iterator[Path]:
+    """Choose a free name as `free_path` does, and keep other threads off it meanwhile.
+
+    Each result is saved by a thread of its own, and several runs may have one name.
+    """
     names = (name if number == 1 else f"{name} {number}" for number in count(1))
-    return next(path for each in names if not (path := folder / f"{each}{suffix}").exists())
+    with _claiming:
+        paths = (folder / f"{each}{suffix}" for each in names)
+        path = next(path for path in paths if path not in _claimed and not path.exists())
+        _claimed.add(path)
+    try:
+        yield path
+    finally:
+        _claimed.discard(path)
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -89,26 +114,8 @@ def write_atomically(path: Path, data: bytes) -> None:
     ImageError
         If it cannot be written; what was there before is still there.
     """
-    target = Path(os.path.realpath(path))
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
     with disk_errors_translated(path):
-        try:
-            part.write_bytes(data)
-            os.replace(part, target)
-        finally:
-            part.unlink(missing_ok=True)
-
-
-@contextmanager
-def disk_errors_translated(path: Path) -> Iterator[None]:
-    """Turn an OSError about `path` into an ImageError with a remedy."""
-    try:
-        yield
-    except OSError as error:
-        raise ImageError(
-            f"{path} cannot be written: {error.strerror or error}. Choose another place, or "
-            "make room."
-        ) from error
+        replace_file(path, data)
 
 
 def _is_record(path: Path) -> bool:

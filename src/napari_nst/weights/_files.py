@@ -8,13 +8,12 @@ the strongest evidence there is: known hash, header, the user's word, the style 
 from __future__ import annotations
 
 import hashlib
-import os
 import pickle
 import struct
-import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from napari_nst.atomic import appearing_whole
 from napari_nst.core.vgg import CONVS
 from napari_nst.errors import WeightsError
 
@@ -157,12 +156,8 @@ def write(path: Path, tensors: Mapping[str, Tensor], *, header: Mapping[str, str
 
     contents = {key: tensor.contiguous() for key, tensor in tensors.items()}
     own = {OWN_HEADER_KEY: "1", "sha256": tensors_sha256(contents)}
-    unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        save_file(contents, unfinished, metadata={**header, **own})
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with appearing_whole(path) as part:
+        save_file(contents, part, metadata={**header, **own})
 
 
 def read_header(path: Path) -> dict[str, str]:
