@@ -183,7 +183,8 @@ class SettingsForm(QWidget):
 
     def _fill(self, preset: NamedPreset) -> None:
         """Show a preset; a published one leaves size, steps, strength and seed the user's."""
-        controls = self._controls() if preset.is_own else self.advanced
+        of_method = self.advanced | {"colors": self.basic["colors"]}
+        controls = self._controls() if preset.is_own else of_method
         with self._not_by_hand():
             for name, control in controls.items():
                 control.set(getattr(preset.config, name))
