@@ -342,6 +342,16 @@ class StyleConfig:
         return cls.from_dict(parse_json(text, "the settings"))
 
 
+def checked_config(config: object) -> StyleConfig:
+    """Return settings if they are some; raises ConfigError on anything else."""
+    if not isinstance(config, StyleConfig):
+        raise ConfigError(
+            f"config is a StyleConfig; got {shown(config)}. Make one with "
+            "StyleConfig.preset('default', size=512), or StyleConfig.from_dict of a table"
+        )
+    return config
+
+
 def setting_type(name: str) -> Any:  # noqa: ANN401 - a type expression
     """Give the annotation of a field of StyleConfig, such as ``int | None``."""
     return _setting_types()[name]

@@ -137,9 +137,8 @@ def _part(values: dict[str, Any], name: str, kind: type) -> Any:  # noqa: ANN401
     """Return a part of a record; ConfigError if it is absent or of another kind."""
     part = values.get(name)
     if not isinstance(part, kind):
-        words = {dict: "a table", list: "a list", str: "a text"}
         raise ConfigError(
-            f"this is no record of a run: {name!r} is {words[kind]}; got {shown(part)}"
+            f"this is no record of a run: {name!r} is a {kind.__name__}; got {shown(part)}"
         )
     return part
 
