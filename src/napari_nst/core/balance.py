@@ -9,6 +9,8 @@ generated pair, halfway between its content and its style,
   give on Caffe's VGG-19: L-BFGS has absolute thresholds, and stands still far below it.
 """
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -68,11 +70,13 @@ def _match(encoder: Encoder, plain: StyleConfig, reference_ratio: float) -> Bala
     contentless, styleless = plain.replace(content_weight=0.0), plain.replace(style_weight=0.0)
     d_style = loss_and_gradient(halfway, encoder, objective, contentless).gradient
     d_content = loss_and_gradient(halfway, encoder, objective, styleless).gradient
-    if not (d_style.any() and d_content.any()):
-        return PUBLISHED
     slope = float(d_style.abs().mean()) / VARIABLE_MAXIMUM[plain.variable]
+    style_norm, content_norm = float(d_style.norm()), float(d_content.norm())
+    # Not whether any slope is there: with weights of 1e-30 their mean is 0 all the same.
+    if not all(0 < each < math.inf for each in (slope, style_norm, content_norm)):
+        return PUBLISHED
     style_factor = _STYLE_SLOPE / slope
-    norms = float(d_style.norm()) / float(d_content.norm())
+    norms = style_norm / content_norm
     return Balance(style_factor * norms / reference_ratio, style_factor)
 
 
