@@ -321,7 +321,6 @@ class StyleConfig:
         """Read what `to_dict` gave; settings that are absent get the preset's value."""
         if not isinstance(settings, dict):
             raise ConfigError(f"settings are a table of names and values; got {shown(settings)}")
-        _refuse_unknown(settings)
         tupled: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value
             for key, value in settings.items()
@@ -329,6 +328,7 @@ class StyleConfig:
         if "lbfgs_history" in tupled:  # all settings, from when there was no preconditioner
             tupled.setdefault("lbfgs_preconditioner", "none")
         name = tupled.pop("name", "gatys")
+        _refuse_unknown(tupled)  # "self" is no setting, and no keyword of what follows
         known = isinstance(name, str) and name in PRESETS
         return cls.preset(name, **tupled) if known else cls(name=name).replace(**tupled)
 
