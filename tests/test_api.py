@@ -447,6 +447,19 @@ def test_a_record_without_colours_cannot_be_recoloured(
         older.with_colors("content")
 
 
+@pytest.mark.parametrize(
+    "part", [None, 3, {}, {"mean": "x", "second": []}, {"mean": [0, 0, 0], "second": [[1] * 3] * 2}]
+)
+def test_a_record_with_damaged_colours_is_refused_by_a_sentence(
+    content: np.ndarray, style: np.ndarray, weights: Weights, part: object
+) -> None:
+    result = stylize(content, style, _config(steps=1), weights=weights)
+    for palette in (part, {"content": part, "style": part}):
+        resolved = result.record.resolved | {"palette": palette}
+        with pytest.raises(ConfigError, match="run it again"):
+            replace(result, record=result.record.replace(resolved=resolved)).with_colors("style")
+
+
 @pytest.mark.parametrize("style_loss", get_args(StyleLoss))
 def test_a_style_alone_is_painted_from_noise_by_every_loss(
     style: np.ndarray, weights: Weights, style_loss: str

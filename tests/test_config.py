@@ -1,7 +1,11 @@
 import dataclasses
+import json
 
+import numpy as np
 import pytest
 
+from napari_nst import RunControl
+from napari_nst import config as module
 from napari_nst.config import StyleConfig, choices
 from napari_nst.errors import ConfigError
 from napari_nst.presets import PRESETS
@@ -33,6 +37,8 @@ def test_a_config_is_frozen_and_replace_makes_another() -> None:
         ({"steps": 0}, "steps"),
         ({"steps": True}, "whole number"),
         ({"style_strength": -1}, "at least 0"),
+        ({"style_strength": 1e13}, r"between 0 and 1e\+12"),
+        ({"adam_beta1": 1}, "adam_beta1 is between 0 and 0.999999; got 1"),
         ({"style_strength": float("nan")}, "a number"),
         ({"pooling": "median"}, "max, average"),
         ({"content_layers": ("relu9_1",)}, "relu9_1"),
@@ -118,3 +124,70 @@ def test_layer_weights_go_with_their_layers() -> None:
     assert StyleConfig.preset("default", steps=3).content_layer_weights == (1.0, 2.0)
     both = {"content_layers": ("relu4_2",), "content_layer_weights": (3.0,)}
     assert StyleConfig.preset("default", **both).content_layer_weights == (3.0,)
+
+
+def test_annotations_are_resolved_once_for_all_fields(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    genuine = module.get_type_hints
+    monkeypatch.setattr(module, "get_type_hints", lambda of: calls.append(of) or genuine(of))
+    for cached in (module._setting_types, module.choices):
+        cached.cache_clear()
+    StyleConfig().replace(steps=3)
+    StyleConfig.preset("crowsonkb")
+    assert calls == [StyleConfig]
+
+
+def test_numpys_scalars_and_arrays_are_numbers_and_lists() -> None:
+    config = StyleConfig(
+        size=np.int64(300),
+        style_strength=np.float32(0.5),
+        content_weight=np.longdouble(2),
+        seed=np.array(7),
+        style_layer_weights=np.array([1.0, 2.0, 3.0, 4.0, 5.0]),
+        scale_steps=[np.uint8(3), 2],
+    )
+    plain = StyleConfig(
+        size=300,
+        style_strength=0.5,
+        content_weight=2.0,
+        seed=7,
+        style_layer_weights=(1.0, 2.0, 3.0, 4.0, 5.0),
+        scale_steps=(3, 2),
+    )
+    assert config == plain
+    assert config.to_json() == plain.to_json()
+    assert hash(config) == hash(plain)
+    control = RunControl()
+    control.steer(style_strength=np.float32(0.5), style_layer_weights=[np.int8(1)] * 5)
+    assert json.dumps(control.take_changes())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"size": np.bool_(True)},
+        {"size": np.array([300])},
+        {"style_strength": 10**400},
+        {"style_strength": 10**5000},
+        {"seed": 10**5000},
+        {"style_strength": np.nan},
+        {"pooling": np.array(["max", "max"])},
+        {"pooling": ["max"]},
+        {"style_layers": np.zeros((2, 2))},
+        {"style_layers": [["relu1_1"]]},
+        {"style_layers": None},
+        {"name": None},
+    ],
+)
+def test_a_value_of_another_kind_is_refused_by_a_short_sentence(changes: dict) -> None:
+    with pytest.raises(ConfigError) as caught:
+        StyleConfig(**changes)
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize(
+    "settings", [{"self": 1}, {"cls": 1}, {1: 2}, {("a",): 1}, {"x" * 9999: 1}]
+)
+def test_names_that_are_no_settings_are_refused(settings: dict) -> None:
+    with pytest.raises(ConfigError, match="unknown setting"):
+        StyleConfig.from_dict(settings)

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from napari_nst.config import Colors, StyleConfig
+from napari_nst.config import Colors, StyleConfig, checked_config
+from napari_nst.core.arrays import as_array
 from napari_nst.core.balance import matched_balance
 from napari_nst.core.colour import Palette
 from napari_nst.core.control import RunControl
@@ -27,7 +28,8 @@ from napari_nst.core.image import Picture, read_picture, write_array
 from napari_nst.core.objective import PUBLISHED, Balance
 from napari_nst.core.remedies import ran_out, refuse_if_too_large
 from napari_nst.core.run import Pictures, Reason, Run, Scale
-from napari_nst.errors import ConfigError, ImageError, is_out_of_memory
+from napari_nst.errors import ConfigError, is_out_of_memory
+from napari_nst.inputs import checked_steering, style_arrays
 from napari_nst.presets import (
     BUILTIN_LAYER_WEIGHTS,
     DEFAULT_PRESET,
@@ -226,7 +228,8 @@ def iter_stylize(
     Parameters
     ----------
     content : array, shape (H, W), (H, W, 3) or (H, W, 4)
-        uint8, uint16, or floating in [0, 1].
+        uint8, uint16, or floating in [0, 1]; numpy's, or anything with ``__array__``: dask's,
+        zarr's, a tensor of torch, a picture of PIL.
     style : array as `content`, or a list of them
         Several styles are blended equally.
     config
@@ -254,17 +257,19 @@ def iter_stylize(
 
     Raises
     ------
-    ImageError
-        At once, if a picture's shape, dtype or values do not fit.
-    ConfigError, WeightsError, DeviceError
+    ImageError, ConfigError
+        At once, if a picture is none, its shape, dtype or values do not fit, or settings, events
+        or control are of another type.
+    ImageError, ConfigError, WeightsError, DeviceError
         From the generator, saying what was expected, what came and what to do.
     DeviceMemoryError
         From the generator, with what would fit as its `remedies`: as TooLargeError before the
         first step, or when memory runs out later.
     """
     pictures, hashes = _read(content, style, init)
-    config = config or StyleConfig.preset(DEFAULT_PRESET)
-    plan = _Plan(pictures, config, hashes, control or RunControl(), tuple(events))
+    config = StyleConfig.preset(DEFAULT_PRESET) if config is None else checked_config(config)
+    events, control = checked_steering(events, control, config)
+    plan = _Plan(pictures, config, hashes, control, events)
     return _generate(plan, weights, weights_input, device, check_memory=check_memory)
 
 
@@ -272,15 +277,14 @@ def _read(
     content: Array, style: Array | Sequence[Array], init: Array | None
 ) -> tuple[Pictures, dict[str, Any]]:
     """Read the arrays, and give the pictures' hashes for the record."""
-    styles = [style] if isinstance(style, np.ndarray) else list(style)
-    if not styles:
-        raise ImageError("there is no style; give one picture or a list of them")
+    content, styles = as_array(content, "content"), style_arrays(style)
+    init = None if init is None else as_array(init, "the picture to start from")
     pictures = Pictures(
         read_picture(content, "content"),
-        [read_picture(each, "style") for each in styles],
+        [read_picture(each, role) for role, each in styles.items()],
         None if init is None else read_picture(init, "the picture to start from"),
     )
-    return pictures, _hashes(content, styles, init)
+    return pictures, _hashes(content, list(styles.values()), init)
 
 
 def _hashes(content: Array, styles: list[Array], init: Array | None) -> dict[str, Any]:

@@ -7,14 +7,17 @@ validator, the command line and the dock widget read.
 import json
 import math
 import types
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sized
 from dataclasses import Field as DataclassField
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cache
 from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
 from napari_nst.core.vgg import tap_geometry
-from napari_nst.errors import ConfigError
+from napari_nst.errors import ConfigError, shown
+from napari_nst.json_reader import parse_json
 from napari_nst.presets import DEFAULT_OF_2026_11, PRESETS
+from napari_nst.setting_values import plain_value
 
 ContentLoss = Literal["mse", "half_sum"]
 StyleLoss = Literal["gram", "gram_paper", "gram_moments", "wasserstein", "local_wasserstein"]
@@ -51,6 +54,9 @@ STEERABLE = (
     "learning_rate",
 )
 """Fields that may change while a run is on."""
+
+_MOST = 1e12
+"""The largest weight: the dock's boxes hold no more, and products of two fit into float32."""
 
 
 def _setting(
@@ -102,6 +108,7 @@ class StyleConfig:
         "Style strength",
         "Multiplies the style term: 1 is as in the preset, more paints bolder.",
         minimum=0,
+        maximum=_MOST,
     )
     colors: Colors = _setting(
         "none",
@@ -111,19 +118,27 @@ class StyleConfig:
         labels=COLORS_LABELS,
     )
     content_weight: float = _setting(
-        1.0, "Content weight", "Weight of the content term (alpha).", minimum=0
+        1.0, "Content weight", "Weight of the content term (alpha).", minimum=0, maximum=_MOST
     )
     style_weight: float = _setting(
-        1e3, "Style weight", "Weight of the style term (beta).", minimum=0
+        1e3, "Style weight", "Weight of the style term (beta).", minimum=0, maximum=_MOST
     )
     tv_weight: float = _setting(
-        0.0, "Smoothness", "Weight of the total variation: more is smoother.", minimum=0
+        0.0,
+        "Smoothness",
+        "Weight of the total variation: more is smoother.",
+        minimum=0,
+        maximum=_MOST,
     )
     content_layers: tuple[str, ...] = _setting(
         ("relu4_2",), "Content layers", "VGG-19 layers at which content is compared."
     )
     content_layer_weights: tuple[float, ...] = _setting(
-        (), "Content layer weights", "Weight of each content layer; empty means 1 each.", minimum=0
+        (),
+        "Content layer weights",
+        "Weight of each content layer; empty means 1 each.",
+        minimum=0,
+        maximum=_MOST,
     )
     style_layers: tuple[str, ...] = _setting(
         ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"),
@@ -131,7 +146,11 @@ class StyleConfig:
         "VGG-19 layers at which style is compared.",
     )
     style_layer_weights: tuple[float, ...] = _setting(
-        (), "Style layer weights", "Weight of each style layer; empty means 1 each.", minimum=0
+        (),
+        "Style layer weights",
+        "Weight of each style layer; empty means 1 each.",
+        minimum=0,
+        maximum=_MOST,
     )
     content_loss: ContentLoss = _setting(
         "mse", "Content loss", "mse: mean of squares. half_sum: half the sum of squares (paper)."
@@ -147,7 +166,11 @@ class StyleConfig:
         "l1", "Smoothness loss", "l1: sum of differences. l2: mean of squared differences."
     )
     moments_weight: float = _setting(
-        0.0, "Moments weight", "Weight of means and deviations in gram_moments.", minimum=0
+        0.0,
+        "Moments weight",
+        "Weight of means and deviations in gram_moments.",
+        minimum=0,
+        maximum=_MOST,
     )
     variable: Variable = _setting(
         "byte", "Optimised variable", "Range of the optimised picture: unit 0-1, byte 0-255."
@@ -169,6 +192,7 @@ class StyleConfig:
         "Noise",
         "Standard deviation of the starting noise, in units of the optimised variable.",
         minimum=0,
+        maximum=1e6,
     )
     optimizer: OptimizerName = _setting(
         "lbfgs", "Optimizer", "lbfgs: fewer, dearer steps. adam: less memory, steady."
@@ -176,9 +200,11 @@ class StyleConfig:
     learning_rate: float = _setting(
         1.0, "Learning rate", "Length of a step.", minimum=0, maximum=1e6
     )
-    adam_beta1: float = _setting(0.9, "Adam beta 1", "Memory of the mean.", minimum=0, maximum=1)
+    adam_beta1: float = _setting(
+        0.9, "Adam beta 1", "Memory of the mean.", minimum=0, maximum=0.999999
+    )
     adam_beta2: float = _setting(
-        0.999, "Adam beta 2", "Memory of the variance.", minimum=0, maximum=1
+        0.999, "Adam beta 2", "Memory of the variance.", minimum=0, maximum=0.999999
     )
     lbfgs_history: int = _setting(
         100,
@@ -195,10 +221,18 @@ class StyleConfig:
         maximum=1000,
     )
     lbfgs_tolerance_grad: float = _setting(
-        1e-7, "L-BFGS gradient tolerance", "Stop below this gradient; -1 never stops."
+        1e-7,
+        "L-BFGS gradient tolerance",
+        "Stop below this gradient; -1 never stops.",
+        minimum=-_MOST,
+        maximum=_MOST,
     )
     lbfgs_tolerance_change: float = _setting(
-        1e-9, "L-BFGS change tolerance", "Stop below this change; -1 never stops."
+        1e-9,
+        "L-BFGS change tolerance",
+        "Stop below this change; -1 never stops.",
+        minimum=-_MOST,
+        maximum=_MOST,
     )
     lbfgs_preconditioner: Preconditioner = _setting(
         "none",
@@ -237,6 +271,7 @@ class StyleConfig:
         "Steps of each scale",
         "As published, coarse to fine; the last repeats. `steps` keeps their proportions.",
         minimum=1,
+        maximum=1_000_000,
     )
     scale_detail: float = _setting(
         0.0,
@@ -254,7 +289,11 @@ class StyleConfig:
         "short_side: shrunk only where its short side is over 1.1 times the content's.",
     )
     style_scale: float = _setting(
-        1.0, "Style scale", "Size of the style's strokes: below 1 is finer.", minimum=0.01
+        1.0,
+        "Style scale",
+        "Size of the style's strokes: below 1 is finer.",
+        minimum=0.01,
+        maximum=1e6,
     )
     balance: Balance = _setting(
         "auto",
@@ -271,7 +310,10 @@ class StyleConfig:
 
     def __post_init__(self) -> None:
         for setting in fields(self):
-            _validate(setting, getattr(self, setting.name))
+            is_list = get_origin(setting_type(setting.name)) is tuple
+            value = plain_value(getattr(self, setting.name), is_list=is_list)
+            _validate(setting, value)
+            object.__setattr__(self, setting.name, value)  # as dataclasses do for frozen ones
         _validate_layers(self)
 
     @classmethod
@@ -283,8 +325,8 @@ class StyleConfig:
         ConfigError
             If there is no such preset or field, or a value is out of range.
         """
-        if name not in PRESETS:
-            raise ConfigError(f"there is no preset {name!r}; choose from {', '.join(PRESETS)}")
+        if not isinstance(name, str) or name not in PRESETS:
+            raise ConfigError(f"there is no preset {shown(name)}; choose from {', '.join(PRESETS)}")
         return cls(name=name).replace(**PRESETS[name]).replace(**changes)
 
     def replace(self, **changes: Any) -> Self:  # noqa: ANN401 - validated per field
@@ -293,15 +335,11 @@ class StyleConfig:
         Layer weights belong to their layers: where others are named without weights, and their
         number differs, all count alike.
         """
-        known = {setting.name for setting in fields(self)}
-        if unknown := sorted(set(changes) - known):
-            raise ConfigError(
-                f"unknown setting {', '.join(unknown)}; known: {', '.join(sorted(known))}"
-            )
+        _refuse_unknown(changes)
         for kind in ("content", "style"):
             layers, weights = f"{kind}_layers", f"{kind}_layer_weights"
             is_bare = layers in changes and weights not in changes
-            if is_bare and len(changes[layers]) != len(getattr(self, weights)):
+            if is_bare and not _are_as_many(changes[layers], getattr(self, weights)):
                 changes[weights] = ()
         return replace(self, **changes)
 
@@ -322,7 +360,7 @@ class StyleConfig:
             If a value does not fit, or the format is newer than this version knows.
         """
         if not isinstance(settings, dict):
-            raise ConfigError(f"settings are a table of names and values; got {settings!r}")
+            raise ConfigError(f"settings are a table of names and values; got {shown(settings)}")
         tupled: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value
             for key, value in settings.items()
@@ -336,6 +374,7 @@ class StyleConfig:
         if made == 0:
             tupled = _from_before_formats(tupled)
         name = tupled.pop("name", "gatys")
+        _refuse_unknown(tupled)  # "self" is no setting, and no keyword of what follows
         known = isinstance(name, str) and name in PRESETS
         return cls.preset(name, **tupled) if known else cls(name=name).replace(**tupled)
 
@@ -346,10 +385,22 @@ class StyleConfig:
     @classmethod
     def from_json(cls, text: str) -> Self:
         """Read what `to_json` gave; raises ConfigError on anything else."""
-        try:
-            return cls.from_dict(json.loads(text))
-        except json.JSONDecodeError as error:
-            raise ConfigError(f"the settings are not JSON: {error}") from error
+        return cls.from_dict(parse_json(text, "the settings"))
+
+
+def _are_as_many(layers: object, weights: tuple[float, ...]) -> bool:
+    """Return whether layers, not yet checked, are as many as weights."""
+    return isinstance(layers, Sized) and len(layers) == len(weights)
+
+
+def checked_config(config: object) -> StyleConfig:
+    """Return settings if they are some; raises ConfigError on anything else."""
+    if not isinstance(config, StyleConfig):
+        raise ConfigError(
+            f"config is a StyleConfig; got {shown(config)}. Make one with "
+            "StyleConfig.preset('default', size=512), or StyleConfig.from_dict of a table"
+        )
+    return config
 
 
 def _from_before_formats(settings: dict[str, Any]) -> dict[str, Any]:
@@ -368,13 +419,26 @@ def _from_before_formats(settings: dict[str, Any]) -> dict[str, Any]:
 
 def setting_type(name: str) -> Any:  # noqa: ANN401 - a type expression
     """Give the annotation of a field of StyleConfig, such as ``int | None``."""
-    return get_type_hints(StyleConfig)[name]
+    return _setting_types()[name]
 
 
+@cache  # get_type_hints takes 0.1 ms, and every field of every StyleConfig is checked
+def _setting_types() -> dict[str, Any]:
+    return get_type_hints(StyleConfig)
+
+
+@cache
 def choices(name: str) -> tuple[str, ...]:
     """Give the closed set of values of a field; empty where it has none."""
     annotation = setting_type(name)
     return get_args(annotation) if get_origin(annotation) is Literal else ()
+
+
+def _refuse_unknown(names: Iterable[object]) -> None:
+    known = [setting.name for setting in fields(StyleConfig)]
+    if unknown := [name for name in names if name not in known]:
+        first = unknown[0] if isinstance(unknown[0], str) else shown(unknown[0])
+        raise ConfigError(f"unknown setting {first[:80]}; known: {', '.join(sorted(known))}")
 
 
 def _validate(setting: DataclassField[Any], value: object) -> None:
@@ -383,7 +447,7 @@ def _validate(setting: DataclassField[Any], value: object) -> None:
         return
     if get_origin(annotation) is tuple:
         if not isinstance(value, tuple):
-            raise ConfigError(f"{setting.name} is a list of values; got {value!r}")
+            raise ConfigError(f"{setting.name} is a list of values; got {shown(value)}")
         for item in value:
             _validate_scalar(setting, get_args(annotation)[0], item)
     else:
@@ -400,13 +464,13 @@ def _validate_scalar(
     value: object,
 ) -> None:
     if allowed := choices(setting.name):
-        if value not in allowed:
-            raise ConfigError(f"{setting.name} is one of {', '.join(allowed)}; got {value!r}")
+        if not isinstance(value, str) or value not in allowed:
+            raise ConfigError(f"{setting.name} is one of {', '.join(allowed)}; got {shown(value)}")
         return
     kind = get_args(annotation)[0] if _is_optional(annotation) else annotation
     if kind is str:
         if not isinstance(value, str):
-            raise ConfigError(f"{setting.name} is a text; got {value!r}")
+            raise ConfigError(f"{setting.name} is a text; got {shown(value)}")
         return
     _validate_number(setting, kind, value)
 
@@ -414,12 +478,21 @@ def _validate_scalar(
 def _validate_number(setting: DataclassField[Any], kind: type, value: object) -> None:
     accepted = (int, float) if kind is float else (int,)
     word = "a number" if kind is float else "a whole number"
-    if not isinstance(value, accepted) or isinstance(value, bool) or not math.isfinite(value):
-        raise ConfigError(f"{setting.name} is {word}; got {value!r}")
+    if not isinstance(value, accepted) or isinstance(value, bool) or not _is_finite(value):
+        raise ConfigError(f"{setting.name} is {word}; got {shown(value)}")
     low, high = setting.metadata["minimum"], setting.metadata["maximum"]
     if (low is not None and value < low) or (high is not None and value > high):
-        bounds = f"at least {low}" if high is None else f"between {low} and {high}"
-        raise ConfigError(f"{setting.name} is {bounds}; got {value!r}")
+        most = f"{high:g}" if isinstance(high, float) else high
+        is_open = high is None or (value < low and high == _MOST)  # a bound nobody meets
+        bounds = f"at least {low}" if is_open else f"between {low} and {most}"
+        raise ConfigError(f"{setting.name} is {bounds}; got {shown(value)}")
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer beyond every float
+        return False
 
 
 def _validate_layers(config: StyleConfig) -> None:

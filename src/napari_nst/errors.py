@@ -86,3 +86,16 @@ def is_out_of_memory(error: BaseException) -> bool:
         or "out of memory" in text
         or "can't allocate memory" in text
     )
+
+
+def shown(value: object, limit: int = 80) -> str:
+    """Return what a message shows of a value that was given: its repr, shortened.
+
+    The repr of an integer of 5,000 digits is an error of its own, that of nested lists may end
+    the stack, and a list of a million numbers is no message.
+    """
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):
+        return f"a {type(value).__name__} too large to show"
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."

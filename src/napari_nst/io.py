@@ -8,7 +8,6 @@ no alpha (the picture is laid on white), and only TIFF keeps floats (PNG gets 16
 """
 
 import io
-import json
 import logging
 import struct
 import zlib
@@ -26,6 +25,7 @@ from napari_nst.config import StyleConfig
 from napari_nst.decode import decode
 from napari_nst.decode.kinds import DAMAGE, TIFF_MAGIC, available_formats, first_line, open_file
 from napari_nst.errors import ConfigError, ImageError
+from napari_nst.json_reader import parse_json
 from napari_nst.outputs import SUFFIXES as SUFFIXES
 from napari_nst.outputs import Format, check_place, disk_errors_translated, format_of
 from napari_nst.outputs import check_output as check_output
@@ -125,16 +125,16 @@ def read_settings(path: str | Path) -> Settings:
     text = data.decode("utf-8-sig", errors="replace")
     if not text.lstrip().startswith("{"):
         text = _read_description(data)
+    if not text.lstrip().startswith("{"):
+        raise ConfigError(
+            f"{path} holds no settings: expected JSON, or a picture written by napari-nst"
+        )
     try:
-        values = json.loads(text)
+        values = parse_json(text, "its settings")
         if isinstance(values, dict) and "config" in values:
             record = RunRecord.from_dict(values)
             return Settings(record.config, record)
         return Settings(StyleConfig.from_dict(values), None)
-    except json.JSONDecodeError as error:
-        raise ConfigError(
-            f"{path} holds no settings: expected JSON, or a picture written by napari-nst"
-        ) from error
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
 

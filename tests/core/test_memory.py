@@ -4,6 +4,7 @@ import psutil
 import pytest
 import torch
 
+from napari_nst.core import memory
 from napari_nst.core.memory import _container_left, free_bytes
 
 GB = 10**9
@@ -37,6 +38,28 @@ def test_a_limit_above_the_own_group_counts_too(tmp_path: Path) -> None:
     write(mount / "outer" / "inner", memory__max="max", memory__current=GB)
     write(mount / "outer", memory__max=8 * GB, memory__current=2 * GB)
     assert _container_left(mount, member_of(tmp_path, "0::/outer/inner")) == [6 * GB]
+
+
+@pytest.mark.parametrize(
+    ("most", "high", "left"),
+    [("max", 4 * GB, 3 * GB), (8 * GB, 4 * GB, 3 * GB), (4 * GB, 8 * GB, 3 * GB)],
+)
+def test_the_threshold_above_which_a_group_is_slowed_down_is_a_limit_too(
+    tmp_path: Path, most: object, high: int, left: int
+) -> None:
+    mount = tmp_path / "cgroup"
+    write(mount / "box", memory__max=most, memory__high=high, memory__current=GB)
+    assert _container_left(mount, member_of(tmp_path, "0::/box")) == [left]
+
+
+def test_a_threshold_that_is_passed_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mount = tmp_path / "cgroup"
+    write(mount, memory__max="max", memory__high=GB, memory__current=2 * GB)
+    monkeypatch.setattr(memory, "_MOUNT", mount)
+    monkeypatch.setattr(memory, "_MEMBERSHIP", member_of(tmp_path, "0::/"))
+    assert free_bytes(torch.device("cpu")) == 0
 
 
 def test_a_limit_of_the_first_generation_counts(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ makes its own gradient on that pair 1 long. Layer weights are then shares of the
 same on any weights, however large a layer's activations are.
 """
 
+import math
 from dataclasses import replace
 
 import torch
@@ -76,13 +77,15 @@ def _match(encoder: Encoder, plain: StyleConfig, reference_ratio: float) -> Bala
     contentless, styleless = plain.replace(content_weight=0.0), plain.replace(style_weight=0.0)
     d_style = loss_and_gradient(halfway, encoder, objective, contentless).gradient
     d_content = loss_and_gradient(halfway, encoder, objective, styleless).gradient
-    if not d_style.any():
-        return Balance(layers=layers) if layers else PUBLISHED
     slope = float(d_style.abs().mean()) / VARIABLE_MAXIMUM[plain.variable]
+    style_norm, content_norm = float(d_style.norm()), float(d_content.norm())
+    # Not whether any slope is there: with weights of 1e-30 their mean is 0 all the same.
+    if not all(0 < each < math.inf for each in (slope, style_norm)):
+        return Balance(layers=layers) if layers else PUBLISHED
     style_factor = _STYLE_SLOPE / slope
-    if not d_content.any():
+    if not 0 < content_norm < math.inf:
         return Balance(1.0, style_factor, layers)
-    norms = float(d_style.norm()) / float(d_content.norm())
+    norms = style_norm / content_norm
     return Balance(style_factor * norms / reference_ratio, style_factor, layers)
 
 
@@ -114,7 +117,7 @@ def _layer_factors(
         name: float(loss_and_gradient(picture, encoder, layer, config).gradient.norm())
         for name, layer in alone.items()
     }
-    return {name: 1 / norm for name, norm in norms.items() if norm > 0}
+    return {name: 1 / norm for name, norm in norms.items() if 0 < norm < math.inf}
 
 
 def generated_pair() -> tuple[Tensor, Tensor]:

@@ -54,8 +54,13 @@ class ColourStatistics:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Read what `to_dict` returned."""
-        return cls(np.asarray(values["mean"], float), np.asarray(values["second"], float))
+        """Read what `to_dict` returned; raises KeyError, TypeError or ValueError otherwise."""
+        mean, second = (np.asarray(values[name], float) for name in ("mean", "second"))
+        if mean.shape != (3,) or second.shape != (3, 3):
+            raise ValueError(f"colour statistics of shapes {mean.shape} and {second.shape}")
+        if not (np.isfinite(mean).all() and np.isfinite(second).all()):
+            raise ValueError("colour statistics that are not finite")
+        return cls(mean, second)
 
 
 def colour_statistics(rgb: Tensor, alpha: Tensor | None = None) -> ColourStatistics:

@@ -61,7 +61,7 @@ class RunControl:
             )
         with self._lock:
             self._config = self._config.replace(**changes)
-            self._changes |= changes
+            self._changes |= {name: getattr(self._config, name) for name in changes}
 
     def begin(self, config: StyleConfig) -> None:
         """Tell the settings of the run, against which changes are checked."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from napari_nst.config import Precision
-from napari_nst.errors import DeviceError
+from napari_nst.errors import DeviceError, shown
 
 _DTYPES = {
     "float32": torch.float32,
@@ -44,6 +44,11 @@ def resolve_device(device: str = "auto") -> torch.device:
     DeviceError
         If the device is unknown or absent.
     """
+    if not isinstance(device, (str, torch.device)):  # torch takes 5 for the sixth GPU
+        raise DeviceError(
+            f"a device is auto, cpu, cuda, cuda:1 or mps; got {shown(device)}. Leave it out "
+            "for auto."
+        )
     if device == "auto":
         return torch.device(_best_kind())
     try:

@@ -15,8 +15,9 @@ from typing import cast
 
 import torch
 
-from napari_nst.config import StyleConfig
+from napari_nst.config import StyleConfig, checked_config
 from napari_nst.core.device import resolve_device, resolve_precision
+from napari_nst.core.fit import check_fit, misfit
 from napari_nst.core.image import fit_longest_side
 from napari_nst.core.lbfgs import kept_dtype
 from napari_nst.core.ledger import Work
@@ -120,6 +121,8 @@ def estimate(
     ------
     DeviceError
         If the device is not there.
+    ImageError
+        If a picture is too small for the network, which a run would refuse too.
     """
     plan = plan_of(config, content_shape, style_shapes, device)
     return Estimate(
@@ -161,15 +164,18 @@ def largest_fitting_size(
 def plan_of(
     config: StyleConfig, content_shape: Sequence[int], style_shapes: Shapes, device: str
 ) -> "Plan":
-    """Resolve what a run is asked for; see `estimate` for the parameters."""
+    """Resolve what a run is asked for; parameters and errors are those of `estimate`."""
     shapes = cast(Sequence[Sequence[int]], style_shapes)
     if isinstance(style_shapes[0], int):
         shapes = [cast(Sequence[int], style_shapes)]
     chosen = resolve_device(device)
+    content = content_shape[0], content_shape[1]
+    styles = tuple((shape[0], shape[1]) for shape in shapes)
+    check_fit(checked_config(config), content, styles)
     return Plan(
         config,
-        (content_shape[0], content_shape[1]),
-        tuple((shape[0], shape[1]) for shape in shapes),
+        content,
+        styles,
         chosen,
         resolve_precision(config.precision, chosen),
     )
@@ -198,7 +204,8 @@ class Plan:
     @cached_property
     def sizes(self) -> list[Size]:
         """Height and width of every scale."""
-        return scale_sizes(fit_longest_side(self.content, self.config.size), self.config)
+        finest = fit_longest_side(self.content, self.config.size)
+        return scale_sizes(finest, self.config, self.styles)
 
     @cached_property
     def shares(self) -> list[int]:
@@ -216,10 +223,9 @@ class Plan:
         def needed(size: int) -> int:
             return replace(self, config=self.config.replace(size=size)).peak_bytes
 
-        step = _SIZE_STEP_PX
-        # The short side needs so many pixels for the network's deepest layer.
-        least = -(-max(self.content) // min(self.content)) * step
-        sizes = [*range(least, self.wanted_size, step), self.wanted_size]
+        sizes = [*range(_SIZE_STEP_PX, self.wanted_size, _SIZE_STEP_PX), self.wanted_size]
+        pictures = self.content, self.styles
+        sizes = [size for size in sizes if not misfit(self.config, *pictures, size=size)]
         fitting = bisect_right(sizes, budget_bytes, key=needed)
         return sizes[fitting - 1] if fitting else None
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from napari_nst.config import Resample
+from napari_nst.core.arrays import as_array
 from napari_nst.errors import ImageError
 
 _INTEGER_MAXIMUM = {"uint8": 255, "uint16": 65535}
@@ -98,7 +99,7 @@ def read_picture(array: npt.NDArray[Any], role: str) -> Picture:
     ImageError
         If shape, dtype or values are anything else.
     """
-    pixels = np.asarray(array)
+    pixels = as_array(array, role)
     _check_kind(pixels, role)
     maximum = _INTEGER_MAXIMUM.get(pixels.dtype.name, 1)
     planes = _planes(pixels, maximum)
@@ -167,7 +168,7 @@ def _check_kind(pixels: npt.NDArray[Any], role: str) -> None:
     if not is_picture or 0 in pixels.shape:
         raise ImageError(
             f"{role} has shape {pixels.shape}; expected (H, W), (H, W, 3) or (H, W, 4). "
-            "Take one plane of a stack, or convert it to RGB."
+            f"{_hint(pixels.shape)}"
         )
     if pixels.dtype.name not in _INTEGER_MAXIMUM and pixels.dtype.kind != "f":
         raise ImageError(
@@ -177,6 +178,12 @@ def _check_kind(pixels: npt.NDArray[Any], role: str) -> None:
         raise ImageError(
             f"{role} has floating values outside [0, 1] or not finite; rescale it to [0, 1]."
         )
+
+
+def _hint(shape: tuple[int, ...]) -> str:
+    if len(shape) == 3 and shape[0] in _CHANNEL_COUNTS:
+        return "Its channels come first: put them last with numpy.moveaxis(array, 0, -1)."
+    return "Take one plane of a stack, or convert it to RGB."
 
 
 def _in_unit_range(pixels: npt.NDArray[Any]) -> bool:

@@ -88,7 +88,8 @@ class LBFGS:
             return
         length = self.learning_rate
         if self._last is None:
-            length *= min(1.0, 1.0 / float(gradient.abs().sum()))
+            # As torch, whose 1 / 0 is infinite: no slope at all, and a tolerance of -1.
+            length *= 1.0 / max(1.0, float(gradient.abs().sum()))
             direction = gradient.neg()
         else:
             self._learn(gradient)
@@ -121,7 +122,9 @@ class LBFGS:
         curvature = float(bend.dot(change))
         if curvature > _LEAST_CURVATURE:
             self._past.add(change, bend, curvature)
-            self._scale = curvature / float(bend.dot(bend))
+            bends = float(bend.dot(bend))
+            # With slopes below 1e-22 the squares vanish in float32; steps keep their scale then.
+            self._scale = curvature / bends if bends > 0 else self._scale
 
 
 class SearchingLBFGS:

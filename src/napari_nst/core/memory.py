@@ -38,18 +38,25 @@ def _container_left(mount: Path, membership: Path) -> list[int]:
     do not count as taken.
     """
     left = []
-    for folder, names in _groups(mount, membership):
-        limit, used = (_number(folder / name) for name in names)
-        if limit is not None and used is not None:
-            left.append(limit - used + _inactive_file_bytes(folder / "memory.stat"))
+    for folder, (limit_names, used_name) in _groups(mount, membership):
+        limits = [_number(folder / name) for name in limit_names]
+        set_limits = [limit for limit in limits if limit is not None]
+        used = _number(folder / used_name)
+        if set_limits and used is not None:
+            left.append(min(set_limits) - used + _inactive_file_bytes(folder / "memory.stat"))
     return left
 
 
-_V1 = ("memory.limit_in_bytes", "memory.usage_in_bytes")
-_V2 = ("memory.max", "memory.current")
+_Names = tuple[tuple[str, ...], str]
+"""The files of a control group that hold its limits, and the one that says what it uses."""
+
+_V1: _Names = (("memory.limit_in_bytes",), "memory.usage_in_bytes")
+# Above memory.high nothing is ended, but every allocation waits for the kernel to take memory
+# back from the group: a run that goes beyond it stands still.
+_V2: _Names = (("memory.max", "memory.high"), "memory.current")
 
 
-def _groups(mount: Path, membership: Path) -> list[tuple[Path, tuple[str, str]]]:
+def _groups(mount: Path, membership: Path) -> list[tuple[Path, _Names]]:
     try:
         lines = membership.read_text(encoding="utf-8").splitlines()
     except OSError:

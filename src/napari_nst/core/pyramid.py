@@ -1,6 +1,7 @@
 """Coarse-to-fine: the sizes of the scales, and the steps of each."""
 
 import math
+from collections.abc import Sequence
 
 from napari_nst.config import StyleConfig
 from napari_nst.core.image import fit_longest_side
@@ -9,7 +10,7 @@ from napari_nst.core.vgg import tap_geometry
 Size = tuple[int, int]
 
 
-def scale_sizes(size: Size, config: StyleConfig) -> list[Size]:
+def scale_sizes(size: Size, config: StyleConfig, styles: Sequence[Size] = ()) -> list[Size]:
     """List the (H, W) of every scale, coarsest first, the last one `size` itself.
 
     Parameters
@@ -19,7 +20,10 @@ def scale_sizes(size: Size, config: StyleConfig) -> list[Size]:
     config
         ``pyramid``, ``min_scale`` and ``scale_ratio``: "down_to" goes down while the longest
         side is at least min_scale (style-transfer-pytorch); "until_within" until the short side
-        is at most min_scale (SPST). Scales too thin for the deepest layer are left out.
+        is at most min_scale (SPST). Scales at which the content or a style is too thin for the
+        deepest layer are left out.
+    styles
+        The (H, W) of each style as given.
     """
     sizes = [size]
     if config.pyramid == "down_to":
@@ -33,8 +37,18 @@ def scale_sizes(size: Size, config: StyleConfig) -> list[Size]:
     elif config.pyramid == "until_within":
         while min(sizes[-1]) > config.min_scale:
             sizes.append(_shrunk(size, config.scale_ratio ** len(sizes)))
-    least = max(tap_geometry(tap).stride_px for tap in config.content_layers + config.style_layers)
-    return [each for each in sizes[:0:-1] if min(each) >= least] + [size]
+    least = least_side_px(config)
+
+    def is_wide(scale: Size) -> bool:
+        beside = [style_size(style, scale, config) for style in styles]
+        return all(min(each) >= least for each in (scale, *beside))
+
+    return [each for each in sizes[:0:-1] if is_wide(each)] + [size]
+
+
+def least_side_px(config: StyleConfig) -> int:
+    """Return the shortest side with one position at the deepest of the layers in use."""
+    return max(tap_geometry(tap).stride_px for tap in config.content_layers + config.style_layers)
 
 
 def split_steps(count: int, config: StyleConfig) -> list[int]:

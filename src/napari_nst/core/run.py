@@ -140,7 +140,7 @@ class Run:
         self.events: list[SteeringEvent] = []
         self.reason: Reason = "finished"
         full_size = fit_longest_side(pictures.content.size, config.size)
-        self.sizes = scale_sizes(full_size, config)
+        self.sizes = scale_sizes(full_size, config, [each.size for each in pictures.styles])
         self._shares = split_steps(len(self.sizes), config)
         self.total = sum(self._shares)
         self.done = 0

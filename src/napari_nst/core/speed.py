@@ -14,7 +14,6 @@ shows in the processor's time, which then stays well below that of all threads: 
 then in place of the clock's, and the result is kept for a minute only.
 """
 
-import json
 import logging
 import time
 from collections.abc import Callable
@@ -23,14 +22,13 @@ from importlib.metadata import version
 from pathlib import Path
 
 import torch
-from filelock import FileLock
 from torch import Tensor
 
-from napari_nst.atomic import replace_file
 from napari_nst.config import StyleConfig
 from napari_nst.core.device import describe
 from napari_nst.core.encoder import Encoder
 from napari_nst.core.gradient import loss_and_gradient
+from napari_nst.core.json_cache import read_cache, write_cache
 from napari_nst.core.ledger import Work
 from napari_nst.core.rehearsal import evaluation_work
 from napari_nst.core.targets import build_objective
@@ -49,6 +47,9 @@ _ROUNDS = 2
 _ENOUGH_S = 1.0
 _BYTE_MULTIPLICATIONS = 8
 _OPERATION_S = 1e-5
+
+_FASTEST_S, _SLOWEST_S = 1e-18, 1e-6
+"""Between these lies every device's time for a multiplication, with room for a hundred years."""
 
 _ALONE_SHARE = 0.6
 """Of all threads' time, what a trial gets at least on a processor that it has to itself."""
@@ -188,23 +189,19 @@ def cache_file() -> Path:
 
 
 def _read(key: str) -> Speed | None:
-    """Read a speed; None if it is not there or the file is not ours."""
-    try:
-        return Speed(**json.loads(cache_file().read_text(encoding="utf-8"))[key])
-    except (OSError, ValueError, KeyError, TypeError):
+    """Read a speed; None if it is not there or no speed."""
+    entry = read_cache(cache_file()).get(key)
+    taken = entry.get("multiplication_s") if isinstance(entry, dict) else None
+    # Of another kind, it would end the estimate; of another order, every estimate would be wrong.
+    if not isinstance(taken, float) or not _SLOWEST_S > taken > _FASTEST_S:
         return None
+    return Speed(taken)
 
 
 def _write(key: str, speed: Speed) -> None:
     """Keep a speed; a disk that cannot be written only costs the measurement next time."""
     file = cache_file()
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(file.with_suffix(".lock")):
-            try:
-                known = dict(json.loads(file.read_text(encoding="utf-8")))
-            except (OSError, ValueError, TypeError):
-                known = {}
-            replace_file(file, json.dumps(known | {key: asdict(speed)}, indent=2).encode())
+        write_cache(file, key, asdict(speed))
     except OSError as error:
         logger.warning("the speed of this device cannot be kept in %s: %s", file, error)

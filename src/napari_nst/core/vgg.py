@@ -6,6 +6,7 @@ recognition", 2014, configuration E.
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 from napari_nst.errors import ConfigError
 
@@ -54,6 +55,7 @@ class TapGeometry:
     receptive_field_px: int
 
 
+@cache
 def tap_geometry(tap: str) -> TapGeometry:
     """Derive a tap's channels, stride and receptive field from the table.
 

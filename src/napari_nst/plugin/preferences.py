@@ -10,10 +10,11 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from napari_nst.config import StyleConfig
-from napari_nst.errors import ConfigError, NstError
+from napari_nst.errors import ConfigError, NstError, shown
+from napari_nst.json_reader import read_json_file
 from napari_nst.plugin.files import write_atomically
 from napari_nst.presets import DEFAULT_PRESET
 from napari_nst.user_presets import own_preset
@@ -162,12 +163,18 @@ class LastUsed:
         if path is None or not path.is_file():
             return None
         try:
-            kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            config = StyleConfig.from_dict(kept["config"])
-            return cls(config, str(kept["weights"]), str(kept.get("preset", "")))
-        except (OSError, ValueError, KeyError, TypeError, ConfigError) as error:
+            return cls._of(read_json_file(path, "the settings last used"))
+        except (OSError, ConfigError) as error:
             logger.warning("the settings last used cannot be read from %s: %s", path, error)
             return None
+
+    @classmethod
+    def _of(cls, kept: object) -> Self:
+        values = kept if isinstance(kept, dict) else {}
+        weights, preset = values.get("weights"), values.get("preset", "")
+        if not isinstance(weights, str) or not isinstance(preset, str):
+            raise ConfigError(f"expected config, weights and preset; got {shown(kept)}")
+        return cls(StyleConfig.from_dict(values.get("config", {})), weights, preset)
 
     def write(self) -> None:
         """Keep this for the next time; a disk that refuses is no reason to disturb a run."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from napari_nst.core.vgg import CONVS
-from napari_nst.errors import WeightsError
+from napari_nst.errors import WeightsError, shown
 from napari_nst.weights._files import (
     InputKind,
     Weights,
@@ -63,6 +64,11 @@ def load(
         raise WeightsError(
             f"The weights' input is {weights_input!r}; expected 'torchvision' (RGB in [0, 1]) "
             f"or 'caffe' (BGR in 0-255). Choose one of the two, or leave it out."
+        )
+    if not isinstance(spec, (str, os.PathLike)):
+        raise WeightsError(
+            f"Weights are 'auto', 'imagenet', 'builtin', 'untrained', a file's path or what "
+            f"load gave; got {shown(spec)}."
         )
     weights = _load(spec, weights_input, seed=seed, folder=folder, source=source)
     if weights_input is not None and weights.input != weights_input:

@@ -1,0 +1,143 @@
+"""The one reader of JSON: settings, presets, records in pictures, caches.
+
+Files come from strangers, and caches from disks that fail. Python's parser takes a nesting of
+100,000 until the stack ends, integers of any length until their digits cannot be converted, and
+NaN, which is not JSON. Each of these raises another kind of error, in the middle of a run at the
+worst. Here all of them are a ConfigError with a sentence.
+"""
+
+import json
+import math
+import re
+from pathlib import Path
+from typing import Any, NoReturn
+
+from napari_nst.errors import ConfigError
+
+MOST_CHARACTERS = 1 << 24
+"""A record of a run that was steered at every one of 100,000 steps has half as many."""
+
+DEEPEST = 32
+"""Records nest four deep; Python's parser ends the stack at about a thousand."""
+
+MOST_DIGITS = 20
+"""The longest setting, a seed below 2**63, has 19."""
+
+# Strings are skipped whole, an unfinished one to the end, so that one pass is enough.
+_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
+
+
+def parse_json(text: str, what: str) -> Any:  # noqa: ANN401 - any JSON value
+    """Parse JSON text of unknown origin.
+
+    Parameters
+    ----------
+    text
+        The text.
+    what
+        What it is, for the message: "the settings", "the record".
+
+    Raises
+    ------
+    ConfigError
+        If it is not JSON, too long, nested too deep, or holds NaN, a number with too many
+        digits or too large for a float, or half of a character.
+    """
+    if len(text) > MOST_CHARACTERS:
+        raise ConfigError(f"{what}: {len(text)} characters; expected at most {MOST_CHARACTERS}")
+    if _depth(text) > DEEPEST:
+        raise ConfigError(f"{what}: nested more than {DEEPEST} deep; this is no file of ours")
+    try:
+        value = json.loads(
+            text,
+            parse_int=lambda digits: _integer(digits, what),
+            parse_float=lambda digits: _float(digits, what),
+            parse_constant=lambda word: _refuse_constant(word, what),
+        )
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"{what}: not JSON ({error})") from error
+    check_plain(value, what)
+    return value
+
+
+def read_json_file(path: Path, what: str) -> Any:  # noqa: ANN401 - any JSON value
+    """Read a file of JSON in UTF-8, no further than the longest text that is accepted.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    ConfigError
+        As `parse_json`, and if it is not UTF-8.
+    """
+    with path.open("rb") as file:
+        data = file.read(4 * MOST_CHARACTERS + 1)  # UTF-8 takes at most 4 bytes a character
+    try:
+        return parse_json(data.decode("utf-8-sig"), what)
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{what}: not UTF-8 ({error})") from error
+
+
+def check_plain(value: object, what: str, *, depth: int = DEEPEST) -> None:
+    """Raise ConfigError unless a value could have come from `parse_json` and be written again.
+
+    Layers' metadata hold records as Python objects, which may contain anything.
+    """
+    if depth < 0:
+        raise ConfigError(f"{what}: nested more than {DEEPEST} deep")
+    if isinstance(value, dict):
+        if odd := [key for key in value if not isinstance(key, str)]:
+            raise ConfigError(f"{what}: a name is a text; got a {type(odd[0]).__name__}")
+        for key, item in value.items():
+            _check_text(key, what)
+            check_plain(item, what, depth=depth - 1)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            check_plain(item, what, depth=depth - 1)
+    elif isinstance(value, str):
+        _check_text(value, what)
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            raise ConfigError(f"{what}: {value} is not a finite number")
+    elif isinstance(value, int):
+        if abs(value) >= 10**MOST_DIGITS:
+            raise ConfigError(f"{what}: an integer of more than {MOST_DIGITS} digits")
+    elif value is not None:
+        raise ConfigError(f"{what}: expected JSON values; got a {type(value).__name__}")
+
+
+def _depth(text: str) -> int:
+    """Measure how deep brackets nest, without building anything."""
+    depth = deepest = 0
+    for match in _STRING_OR_BRACKET.finditer(text):
+        token = match[0]
+        if token in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif token in "]}":
+            depth -= 1
+    return deepest
+
+
+def _integer(digits: str, what: str) -> int:
+    if len(digits.lstrip("-")) > MOST_DIGITS:
+        raise ConfigError(f"{what}: an integer of more than {MOST_DIGITS} digits")
+    return int(digits)
+
+
+def _float(digits: str, what: str) -> float:
+    value = float(digits)
+    if math.isinf(value):
+        raise ConfigError(f"{what}: {digits[:MOST_DIGITS]} is too large a number")
+    return value
+
+
+def _refuse_constant(word: str, what: str) -> NoReturn:
+    raise ConfigError(f"{what}: {word} is not JSON; a number is expected there")
+
+
+def _check_text(text: str, what: str) -> None:
+    # Half of a surrogate pair, which JSON can spell as \ud800, cannot be printed or written.
+    if _HALF_CHARACTER.search(text):
+        raise ConfigError(f"{what}: a text holds half of a character ({text[:20]!r})")
