@@ -102,7 +102,7 @@ def _places(
     origin = np.asarray(layer.world_to_data((0.0,) * ndim))
     columns = [np.asarray(layer.world_to_data(unit)) - origin for unit in np.eye(ndim)]
     # napari keeps to the hidden axes alone: a rotation out of the plane is not shown.
-    to_data = np.stack(columns, axis=1)[np.ix_(hidden, hidden)] * _unit_factors(layer, dims)[hidden]
+    to_data = np.stack(columns, axis=1)[np.ix_(hidden, hidden)] * unit_factors(layer, dims)[hidden]
     world = np.array([dims.point, dims.margin_left, dims.margin_right])[:, offset:][:, hidden]
     point = to_data @ world[0] + origin[hidden]
     # A mirrored axis turns margins negative and swaps them; napari would then show nothing.
@@ -113,7 +113,7 @@ def _places(
     ]
 
 
-def _unit_factors(layer: "Image", dims: "Dims") -> npt.NDArray[np.float64]:
+def unit_factors(layer: "Image", dims: "Dims") -> npt.NDArray[np.float64]:
     """Return the size of the sliders' units in the layer's own: 1000 for um shown as mm."""
     shared = dims.units
     if shared is None or len(shared) < layer.ndim:
