@@ -64,4 +64,4 @@ def test_other_kinds_of_layers_cannot_be_picked(docked, pictures, viewer):
     viewer.add_labels(np.zeros((8, 8), int))
     viewer.add_points(np.zeros((1, 2)))
     choices = docked.form.pickers.content.choices
-    assert [choice for choice in choices if choice is not None] == [*pictures, CANVAS]
+    assert [choice for choice in choices if choice is not None] == [CANVAS, *pictures]

@@ -63,7 +63,7 @@ def test_a_script_may_end_while_a_run_computes(end, tmp_path):
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         env=os.environ
         | {
             "PYTHONPATH": os.pathsep.join(["src", "."]),

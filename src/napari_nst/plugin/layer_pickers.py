@@ -124,7 +124,8 @@ class LayerPickers:
 
     def _contents(self, _: Any = None) -> list[tuple[str, Any]]:  # noqa: ANN401 - magicgui's widget
         layers = [(str(layer.name), layer) for layer in self.images()]
-        return [*layers, (CANVAS_TITLE, CANVAS)] if layers else []
+        # First, for magicgui appends layers that come later behind all that is there.
+        return [(CANVAS_TITLE, CANVAS), *layers] if layers else []
 
     def _choices(self, _: Any = None) -> "list[Image]":  # noqa: ANN401 - magicgui's widget
         return self.images()
