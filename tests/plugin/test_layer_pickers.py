@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from napari_nst.plugin.canvas import CANVAS
 from napari_nst.plugin.layer_pickers import EMPTY_HINT, ONE_HINT, SAME_HINT
 
 pytestmark = pytest.mark.gui
@@ -62,4 +63,5 @@ def test_a_third_picture_changes_no_choice(docked, pictures, viewer):
 def test_other_kinds_of_layers_cannot_be_picked(docked, pictures, viewer):
     viewer.add_labels(np.zeros((8, 8), int))
     viewer.add_points(np.zeros((1, 2)))
-    assert len([c for c in docked.form.pickers.content.choices if c is not None]) == 2
+    choices = docked.form.pickers.content.choices
+    assert [choice for choice in choices if choice is not None] == [CANVAS, *pictures]

@@ -37,7 +37,8 @@ class DeviceBadge(QLabel):
         super().showEvent(event)
         if self._search is None:
             self._search = _Search()
-            threading.Thread(target=self._search.look, daemon=True).start()
+            # No daemon: a thread that is cut off inside of torch takes the process down with it.
+            threading.Thread(target=self._search.look).start()
             self._timer.start()
 
     def _poll(self) -> None:

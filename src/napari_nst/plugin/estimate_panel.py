@@ -100,7 +100,7 @@ class EstimatePanel(QWidget):
         try:
             return Question(
                 self._form.config(),
-                picture_size(pickers.content.value, dims),
+                pickers.content_size(),
                 picture_size(pickers.style.value, dims),
                 self._session.device,
             )

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import ComboBox
 
-from napari_nst.plugin.pictures import is_painted
+from napari_nst.errors import ImageError
+from napari_nst.plugin.canvas import CANVAS, CANVAS_TITLE, canvas_picture, canvas_size, drawn_images
+from napari_nst.plugin.pictures import LayerPicture, is_painted, picture_of, picture_size
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -20,6 +22,10 @@ EMPTY_HINT = (
 )
 ONE_HINT = "Open a second picture: the style needs a layer of its own."
 SAME_HINT = "Content and style are the same layer. Choose another one for the style."
+BARE_HINT = (
+    "The canvas shows nothing but the style and results. Make the content's layers visible (the "
+    "eye in the layer list)."
+)
 
 
 class LayerPickers:
@@ -35,9 +41,10 @@ class LayerPickers:
         self._viewer = viewer
         self.content = ComboBox(
             name="content",
-            choices=self._choices,
+            choices=self._contents,
             nullable=True,
-            tooltip="<p>The picture to paint anew: its shapes stay.</p>",
+            tooltip=f"<p>The picture to paint anew: its shapes stay. “{CANVAS_TITLE}” is all "
+            "visible layers together, channels blended; results and the style do not count.</p>",
         )
         self.style = ComboBox(
             name="style",
@@ -65,12 +72,45 @@ class LayerPickers:
         """Say in one sentence why no run can start; empty if one can."""
         if self.content.value is None or self.style.value is None:
             return EMPTY_HINT if len(self.images()) == 0 else ONE_HINT
+        if self.content.value == CANVAS and not drawn_images(self._viewer, self.style.value):
+            return BARE_HINT
         return SAME_HINT if self.content.value == self.style.value else ""
 
     @property
     def is_empty(self) -> bool:
         """Whether there is no picture to pick."""
         return not self.images()
+
+    def content_layer(self) -> "Image | None":
+        """Return the layer that is the content; None where it is none, or all of the canvas."""
+        return None if isinstance(self.content.value, str) else self.content.value
+
+    def content_picture(self) -> LayerPicture:
+        """Take the content as it is shown.
+
+        Raises
+        ------
+        ImageError
+            If it cannot be seen.
+        """
+        layer = self.content_layer()
+        if layer is not None:
+            return picture_of(layer, self._viewer.dims)
+        combo = self.content.native
+        if not combo.window().isVisible():
+            raise ImageError(
+                "the viewer's window is not shown, so nothing is drawn on its canvas. Show it, "
+                "or choose a layer for the content."
+            )
+        ratio = combo.devicePixelRatioF()
+        return canvas_picture(self._viewer, self.style.value, pixel_ratio=ratio)
+
+    def content_size(self) -> tuple[int, int]:
+        """Return height and width of the content; raises ImageError if it cannot be seen."""
+        layer = self.content_layer()
+        if layer is not None:
+            return picture_size(layer, self._viewer.dims)
+        return canvas_size(self._viewer, self.style.value)
 
     def start_layer(self) -> "Image | None":
         """Give the layer to start from; None where the start is content or noise."""
@@ -81,6 +121,11 @@ class LayerPickers:
         from napari.layers import Image
 
         return [layer for layer in self._viewer.layers if isinstance(layer, Image)]
+
+    def _contents(self, _: Any = None) -> list[tuple[str, Any]]:  # noqa: ANN401 - magicgui's widget
+        layers = [(str(layer.name), layer) for layer in self.images()]
+        # First, for magicgui appends layers that come later behind all that is there.
+        return [(CANVAS_TITLE, CANVAS), *layers] if layers else []
 
     def _choices(self, _: Any = None) -> "list[Image]":  # noqa: ANN401 - magicgui's widget
         return self.images()

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_nst.errors import ConfigError
-from napari_nst.plugin.pictures import PAINTED
+from napari_nst.plugin.pictures import PAINTED, as_uint8
 from napari_nst.plugin.plans import Moment
 
 if TYPE_CHECKING:
@@ -119,7 +119,8 @@ class Moments:
     def _pin(self, run: "Run", picture: npt.NDArray[Any], step: int, *, word: str = "") -> "Image":
         placement = run.plan.placement
         layer = self._viewer.add_image(
-            placement.expand(np.array(picture)),
+            # A copy of 8 bits: a float layer would take its contrast limits from its pixels.
+            placement.expand(np.array(as_uint8(picture))),
             rgb=True,
             name=f"{run.name} · {word}step {step}",
             metadata={PAINTED: True},

@@ -1,5 +1,6 @@
 """From a layer to a picture: what the user sees is what is stylised. No Qt here."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -8,6 +9,7 @@ import numpy.typing as npt
 
 from napari_nst.errors import ImageError
 from napari_nst.plugin.placement import Placement
+from napari_nst.plugin.slicing import plane_size, visible_cut
 from napari_nst.record import METADATA_KEY
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ class LayerPicture:
     Parameters
     ----------
     pixels : array, shape (H, W, 3) or (H, W, 4), uint8, uint16, or float in [0, 1]
-        The visible slice.
+        The visible slice, as the layer shows it.
     placement
         Where the picture lies in the viewer's world.
     name
@@ -43,10 +45,11 @@ def is_painted(layer: "Layer") -> bool:
 
 
 def picture_of(layer: "Image", dims: "Dims") -> LayerPicture:
-    """Take the visible slice of an image layer.
+    """Take the visible slice of an image layer as the layer shows it.
 
-    RGB layers are taken as they are; other layers as shown, through their contrast limits,
-    gamma and colormap. Of a multiscale layer the finest level is taken.
+    Grey and RGB layers alike: through the projection of a thick slice, contrast limits, gamma
+    and colormap. Of a multiscale layer the finest level is taken. Opacity, blending and
+    interpolation say how the layer is drawn over others, and do not count.
 
     Parameters
     ----------
@@ -58,34 +61,30 @@ def picture_of(layer: "Image", dims: "Dims") -> LayerPicture:
     Raises
     ------
     ImageError
-        If the slice cannot be seen, is no plane, or holds complex numbers.
+        If the slice cannot be seen, or holds complex numbers.
     """
     if dims.ndisplay != 2:
         raise ImageError(
             f"napari shows {layer.name!r} in 3D; a picture is flat. Switch to 2D display "
             "(the cube button below the layer list)."
         )
-    index = _visible_index(layer, dims)
-    level = layer.data[0] if layer.multiscale else layer.data
-    plane = np.asarray(level[index])
+    cut = visible_cut(layer, dims)
+    plane = cut.read(layer.data[0] if layer.multiscale else layer.data)
     if np.iscomplexobj(plane):
         raise ImageError(f"{layer.name!r} holds complex numbers; show its magnitude instead.")
-    pixels = _as_colours(plane) if layer.rgb else _as_shown(plane, layer)
-    return LayerPicture(pixels, Placement.of(layer, index, pixels.shape[:2]), layer.name)
+    pixels = _as_shown(plane, layer)
+    return LayerPicture(pixels, Placement.of(layer, cut.index, pixels.shape[:2]), layer.name)
 
 
 def picture_size(layer: "Image", dims: "Dims") -> tuple[int, int]:
-    """Give height and width of what `picture_of` would take, without taking it.
+    """Return height and width of what `picture_of` would take, without taking it.
 
     Raises
     ------
     ImageError
         If the slice cannot be seen.
     """
-    shape = layer.data[0].shape if layer.multiscale else layer.data.shape
-    index = _visible_index(layer, dims)
-    height, width = (shape[axis] for axis, place in enumerate(index) if isinstance(place, slice))
-    return int(height), int(width)
+    return plane_size(layer, visible_cut(layer, dims).index)
 
 
 def as_uint8(picture: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
@@ -97,41 +96,48 @@ def as_uint8(picture: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     return np.asarray(np.rint(np.clip(picture, 0, 1) * 255), dtype=np.uint8)
 
 
-def _visible_index(layer: "Image", dims: "Dims") -> tuple[int | slice, ...]:
-    """Give the index of the visible plane in the layer's data, colours left out."""
-    hidden_axes = dims.ndim - layer.ndim
-    displayed = [axis - hidden_axes for axis in dims.displayed if axis >= hidden_axes]
-    if len(displayed) != 2:
-        raise ImageError(f"{layer.name!r} is seen edge-on; roll the dimensions back.")
-    position = layer.world_to_data(dims.point)[-layer.ndim :]
-    index: list[int | slice] = [slice(None)] * layer.ndim
-    shape = layer.data[0].shape if layer.multiscale else layer.data.shape
-    for axis in set(range(layer.ndim)) - set(displayed):
-        place = round(float(position[axis]))
-        if not 0 <= place < shape[axis]:
-            raise ImageError(
-                f"{layer.name!r} has nothing to show at this position of the sliders. "
-                "Move them to where the picture is."
-            )
-        index[axis] = place
-    return tuple(index)
-
-
-def _as_colours(plane: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Bring an RGB(A) plane to a dtype that the engine knows."""
-    if plane.dtype.name in ("uint8", "uint16"):
-        return plane
-    if plane.dtype.kind == "f":
-        return np.asarray(np.clip(np.nan_to_num(plane.astype(np.float32)), 0, 1))
-    return np.asarray(np.clip(plane, 0, 255), dtype=np.uint8)
+def whole_range(dtype: npt.DTypeLike) -> tuple[float, float]:
+    """Return the contrast limits under which a picture of ours shows as it is."""
+    dtype = np.dtype(dtype)
+    return (0, np.iinfo(dtype).max) if dtype.kind == "u" else (0, 1)
 
 
 def _as_shown(plane: npt.NDArray[Any], layer: "Image") -> npt.NDArray[Any]:
-    """Map values to colours as napari does."""
-    low, high = layer.contrast_limits
-    span = float(high - low) or 1.0
-    values = np.clip((plane.astype(np.float32) - np.float32(low)) / np.float32(span), 0, 1)
-    finite = np.nan_to_num(values)
-    colours = layer.colormap.map((finite**layer.gamma).ravel())[:, :3]
-    picture = np.clip(colours, 0, 1).astype(np.float32).reshape(*plane.shape, 3)
+    """Map values to colours as napari does.
+
+    8 bits stay 8 bits, as the screen has no more; other dtypes become float32.
+    """
+    limits, gamma = tuple(layer.contrast_limits), layer.gamma
+    is_known = plane.dtype.name in ("uint8", "uint16")
+    if layer.rgb and is_known and limits == whole_range(plane.dtype) and gamma == 1:
+        return plane
+    colours = _rgb(plane, limits, gamma) if layer.rgb else _mapped(plane, layer)
+    picture = np.clip(colours, 0, 1).astype(np.float32)
     return as_uint8(picture) if plane.dtype.name in ("uint8", "bool") else picture
+
+
+def _rgb(plane: npt.NDArray[Any], limits: Sequence[float], gamma: float) -> npt.NDArray[Any]:
+    """Map RGB(A): vispy applies limits and gamma to the colours, and takes NaN for the lowest."""
+    colours = np.nan_to_num(_within(plane[..., :3], limits), nan=0.0) ** gamma
+    if plane.shape[-1] == 3:
+        return colours
+    # OpenGL scales 8 and 16 bits to [0, 1] and clips any other alpha, as the limits are of
+    # the colours alone.
+    full = np.iinfo(plane.dtype).max if plane.dtype.name in ("uint8", "uint16") else 1
+    alpha = np.nan_to_num(plane[..., 3:].astype(np.float32), nan=0.0) / full
+    return np.concatenate([colours, alpha], axis=-1)
+
+
+def _mapped(plane: npt.NDArray[Any], layer: "Image") -> npt.NDArray[Any]:
+    """Map grey through the colormap; it may make NaN, or anything else, transparent."""
+    values = _within(plane, layer.contrast_limits) ** layer.gamma
+    colours = layer.colormap.map(values.ravel()).reshape(*plane.shape, 4)
+    return colours if np.any(colours[..., 3] < 1) else colours[..., :3]
+
+
+def _within(values: npt.NDArray[Any], limits: Sequence[float]) -> npt.NDArray[Any]:
+    """Scale contrast limits to [0, 1] and clip; NaN stays NaN."""
+    # Integers of 32 bits and more need 64 bits here: their limits may lie close together.
+    low, high = limits
+    exact = values.astype(np.result_type(values, np.float32))
+    return np.asarray(np.clip((exact - low) / (high - low), 0, 1).astype(np.float32))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from napari.utils.transforms import Affine
+from napari.utils.transforms import CompositeAffine
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -37,14 +37,16 @@ class Placement:
 
     index: tuple[int | slice, ...]
     size: tuple[int, int]
-    transform: Affine
+    transform: CompositeAffine
     carried: dict[str, Any]
 
     @classmethod
     def of(cls, layer: "Image", index: tuple[int | slice, ...], size: tuple[int, ...]) -> Self:
         """Read the placement of a plane of `layer`; the layer is not kept."""
         rotate, shear = np.array(layer.rotate), np.array(layer.shear)
-        transform = Affine(
+        # A plain Affine keeps only the product of its parts and reads them back from it: the
+        # scale comes back without its sign, and half a turn as a negative scale.
+        transform = CompositeAffine(
             scale=np.array(layer.scale),
             translate=np.array(layer.translate),
             rotate=rotate,
@@ -89,7 +91,7 @@ class Placement:
         """
         one = self.arguments(size)
         ndim = len(self.index)
-        own = Affine(
+        own = CompositeAffine(
             scale=one["scale"],
             translate=one["translate"],
             rotate=self.carried["rotate"],

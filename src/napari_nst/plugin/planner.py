@@ -65,8 +65,10 @@ def plan_of(
     ImageError
         If a layer's slice is no picture.
     """
-    layers = (pickers.content.value, pickers.style.value) if pair is None else pair
-    content, painted = (picture_of(layer, dims) for layer in layers)
+    if pair is None:
+        content, painted = pickers.content_picture(), picture_of(pickers.style.value, dims)
+    else:
+        content, painted = (picture_of(layer, dims) for layer in pair)
     start = pickers.start_layer()
     init = None
     if start is not None:

@@ -18,6 +18,7 @@ from napari_nst.errors import ConfigError, ImageError
 from napari_nst.io import SUFFIXES, read_picture, read_settings
 from napari_nst.plugin.export import RECORD_FILE, RESULT_FILE
 from napari_nst.plugin.files import sidecar_of
+from napari_nst.plugin.pictures import whole_range
 from napari_nst.plugin.writers import record_in
 from napari_nst.record import METADATA_KEY, RunRecord
 
@@ -57,7 +58,13 @@ def read_file(path: str) -> list[LayerData]:
     pixels, record = read_picture(picture, note=show_warning), record_of(Path(path))
     name = picture.parent.name if picture.name == RESULT_FILE else picture.stem
     metadata = {METADATA_KEY: record.to_dict()} if record else {}
-    arguments = {"name": name, "rgb": pixels.ndim == 3, "metadata": metadata}
+    arguments = {
+        "name": name,
+        "rgb": pixels.ndim == 3,
+        "metadata": metadata,
+        # napari would stretch a result of 16 bits or floats to its own darkest and brightest.
+        "contrast_limits": whole_range(pixels.dtype),
+    }
     return [(pixels, arguments, "image")]
 
 

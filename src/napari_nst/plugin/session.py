@@ -13,6 +13,7 @@ from napari_nst.plugin.progress import RunState
 from napari_nst.plugin.queue import RunQueue, Ticket
 from napari_nst.plugin.readers import adopt_record
 from napari_nst.plugin.run import Run
+from napari_nst.plugin.worker import settle_workers_at_exit
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -59,6 +60,7 @@ class Session(QObject):
 
     def __init__(self, viewer: "Viewer") -> None:
         super().__init__()
+        settle_workers_at_exit()
         self.runs: list[Run] = []
         self.queue: RunQueue[Run] = RunQueue(self._begin, self._stop)
         self.history_every: int | None = HISTORY_EVERY

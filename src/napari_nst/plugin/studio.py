@@ -42,7 +42,7 @@ class Studio(QObject):
     def __init__(self, dock: "StyleTransferWidget", viewer: "Viewer") -> None:
         super().__init__(dock)
         self.preferences = Preferences.read()
-        self.compare = ComparePanel(viewer, lambda: dock.form.pickers.content.value)
+        self.compare = ComparePanel(viewer, dock.form.pickers.content_layer)
         self.autosave = Autosave(dock.session, self._autosave_folder)
         self.guard = CloseGuard(
             self.autosave,
@@ -155,7 +155,7 @@ class Studio(QObject):
             layers = [run.live.layer for run in ordered if run.live.layer is not None]
             self.compare.enter(layers, ordered=True, columns=columns_of(places))
             return
-        content = self._dock.form.pickers.content.value
+        content = self._dock.form.pickers.content_layer()
         layers = [content, *(run.live.layer for run in runs)]
         self.compare.enter([layer for layer in layers if layer is not None])
 

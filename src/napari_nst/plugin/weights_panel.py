@@ -55,6 +55,19 @@ class Transfer:
         weights.download(progress=self.report, cancelled=self.cancelled.is_set)
 
 
+class _Download(FunctionWorker):  # type: ignore[misc] # napari ships no types
+    """The thread of a transfer; quitting it cancels the transfer, as at Python's end."""
+
+    def __init__(self, transfer: Transfer) -> None:
+        super().__init__(transfer.fetch)
+        self._transfer = transfer
+
+    def quit(self) -> None:
+        """Cancel the download at its next piece; what came is kept."""
+        self._transfer.cancelled.set()
+        super().quit()
+
+
 class WeightsPanel(QFrame):
     """A question, then a progress bar; hidden while there is nothing to ask.
 
@@ -81,7 +94,7 @@ class WeightsPanel(QFrame):
         self._suggested = False
         self._for_a_run = False
         self._transfer: Transfer | None = None
-        self._worker: FunctionWorker | None = None
+        self._worker: _Download | None = None
         self._timer = QTimer(self)
         self._timer.setInterval(_POLL_MS)
         self._timer.timeout.connect(self._show_progress)
@@ -126,7 +139,7 @@ class WeightsPanel(QFrame):
 
     def _start(self) -> None:
         self._transfer = Transfer()
-        self._worker = FunctionWorker(self._transfer.fetch)
+        self._worker = _Download(self._transfer)
         self._worker.returned.connect(self._on_ready)
         self._worker.errored.connect(self._on_error)
         self._worker.start()

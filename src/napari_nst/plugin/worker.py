@@ -1,14 +1,17 @@
 """The thread of a run, and the translation of what may go wrong in it.
 
-napari's generator workers have three traps that this module closes: a RuntimeError (such
+napari's generator workers have four traps that this module closes: a RuntimeError (such
 as torch's out of memory) is swallowed, an aborted generator is never closed and keeps its
-tensors, and a traceback kept by a notification keeps them as well.
+tensors, a traceback kept by a notification keeps them as well, and a thread that outlives
+the interpreter takes the process down with it.
 """
 
+import atexit
 import logging
 import os
 import traceback
 from collections.abc import Generator
+from functools import cache
 from typing import TYPE_CHECKING
 
 from napari.qt.threading import GeneratorWorker
@@ -69,6 +72,18 @@ class RunWorker(GeneratorWorker):  # type: ignore[misc] # napari ships no types
         if isinstance(outcome, Exception):
             raise translated(outcome) from None
         return outcome
+
+
+@cache
+def settle_workers_at_exit() -> None:
+    """Let Python stop and await all workers before it ends; safe to repeat.
+
+    `napari.run()` does so when its event loop ends, but a script that ends without one, or
+    that closes its viewer first, does not. Qt's objects would then be deleted under a run that
+    still emits signals, which aborts the process. Handlers run in reverse order, so this one
+    comes before those that PyQt and PySide registered when they were imported.
+    """
+    atexit.register(GeneratorWorker.await_workers)
 
 
 def run_request(
