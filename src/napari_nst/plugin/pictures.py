@@ -118,7 +118,7 @@ def _as_shown(plane: npt.NDArray[Any], layer: "Image") -> npt.NDArray[Any]:
 
 def _rgb(plane: npt.NDArray[Any], limits: Sequence[float], gamma: float) -> npt.NDArray[Any]:
     """Map RGB(A): vispy applies limits and gamma to the colours, and takes NaN for the lowest."""
-    colours = np.nan_to_num(_within(plane[..., :3], limits), nan=0.0) ** gamma
+    colours: npt.NDArray[Any] = np.nan_to_num(_within(plane[..., :3], limits), nan=0.0) ** gamma
     if plane.shape[-1] == 3:
         return colours
     # OpenGL scales 8 and 16 bits to [0, 1] and clips any other alpha, as the limits are of
@@ -131,7 +131,7 @@ def _rgb(plane: npt.NDArray[Any], limits: Sequence[float], gamma: float) -> npt.
 def _mapped(plane: npt.NDArray[Any], layer: "Image") -> npt.NDArray[Any]:
     """Map grey through the colormap; it may make NaN, or anything else, transparent."""
     values = _within(plane, layer.contrast_limits) ** layer.gamma
-    colours = layer.colormap.map(values.ravel()).reshape(*plane.shape, 4)
+    colours: npt.NDArray[Any] = layer.colormap.map(values.ravel()).reshape(*plane.shape, 4)
     return colours if np.any(colours[..., 3] < 1) else colours[..., :3]
 
 

@@ -5,6 +5,7 @@ their rule (napari 0.9, `_SliceInput.data_slice` and `_ScalarFieldSliceRequest`)
 and the tests compare it with what napari has sliced.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,12 @@ if TYPE_CHECKING:
     from napari.components import Dims
     from napari.layers import Image
 
-_PROJECTIONS = {"sum": np.sum, "mean": np.mean, "max": np.max, "min": np.min}
+_PROJECTIONS: dict[str, Callable[..., Any]] = {
+    "sum": np.sum,
+    "mean": np.mean,
+    "max": np.max,
+    "min": np.min,
+}
 
 
 @dataclass(frozen=True)

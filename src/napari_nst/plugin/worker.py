@@ -11,6 +11,7 @@ import logging
 import os
 import traceback
 from collections.abc import Generator
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from napari_nst.api import StyleResult
 
 logger = logging.getLogger(__name__)
+
+_LONGEST_END_MS = 30_000
+"""How long Python's end waits for workers; a run of ours ends within an evaluation."""
 
 
 class RunWorker(GeneratorWorker):  # type: ignore[misc] # napari ships no types
@@ -83,7 +87,12 @@ def settle_workers_at_exit() -> None:
     still emits signals, which aborts the process. Handlers run in reverse order, so this one
     comes before those that PyQt and PySide registered when they were imported.
     """
-    atexit.register(GeneratorWorker.await_workers)
+    atexit.register(_settle_workers)
+
+
+def _settle_workers() -> None:
+    with suppress(RuntimeError):  # another plugin's worker that does not end holds nobody up
+        GeneratorWorker.await_workers(_LONGEST_END_MS)
 
 
 def run_request(
