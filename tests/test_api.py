@@ -1,4 +1,6 @@
+import gc
 import threading
+import weakref
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
@@ -8,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_nst import RunControl, RunRecord, StyleConfig, iter_stylize, stylize
+from napari_nst import RunControl, RunRecord, StyleConfig, api, iter_stylize, stylize
 from napari_nst.config import StyleLoss
 from napari_nst.core import run as run_module
 from napari_nst.core.gradient import Evaluation
@@ -366,6 +368,33 @@ def test_the_builtin_features_have_a_balance_of_their_own_unlike_the_same_number
     )
     assert own["content"] == pytest.approx(usual["content"] * REFERENCE_RATIO / BUILTIN_RATIO)
     assert own["style"] == pytest.approx(usual["style"])
+
+
+def test_an_ended_run_leaves_no_network_or_optimiser_to_the_garbage_collector(
+    content: np.ndarray, style: np.ndarray, weights: Weights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[weakref.ref] = []
+    for module, name in ((api, "Encoder"), (run_module, "Descent")):
+        genuine = getattr(module, name)
+
+        def keep(*args: object, _genuine: type = genuine, **settings: object) -> object:
+            built = _genuine(*args, **settings)
+            made.append(weakref.ref(built))
+            return built
+
+        monkeypatch.setattr(module, name, keep)
+    gc.collect()
+    gc.disable()
+    try:
+        stylize(content, style, _config(steps=2), weights=weights)
+        early = iter_stylize(content, style, _config(steps=4), weights=weights)
+        next(early)
+        early.close()
+        del early
+        assert len(made) == 4
+        assert [each() for each in made] == [None] * 4
+    finally:
+        gc.enable()
 
 
 def _statistics(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -335,7 +335,15 @@ def _paint(
     if not isinstance(weights, Weights):
         weights = load(weights, weights_input=weights_input, seed=0)
     run, record = _prepare(plan, weights, device)
-    like = plan.pictures.content
+    try:
+        return (yield from _take_steps(run, record, plan.pictures.content, began))
+    finally:
+        run.release()
+
+
+def _take_steps(
+    run: Run, record: RunRecord, like: Picture, began: float
+) -> Generator[Step, None, StyleResult]:
     history: list[LossPoint] = []
     for step in run.steps():
         evaluation, seconds = step.evaluation, time.perf_counter() - began

@@ -181,6 +181,15 @@ class Run:
         assert self._objective is not None
         return loss_and_gradient(self.picture, self._encoder, self._objective, self._config)
 
+    def release(self) -> None:
+        """Drop the optimiser and the targets, so that only `picture` is left.
+
+        The optimiser calls back into the run: in this circle their tensors would stay until
+        Python's cyclic garbage collector comes by, which is after many runs.
+        """
+        self._descent = self._objective = None
+        self._encoder.release()
+
     @property
     def _first_scale(self) -> int:
         return next(index for index, share in enumerate(self._shares) if share)
