@@ -74,10 +74,9 @@ def compute(config, device):
         optimizer = Adam(variable, learning_rate=0.1, betas=(0.9, 0.99))
     else:
         tolerances = {"tolerance_grad": -1.0, "tolerance_change": -1e9}
-        preconditioned = config.lbfgs_preconditioner != "none"
-        optimizer = LBFGS(
-            variable, learning_rate=0.1, history=2, preconditioned=preconditioned, **tolerances
-        )
+        asked = config.lbfgs_preconditioner
+        smoothing = None if asked == "none" else asked
+        optimizer = LBFGS(variable, learning_rate=0.1, history=2, smoothing=smoothing, **tolerances)
 
     def evaluate():
         found = loss_and_gradient(variable, encoder, objective, config)
@@ -95,12 +94,13 @@ SHALLOW = {"content_layers": ("relu3_2",), "style_layers": ("conv1_1", "relu2_1"
     [
         {},
         {"lbfgs_preconditioner": "binomial"},
+        {"lbfgs_preconditioner": "wide"},
         {"pooling": "average", "optimizer": "adam", "tv_weight": 1.0},
         {"pooling": "l2", "padding": "replicate", "tv_weight": 1.0, "tv_loss": "l2"},
         {"style_loss": "wasserstein"},
         {"style_loss": "gram_moments", "moments_weight": 1.0, "precision": "bfloat16"},
     ],
-    ids=["gram", "preconditioned", "average", "l2", "wasserstein", "bfloat16"],
+    ids=["gram", "preconditioned", "wide", "average", "l2", "wasserstein", "bfloat16"],
 )
 def test_every_result_without_data_has_the_shape_of_the_real_one(changes, monkeypatch):
     config = StyleConfig(**SHALLOW, **changes)

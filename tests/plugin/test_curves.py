@@ -60,7 +60,7 @@ def test_steering_is_marked_at_the_step_it_first_concerns():
     marks = change_marks(events)
     assert [(mark.step, mark.text) for mark in marks] == [
         (11, "style strength 2"),
-        (21, "layer weights 1,2"),
+        (21, "style layer weights 1,2"),
     ]
 
 

@@ -10,7 +10,7 @@ PICTURE = np.zeros((4, 5, 3), np.uint8)
 
 
 def record(content):
-    event = SteeringEvent(3, "style_layer_weights", (1.0, 2.0))
+    event = SteeringEvent(3, "style_layer_weights", (1.0, 2.0, 3.0, 4.0, 5.0))
     return RunRecord(StyleConfig(), {}, {"content": content}, "untrained", (event,), 5, "finished")
 
 

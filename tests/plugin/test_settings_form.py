@@ -56,7 +56,7 @@ def test_words_in_a_list_of_numbers_are_refused(qtbot):
     control = make_control("style_layer_weights")
     qtbot.addWidget(control.widget)
     control.widget.setText("1, two")
-    with pytest.raises(ConfigError, match="Layer weights"):
+    with pytest.raises(ConfigError, match="Style layer weights"):
         control.get()
 
 

@@ -11,7 +11,7 @@ import argparse
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from statistics import mean
+from statistics import mean, median
 
 from tools.evaluate_presets import blind
 from tools.evaluate_presets.identity import identity_rows
@@ -39,12 +39,12 @@ Paint = Callable[[Pair, Variant], Painted]
 
 
 def mean_rows(pairs: Sequence[Pair], variants: Sequence[Variant], paint: Paint) -> Rows:
-    """Average the measures and seconds of each variant over the pairs."""
+    """Average the measures of each variant over the pairs; seconds are the median."""
     rows = {}
     for variant in variants:
         found = [paint(pair, variant) for pair in pairs]
         row = {name: mean(each.measures[name] for each in found) for name in COLUMNS}
-        rows[str(variant)] = row | {"seconds": mean(each.seconds for each in found)}
+        rows[str(variant)] = row | {"seconds": median(each.seconds for each in found)}
     return rows
 
 

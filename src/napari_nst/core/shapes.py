@@ -180,7 +180,8 @@ def _fused_convolution(
 def _average_pool(
     flow: Tensor, kernel: _Shape, stride: _Shape = (), padding: _Shape = (0, 0), *_: object
 ) -> Tensor:
-    sides = (side // kernel[0] for side in flow.shape[2:])
+    step, edge = (stride or kernel)[0], padding[0]
+    sides = ((side + 2 * edge - kernel[0]) // step + 1 for side in flow.shape[2:])
     return _empty((*flow.shape[:2], *sides), flow.dtype, like=flow)
 
 
