@@ -30,3 +30,8 @@ def test_names_keep_their_capitals_within_a_sentence():
     assert title_of("lbfgs_history") == "L-BFGS history"
     assert title_of("adam_beta1") == "Adam beta 1"
     assert title_of("tv_weight") == "smoothness"
+
+
+def test_choices_are_called_as_in_the_form():
+    assert describe({"colors": "content"}) == "colours of the content"
+    assert describe({"optimizer": "adam"}) == "optimizer adam"

@@ -11,6 +11,7 @@ PRESET = "name"
 """The field that holds a preset's name."""
 
 _TITLES = {setting.name: setting.metadata["title"] for setting in fields(StyleConfig)}
+_LABELS = {setting.name: setting.metadata["labels"] for setting in fields(StyleConfig)}
 _NAMES = ("L-BFGS", "Adam")
 """First words of titles that stay as they are within a sentence."""
 
@@ -33,7 +34,8 @@ def describe(settings: Mapping[str, Any]) -> str:
 
 def say(field: str, value: object) -> str:
     """Say a setting by the name that it has in the form."""
-    return f"{title_of(field)} {_short(value)}"
+    text = _short(value)
+    return f"{title_of(field)} {_LABELS.get(field, {}).get(text, text)}"
 
 
 def title_of(field: str) -> str:
