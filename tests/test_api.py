@@ -466,6 +466,29 @@ def test_a_replay_repeats_colours_that_were_changed_on_the_way_and_at_the_end(
     assert [p.loss for p in plain.history] == [p.loss for p in result.history]
 
 
+def test_colours_chosen_afterwards_count_with_fewer_and_with_more_steps(
+    content: np.ndarray, style: np.ndarray, weights: Weights
+) -> None:
+    config = _config(steps=3, colors="style")
+    events = stylize(content, style, config, weights=weights).with_colors("none").record.events
+    for steps in (2, 5):
+        again = stylize(content, style, config.replace(steps=steps), weights=weights, events=events)
+        assert again.record.ending.colors == "none"
+        shown = again.image / 255
+        np.testing.assert_allclose(shown, again.painted.clip(0, 1), atol=0.5 / 255 + 1e-6)
+
+
+@pytest.mark.parametrize("colors", ["red", None, 5, ["style"], ""])
+def test_colours_that_there_are_not_are_refused(
+    content: np.ndarray, style: np.ndarray, weights: Weights, colors: object
+) -> None:
+    result = stylize(content, style, _config(steps=1), weights=weights)
+    with pytest.raises(ConfigError, match="colors is one of"):
+        result.with_colors(colors)
+    with pytest.raises(ConfigError, match="colors is one of"):
+        result.record.with_colors(colors)
+
+
 def test_a_record_without_colours_cannot_be_recoloured(
     content: np.ndarray, style: np.ndarray, weights: Weights
 ) -> None:
@@ -477,7 +500,15 @@ def test_a_record_without_colours_cannot_be_recoloured(
 
 
 @pytest.mark.parametrize(
-    "part", [None, 3, {}, {"mean": "x", "second": []}, {"mean": [0, 0, 0], "second": [[1] * 3] * 2}]
+    "part",
+    [
+        *(None, 3, {}),
+        {"mean": "x", "second": []},
+        {"mean": [0, 0, 0], "second": [[1] * 3] * 2},
+        {"mean": [1e160, 0, 0], "second": [[0.1] * 3] * 3},
+        {"mean": [0.5] * 3, "second": [[0, 0.1, 0], [0.2, 0, 0], [0, 0, 0]]},
+        {"mean": [0.5] * 3, "second": [[float("nan")] * 3] * 3},
+    ],
 )
 def test_a_record_with_damaged_colours_is_refused_by_a_sentence(
     content: np.ndarray, style: np.ndarray, weights: Weights, part: object

@@ -13,6 +13,7 @@ from napari_nst.errors import ConfigError, DeviceMemoryError, DownloadCancelled,
 from napari_nst.io import read_picture, read_settings, write_picture
 from napari_nst.record import RunRecord
 from napari_nst.settings_text import parse_setting
+from napari_nst.user_presets import find_preset
 
 SHALLOW = (
     *("--weights", "untrained", "--precision", "float32"),
@@ -343,3 +344,20 @@ def test_a_camera_raw_is_bad_input(run, folder):
     code, _, err = stylize(run)
     assert code == 2
     assert "c.png cannot be read as a picture: it is a camera raw; develop it first" in err
+
+
+def test_what_is_given_by_hand_goes_before_what_the_record_steered(run, folder, monkeypatch):
+    monkeypatch.setenv("NAPARI_NST_PRESETS", str(folder / "presets"))
+    stylize(run, "--steps", "2", *SHALLOW)
+    picture = read_picture(folder / "out.png")
+    record = read_settings(folder / "out.png").record.with_colors("content")
+    write_picture(folder / "kept.png", picture, record=record)
+    repeat = ("--config", "kept.png", "--weights", "untrained")
+    for given, colors in (((), "content"), (("--colors", "none"), "none")):
+        code, _, err = run("stylize", "c.png", "s.png", "-o", "again.png", *repeat, *given)
+        assert code == 0, err
+        assert read_settings(folder / "again.png").record.ending.colors == colors
+    assert run("presets", "save", "mine", "--config", "kept.png")[0] == 0
+    assert find_preset("mine").colors == "content"
+    assert run("presets", "save", "other", "--config", "kept.png", "--colors", "none")[0] == 0
+    assert find_preset("other").colors == "none"

@@ -111,10 +111,16 @@ def test_files_from_before_the_preconditioner_are_read_as_they_ran() -> None:
     assert StyleConfig.from_dict(older).lbfgs_preconditioner == "none"
 
 
-@pytest.mark.parametrize("number", [2, "1", None, True, 1.5])
-def test_a_format_that_is_not_known_is_refused(number: object) -> None:
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [
+        (2, "update napari-nst"),
+        *((each, "a whole number from 1") for each in ("1", None, True, 1.5, 0, -1)),
+    ],
+)
+def test_a_format_that_is_not_known_is_refused(number: object, message: str) -> None:
     settings = StyleConfig().to_dict() | {"format": number}
-    with pytest.raises(ConfigError, match="update napari-nst"):
+    with pytest.raises(ConfigError, match=message):
         StyleConfig.from_dict(settings)
 
 

@@ -162,14 +162,16 @@ def recolored(
     Raises
     ------
     ConfigError
-        If the record is from a version that did not keep these colours.
+        If there are no such colours, or the record, damaged or of an earlier version, does not
+        hold those of content and style.
     """
+    record.config.replace(colors=colors)
     try:
         palette = Palette.from_dict(record.resolved["palette"])
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigError(
-            "this result was made by a version that did not keep the colours of its content and "
-            "style; run it again to choose its colours"
+            "the record of this result holds no colours of its content and style: it is of an "
+            "earlier version, or damaged; run it again to choose its colours"
         ) from error
     like = read_picture(image, "the result")
     rgb = torch.from_numpy(painted).permute(2, 0, 1)[None]

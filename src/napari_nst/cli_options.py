@@ -91,6 +91,8 @@ def chosen_settings(
 ) -> tuple[StyleConfig, RunRecord | None]:
     """Give the settings that --config or --preset names, with changes, and the file's record.
 
+    What is given by hand holds for the whole run: the record's steering of it is left out.
+
     Raises
     ------
     ConfigError, ImageError
@@ -102,4 +104,7 @@ def chosen_settings(
     if preset:
         config = find_preset(preset)
     changes = {name: parse_setting(name, text) for name, text in given}
+    if record:
+        events = tuple(event for event in record.events if event.field not in changes)
+        record = record.replace(events=events)
     return config.replace(**changes), record

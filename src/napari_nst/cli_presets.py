@@ -6,7 +6,10 @@ from typing import Annotated
 import typer
 
 from napari_nst.cli_options import (
+    Colors,
+    Precision,
     Preset,
+    Seed,
     Sets,
     SettingsFile,
     Size,
@@ -46,16 +49,22 @@ def save(
     size: Size = None,
     steps: Steps = None,
     style_strength: Strength = None,
+    colors: Colors = None,
+    seed: Seed = None,
+    precision: Precision = None,
     settings: Sets = None,
     config_file: SettingsFile = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Keep settings as NAME: those of a preset, a file or a picture, with changes."""
     knobs = {"size": size, "steps": steps, "style_strength": style_strength}
+    knobs |= {"colors": colors, "seed": seed, "precision": precision}
     given = [(knob, text) for knob, text in knobs.items() if text is not None]
-    config, _ = chosen_settings(
+    config, record = chosen_settings(
         config_file, preset, [*given, *map(split_assignment, settings or [])]
     )
+    if record:  # what was steered made the picture too
+        config = record.replace(config=config).ending
     print(save_preset(name, config, overwrite=overwrite))
 
 

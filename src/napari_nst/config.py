@@ -365,13 +365,9 @@ class StyleConfig:
             key: tuple(value) if isinstance(value, list) else value
             for key, value in settings.items()
         }
-        made = tupled.pop("format", 0)
-        if type(made) is not int or made > FORMAT:
-            raise ConfigError(
-                f"these settings have the format {made!r}, and this version reads up to {FORMAT}; "
-                "update napari-nst"
-            )
-        if made == 0:
+        if "format" in tupled:
+            _check_format(tupled.pop("format"))
+        else:
             tupled = _from_before_formats(tupled)
         name = tupled.pop("name", "gatys")
         _refuse_unknown(tupled)  # "self" is no setting, and no keyword of what follows
@@ -401,6 +397,17 @@ def checked_config(config: object) -> StyleConfig:
             "StyleConfig.preset('default', size=512), or StyleConfig.from_dict of a table"
         )
     return config
+
+
+def _check_format(number: object) -> None:
+    """Raise ConfigError if settings are of a format that this version does not read."""
+    if type(number) is not int or number < 1:
+        raise ConfigError(f"format is a whole number from 1; got {shown(number)}")
+    if number > FORMAT:
+        raise ConfigError(
+            f"these settings have the format {number}, and this version reads up to {FORMAT}; "
+            "update napari-nst"
+        )
 
 
 def _from_before_formats(settings: dict[str, Any]) -> dict[str, Any]:

@@ -81,7 +81,14 @@ class RunRecord:
         return self.config.replace(**changes)
 
     def with_colors(self, colors: Colors) -> Self:
-        """Copy, with other colours chosen behind the last step."""
+        """Copy, with other colours chosen behind the last step.
+
+        Raises
+        ------
+        ConfigError
+            If there are no such colours.
+        """
+        self.config.replace(colors=colors)
         at_end = (self.steps_done, "colors")
         events = tuple(each for each in self.events if (each.step, each.field) != at_end)
         plain = self.replace(events=events)

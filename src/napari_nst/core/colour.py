@@ -58,8 +58,9 @@ class ColourStatistics:
         mean, second = (np.asarray(values[name], float) for name in ("mean", "second"))
         if mean.shape != (3,) or second.shape != (3, 3):
             raise ValueError(f"colour statistics of shapes {mean.shape} and {second.shape}")
-        if not (np.isfinite(mean).all() and np.isfinite(second).all()):
-            raise ValueError("colour statistics that are not finite")
+        are_colours = all(((each >= 0) & (each <= 1)).all() for each in (mean, second))  # not NaN
+        if not are_colours or not np.allclose(second, second.T):
+            raise ValueError("colour statistics that no picture has")
         return cls(mean, second)
 
 

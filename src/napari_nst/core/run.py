@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -155,7 +155,9 @@ class Run:
             yield from self.descend(index)
             if self.reason in ("stopped", "diverged"):
                 break
-        self._steer(("colors",))  # colours may change behind the last step too
+        # Colours chosen behind the last step count, however many steps there are this time.
+        self._to_repeat = [replace(each, step=self.done) for each in self._to_repeat]
+        self._steer(("colors",))
 
     @cached_property
     def palette(self) -> Palette:
