@@ -92,7 +92,7 @@ def main() -> None:
 
     parts = {
         "512 px, mean of twelve pairs": mean_rows(PAIRS, FULL, paint),
-        "256 px, mean of six pairs": mean_rows(SIX_PAIRS, SMALL, paint),
+        "256 px, mean of three pairs": mean_rows(PAIRS[:3], SMALL, paint),
         "512 px, the best peer in the same time, mean of six pairs": mean_rows(
             SIX_PAIRS, PEER, paint
         ),
