@@ -194,5 +194,6 @@ def _checked_hashes(hashes: dict[str, Any]) -> dict[str, Any]:
 def picture_hash(pixels: npt.NDArray[Any]) -> str:
     """Give the SHA-256 of a picture, dtype and shape included."""
     whole = np.ascontiguousarray(pixels)
-    header = f"{whole.dtype.str}{whole.shape}".encode()
-    return hashlib.sha256(header + whole.tobytes()).hexdigest()
+    digest = hashlib.sha256(f"{whole.dtype.str}{whole.shape}".encode())
+    digest.update(whole)  # reads the pixels where they lie
+    return digest.hexdigest()
