@@ -31,7 +31,7 @@ SMALL = (
 PEER = (Variant("default", 512), Variant("crowsonkb", 512, 45))
 """The best peer, with as many steps as take the default's time."""
 SIX_PAIRS = (*PAIRS[:4], PAIRS[8], PAIRS[10])
-IDENTITY_STYLES = ("the-scream",)
+IDENTITY_STYLES = ("the-scream", "starry-night", "shipwreck")
 SIDE_PX = 190
 
 Rows = Mapping[str, Mapping[str, float]]
@@ -97,7 +97,7 @@ def main() -> None:
 
     parts = {
         "512 px, mean of twelve pairs": mean_rows(PAIRS, FULL, paint),
-        "256 px, mean of two pairs": mean_rows(PAIRS[:2], SMALL, paint),
+        "256 px, mean of twelve pairs": mean_rows(PAIRS, SMALL, paint),
         "512 px, the best peer in the same time, mean of six pairs": mean_rows(
             SIX_PAIRS, PEER, paint
         ),
