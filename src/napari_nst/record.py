@@ -195,5 +195,5 @@ def picture_hash(pixels: npt.NDArray[Any]) -> str:
     """Give the SHA-256 of a picture, dtype and shape included."""
     whole = np.ascontiguousarray(pixels)
     digest = hashlib.sha256(f"{whole.dtype.str}{whole.shape}".encode())
-    digest.update(whole)  # reads the pixels where they lie
+    digest.update(whole.data)  # reads the pixels where they lie
     return digest.hexdigest()
