@@ -24,6 +24,8 @@ _OUR_OWN: dict[str, Any] = {
     "style_layer_weights": (0.684, 0.054, 0.065, 0.063, 0.135),
     "lbfgs_history": 10,
     "lbfgs_preconditioner": "wide",
+    "pooling": "average",
+    "padding": "replicate",
     "pyramid": "down_to",
     "scale_ratio": 2.0,
     "scale_detail": 1.0,
@@ -142,7 +144,7 @@ from relu2_1 to relu5_1, whose pulls on the picture these weights make alike.
 """
 
 
-OWN_RATIOS = {"default": 12.5, "painterly": 25.0}
+OWN_RATIOS = {"default": 10.0, "painterly": 25.0}
 """The same of presets that fit each layer to the weights, on any weights."""
 
 
