@@ -43,16 +43,17 @@ def test_preset_equals_its_raw_formula_at_a_third_picture(
     name: str, tiny_tensors: Mapping[str, Tensor], pictures: Pictures
 ) -> None:
     feed, maximum = FEED_AND_RANGE[name]
-    padding = StyleConfig.preset(name).padding
+    config = StyleConfig.preset(name)
     content, style, third = pictures
     c, s, t = (
-        textbook.features(each, tiny_tensors, kind=feed, padding=padding)
+        textbook.features(
+            each, tiny_tensors, kind=feed, pooling=config.pooling, padding=config.padding
+        )
         for each in (content, style, third.requires_grad_())
     )
     expected = getattr(formulas, name)(c, s, t, maximum * third)
     (slope,) = torch.autograd.grad(sum(expected.values()), third)
     wanted = {term: float(value.detach()) for term, value in expected.items()}
-    config = StyleConfig.preset(name)
     encoder = _encoder(config, tiny_tensors, feed)
     objective = build_objective(encoder, content, [style], config)
     found = loss_and_gradient(third.detach(), encoder, objective, config)
