@@ -202,10 +202,11 @@ class Run:
         self._objective = None
         self._encoder.release()
         give_memory_back()  # no gap that a scale leaves fits the larger tensors of the next
-        self._objective = self._objective_at(size)
+        content = self._content_at(size)
+        self._objective = self._objective_at(size, content)
         give_memory_back()
         if self.picture.shape[-2:] != size:
-            self.picture = self._enlarged(size)
+            self.picture = self._enlarged(content)
         first = index == self._first_scale
         descent = Descent(
             self.picture,
@@ -270,7 +271,7 @@ class Run:
         assert self._objective is not None
         return loss_and_gradient(picture, self._encoder, self._objective, self._config)
 
-    def _objective_at(self, size: tuple[int, int]) -> Objective:
+    def _objective_at(self, size: tuple[int, int], content: Tensor) -> Objective:
         config = self._config
         styles = [
             style.resized(style_size(style.size, size, config), config.resample)
@@ -278,20 +279,20 @@ class Run:
         ]
         return build_objective(
             self._encoder,
-            self._content_at(size),
+            content,
             [self._on_device(style.rgb) for style in styles],
             config,
             balance=self._balance,
         )
 
-    def _enlarged(self, size: tuple[int, int]) -> Tensor:
-        """Bring the picture to a scale's size, with the detail of the content that it missed."""
-        enlarged = _resize(self.picture, size)
+    def _enlarged(self, content: Tensor) -> Tensor:
+        """Bring the picture to the content's size, with the detail of it that was missed."""
+        height, width = content.shape[-2:]
+        enlarged = _resize(self.picture, (height, width))
         if self._config.scale_detail:
-            height, width = self.picture.shape[-2:]
-            coarse = self._content_at((height, width))
-            fine = self._content_at(size)
-            detail = fine - _resize(coarse, size)
+            rows, columns = self.picture.shape[-2:]
+            coarse = self._content_at((rows, columns))
+            detail = content - _resize(coarse, (height, width))
             enlarged = enlarged + self._config.scale_detail * detail.to(enlarged.dtype)
         return enlarged.clamp(0, 1)
 
