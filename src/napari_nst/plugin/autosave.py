@@ -7,7 +7,7 @@ from pathlib import Path
 from napari.qt.threading import FunctionWorker
 from napari.utils.notifications import show_info, show_warning
 from qtpy.QtCore import QObject, Signal
-from qtpy.QtWidgets import QApplication, QWidget
+from qtpy.QtWidgets import QApplication, QMainWindow, QWidget
 
 from napari_nst.plugin.export import save_result
 from napari_nst.plugin.run import Run
@@ -92,11 +92,14 @@ def _is_worth_keeping(run: Run) -> bool:
 
 
 def tell_when_done(run: Run, window: QWidget) -> None:
-    """Tell of the end of a run that took long: in napari, and in the system's task bar.
+    """Tell of the end of a run that took long, or whose dock is closed, in napari and the task bar.
 
     Who stopped it knows.
     """
     result = run.result
-    if result is not None and result.reason != "stopped" and result.seconds > LONG_S:
+    if result is None or result.reason == "stopped":
+        return
+    closed = isinstance(window.parentWidget(), QMainWindow)  # which keeps a closed dock's widget
+    if closed or result.seconds > LONG_S:
         show_info(f"{run.name}: {run.text}")
         QApplication.alert(window)

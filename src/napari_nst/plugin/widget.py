@@ -31,6 +31,7 @@ from napari_nst.plugin.sweep_panel import SweepPanel
 from napari_nst.plugin.sweep_pictures import PicturesForm
 from napari_nst.plugin.weights_panel import WeightsPanel
 from napari_nst.plugin.welcome import Welcome
+from napari_nst.plugin.window.docking import Docking, OnePerViewer
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -39,8 +40,10 @@ _WIDTH_PX = 320
 _PAIR = ("napari-nst", "sample-pair")
 
 
-class StyleTransferWidget(QWidget):
+class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
     """Paint one image layer in the manner of another and watch it form.
+
+    A viewer has one: made again, it is the same widget with all its runs.
 
     Parameters
     ----------
@@ -67,6 +70,7 @@ class StyleTransferWidget(QWidget):
         self.steering = Steering(self.form, self.session)
         self.moments = Moments(napari_viewer, self.session)
         self.actions_of_runs = RunActions(napari_viewer, self.session, self.form, self)
+        self.docking = Docking(self, napari_viewer)
         self._shown: Run | None = None
         self._lay_out()
         self._connect()
