@@ -116,6 +116,10 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         if self.current is not None:
             self.current.resume()
 
+    def _save(self) -> None:
+        if self.current is not None:
+            self.actions_of_runs.save([self.current])
+
     def _on_changed(self, run: Run) -> None:
         self._offer_moments()
         if run is not self.current:
@@ -123,6 +127,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         if run is not self._shown:
             self._show(run)
         self.panel.show_state(run.state, run.text)
+        self.panel.save.setEnabled(run.kept is not None)
         self._mark_live()
 
     def _show(self, run: Run) -> None:
@@ -153,6 +158,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         self._offer_moments()
         if self.current is None:
             self._shown = None
+            self.panel.save.setEnabled(False)
             self._check()
 
     def _on_steer_toggled(self, checked: bool) -> None:
@@ -195,6 +201,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         panel.pause_asked.connect(self._pause)
         panel.resume_asked.connect(self._resume)
         panel.stop_asked.connect(self.stop)
+        panel.save_asked.connect(self._save)
         panel.steer.toggled.connect(self._on_steer_toggled)
         self.steering.refused.connect(show_error)
         self.steering.steered.connect(panel.show_steered)
