@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 PLUGIN, DOCK = "napari-nst", "Neural Style Transfer"
 
 
+def show_dock(viewer: Viewer) -> None:
+    """Open the dock, or bring it to the front."""
+    open_dock(viewer)
+
+
 def stylise_selected(viewer: Viewer) -> None:
     """Paint the lower one of two selected image layers in the manner of the other."""
     layers = _selected_images(viewer)
