@@ -168,7 +168,8 @@ def test_stop_ends_the_run_with_the_picture_so_far(
     control = RunControl()
     run = iter_stylize(content, style, _config(steps=50), weights=weights, control=control)
     next(run)
-    picture = next(run).image()
+    step = next(run)
+    picture, record = step.image(), step.record()
     control.stop()
     with pytest.raises(StopIteration) as end:
         next(run)
@@ -176,6 +177,7 @@ def test_stop_ends_the_run_with_the_picture_so_far(
     assert result.reason == "stopped"
     assert result.record.steps_done == 2
     np.testing.assert_array_equal(result.image, picture)
+    assert record == result.record, "the step could have told"
 
 
 def test_stop_before_the_first_step_gives_the_start(

@@ -91,6 +91,7 @@ class Step:
     terms: dict[str, float]
     seconds: float
     _image: Callable[[], Array]
+    _record: Callable[[], RunRecord]
 
     def image(self) -> Array:
         """Give the picture after this step; ask before asking for the next step.
@@ -101,6 +102,13 @@ class Step:
             In the content's dtype, at this scale's size.
         """
         return self._image()
+
+    def record(self) -> RunRecord:
+        """Return the record of the run, were it stopped now; ask before asking for the next step.
+
+        It reproduces the picture after this step.
+        """
+        return self._record()
 
 
 @dataclass(frozen=True)
@@ -351,8 +359,8 @@ def _take_steps(
         evaluation, seconds = step.evaluation, time.perf_counter() - began
         point = (evaluation.loss, evaluation.terms, seconds)
         history.append(LossPoint(step.iteration, step.scale.index, *point))
-        show = partial(_show, run, like)
-        yield Step(step.iteration, run.total, step.scale, *point, show)
+        show, stopped = partial(_show, run, like), partial(_stopped, run, record)
+        yield Step(step.iteration, run.total, step.scale, *point, show, stopped)
     seconds = time.perf_counter() - began
     if run.reason != "stopped" or not history:
         history.append(_last_point(run, history, began))
@@ -431,3 +439,7 @@ def _last_point(run: Run, history: list[LossPoint], began: float) -> LossPoint:
 
 def _show(run: Run, like: Picture) -> Array:
     return write_array(run.shown(), like)
+
+
+def _stopped(run: Run, record: RunRecord) -> RunRecord:
+    return record.replace(events=tuple(run.events), steps_done=run.done, reason="stopped")

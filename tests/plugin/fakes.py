@@ -23,6 +23,9 @@ class FakeStep:
     def image(self):
         return np.full((8, 10, 3), self.iteration % 256, np.uint8)
 
+    def record(self):
+        return result(self.iteration, "stopped").record
+
 
 def result(steps_done, reason="finished", config=None):
     record = RunRecord(config or StyleConfig(), {}, {}, "untrained", (), steps_done, reason)

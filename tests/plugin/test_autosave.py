@@ -30,6 +30,7 @@ class FakeRun:
         self.result = result(5)
         hashes = {"content": f"{tmp_path}{name}"}
         self.result.record = self.record = self.result.record.replace(hashes=hashes)
+        self.kept = self.result.image, self.record
         self.live = SimpleNamespace(layer=object())
 
 

@@ -9,26 +9,29 @@ from qtpy.QtWidgets import QApplication, QMainWindow, QMessageBox, QVBoxLayout, 
 
 from napari_nst.errors import ImageError
 from napari_nst.plugin import close_guard
+from napari_nst.plugin.autosave import Stake
 from napari_nst.plugin.close_guard import Answer, CloseGuard, ask_user
 
 pytestmark = pytest.mark.gui
 
-RUN = SimpleNamespace(name="harbour × waves")
+RUN = SimpleNamespace(name="harbour × waves", text="Finished: 5 steps.", kept=("picture", "record"))
+FORMING = SimpleNamespace(name="cat × ink", text="Step 12 of 300", kept=("picture", "record"))
+UNSEEN = SimpleNamespace(name="cat × ink", text="Loading the network", kept=None)
 
 
 class FakeAutosave:
     def __init__(self):
-        self.runs = [RUN]
+        self.stake = Stake((RUN,))
         self.folder = None
         self.error = None
 
-    def unsaved(self):
-        return self.runs
+    def at_stake(self):
+        return self.stake
 
     def save(self, runs, folder):
         if self.error:
             raise self.error
-        self.folder = folder
+        self.folder, self.saved = folder, runs
 
 
 @pytest.fixture
@@ -60,8 +63,8 @@ def guard(window, autosave):
 def answering(guard, answer):
     asked = []
 
-    def ask(window, unsaved):
-        asked.append(list(unsaved))
+    def ask(window, stake):
+        asked.append(stake)
         return answer
 
     guard.ask = ask
@@ -72,7 +75,7 @@ def test_cancel_keeps_the_window(window, guard, autosave):
     asked = answering(guard, Answer.CANCEL)
     assert not window.close()
     assert window.isVisible()
-    assert asked == [[RUN]]
+    assert asked == [Stake((RUN,))]
     assert autosave.folder is None
 
 
@@ -86,6 +89,14 @@ def test_save_saves_and_closes(window, guard, autosave):
     answering(guard, Answer.SAVE)
     assert window.close()
     assert autosave.folder == Path("results")
+    assert autosave.saved == (RUN,)
+
+
+def test_the_picture_of_a_run_that_goes_on_is_saved_too(window, guard, autosave):
+    autosave.stake = Stake((RUN,), (FORMING,), (UNSEEN,))
+    answering(guard, Answer.SAVE)
+    assert window.close()
+    assert autosave.saved == (RUN, FORMING)
 
 
 def test_a_failing_save_keeps_the_window_and_says_why(window, guard, autosave, monkeypatch):
@@ -109,7 +120,7 @@ def test_without_a_folder_one_is_asked_for(window, autosave, monkeypatch):
 
 
 def test_saved_results_are_not_asked_about(window, guard, autosave):
-    autosave.runs = []
+    autosave.stake = Stake()
     assert window.close()
 
 
@@ -130,17 +141,47 @@ def test_a_window_that_was_never_shown_is_not_asked_about(window, guard):
     assert window.close()
 
 
-def test_the_box_names_the_results(window):
-    seen = []
+@pytest.fixture
+def pressed(window):
+    """Answer the box by the button of that text: pressed(stake, text); returns answer and box."""
 
-    def press():
-        box = QApplication.activeModalWidget()
-        seen.append((box.text(), box.informativeText()))
-        box.button(QMessageBox.StandardButton.Discard).click()
+    def press(stake, text):
+        seen = []
 
-    QTimer.singleShot(100, press)
-    assert ask_user(window, [RUN] * 8) is Answer.DISCARD
-    text, names = seen[0]
-    assert text.startswith("8 results are in no file yet.")
+        def click():
+            box = QApplication.activeModalWidget()
+            offered = {button.text().replace("&", ""): button for button in box.buttons()}
+            seen.append((box.text(), box.informativeText(), set(offered)))
+            offered[text].click()
+
+        QTimer.singleShot(100, click)
+        return ask_user(window, stake), *seen[0]
+
+    return press
+
+
+def test_the_box_names_the_results(pressed):
+    answer, text, names, _ = pressed(Stake((RUN,) * 8), "Discard")
+    assert answer is Answer.DISCARD
+    assert text == "8 results are in no file with their settings. Save before closing?"
     assert names.count("harbour") == 6
     assert names.endswith("…")
+
+
+def test_the_box_tells_of_the_run_and_of_those_that_wait(pressed):
+    stake = Stake((RUN,), (FORMING,), (UNSEEN, UNSEEN))
+    answer, text, details, offered = pressed(stake, "Stop and save")
+    assert answer is Answer.SAVE
+    assert text.startswith(
+        "“cat × ink” is not finished. 2 more runs wait. One result is also in no"
+    )
+    assert details.startswith("Step 12 of 300")
+    assert offered == {"Stop and save", "Stop and discard", "Cancel"}
+    assert pressed(stake, "Cancel")[0] is Answer.CANCEL
+
+
+def test_a_run_without_a_picture_offers_nothing_to_save(pressed):
+    answer, text, _, offered = pressed(Stake((), (UNSEEN,)), "Stop and close")
+    assert answer is Answer.DISCARD
+    assert text == "“cat × ink” is not finished. Close all the same?"
+    assert offered == {"Stop and close", "Cancel"}

@@ -4,7 +4,7 @@ import pytest
 from napari._app_model import get_app_model
 
 from napari_nst.config import StyleConfig
-from napari_nst.plugin import commands
+from napari_nst.plugin import commands, readers, writers
 from napari_nst.record import METADATA_KEY, RunRecord, SteeringEvent
 
 pytestmark = pytest.mark.gui
@@ -74,3 +74,53 @@ def test_a_layer_without_settings_is_told(docked, viewer, pictures, told, execut
 def test_stylising_is_offered_only_for_two_pictures(viewer, pictures):
     action = get_app_model().registered_actions["napari-nst.stylise_selected"]
     assert str(action.enablement) == "num_selected_image_layers == 2"
+
+
+@pytest.fixture
+def palette(viewer):
+    """Napari's command palette as a person has it: palette(words) gives ids, the first on top."""
+
+    def hits(words):
+        window = viewer.__wrapped__.window._qt_window
+        palette = window._command_palette
+        palette.update_context(window)
+        return [command.id for command in palette._list.iter_top_hits(words)]
+
+    return hits
+
+
+@pytest.mark.parametrize("words", ["style", "neural", "style transfer", "nst"])
+@pytest.mark.parametrize("selected", [0, 2])
+def test_the_palette_has_the_dock_first(viewer, pictures, palette, words, selected):
+    viewer.layers.selection = set(pictures[:selected])
+    assert palette(words)[0] == "napari-nst.open"
+
+
+def test_the_palettes_command_opens_the_one_dock(viewer, execute):
+    execute("open")
+    execute("open")
+    docks = [each for each in viewer.window.dock_widgets.values() if hasattr(each, "session")]
+    assert docks == [commands.open_dock(viewer)]
+    docks[0].parentWidget().hide()
+    execute("open")
+    assert not docks[0].parentWidget().isHidden(), "it opens, and never hides"
+
+
+NAPARIS_OWN = ["write_png", "write_tiff", "write_jpeg", "read_run"]
+
+
+@pytest.mark.parametrize("name", NAPARIS_OWN)
+def test_what_napari_calls_is_not_offered_to_people(viewer, palette, name):
+    hits = palette("style")
+    ours = [each for each in hits if each.startswith("napari-nst.")]
+    assert f"napari-nst.{name}" in ours[-len(NAPARIS_OWN) - 3 :], "behind all that can be done"
+    assert f"napari-nst.{name}" not in palette("")
+
+
+@pytest.mark.parametrize("name", NAPARIS_OWN)
+def test_what_napari_calls_says_so_when_a_person_does(viewer, execute, monkeypatch, name):
+    messages = []
+    for module in (readers, writers):
+        monkeypatch.setattr(module, "show_info", messages.append)
+    execute(name)
+    assert messages[0].startswith("napari calls this command")

@@ -36,12 +36,13 @@ def run_once(docked, engine, finished, steps):
     finished(docked)
 
 
-def test_the_settings_last_used_come_back(viewer, pictures, docked, engine, finished, qtbot):
+def test_the_settings_last_used_come_back_in_another_viewer(
+    make_napari_viewer_proxy, pictures, docked, engine, finished
+):
     docked.form.basic["steps"].set(19)
     run_once(docked, engine, finished, 2)
     assert LastUsed.read().config.steps == 19
-    viewer.window.remove_dock_widget(docked.parent())
-    _, again = viewer.window.add_plugin_dock_widget(*DOCK)
+    _, again = make_napari_viewer_proxy().window.add_plugin_dock_widget(*DOCK)
     assert again is not docked
     assert again.form.config().steps == 19
     assert again.form.weights_choice() == "untrained"

@@ -1,15 +1,17 @@
 """Keeps results safe: saves each one unasked, or knows which are in no file yet."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from napari.qt.threading import FunctionWorker
 from napari.utils.notifications import show_info, show_warning
 from qtpy.QtCore import QObject, Signal
-from qtpy.QtWidgets import QApplication, QWidget
+from qtpy.QtWidgets import QApplication, QMainWindow, QWidget
 
 from napari_nst.plugin.export import save_result
+from napari_nst.plugin.progress import RunState
 from napari_nst.plugin.run import Run
 from napari_nst.plugin.saved import is_saved
 from napari_nst.plugin.session import Session
@@ -20,6 +22,34 @@ LONG_S = 60
 
 _PREVIEW = "· preview"
 """How the dock names previews, which nobody wants to keep."""
+
+
+@dataclass(frozen=True)
+class Stake:
+    """What would be lost if the viewer closed now; previews, which nobody keeps, left out.
+
+    Parameters
+    ----------
+    unsaved
+        Runs with a result that is in no file with its settings.
+    running
+        Runs that compute, or are paused.
+    waiting
+        Runs in the queue.
+    """
+
+    unsaved: tuple[Run, ...] = ()
+    running: tuple[Run, ...] = ()
+    waiting: tuple[Run, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Whether there is anything."""
+        return bool(self.unsaved or self.running or self.waiting)
+
+    @property
+    def savable(self) -> tuple[Run, ...]:
+        """Runs with a picture: results, and what has formed of those that run."""
+        return (*self.unsaved, *(run for run in self.running if run.kept is not None))
 
 
 class Autosave(QObject):
@@ -56,8 +86,17 @@ class Autosave(QObject):
             and not is_saved(run.record)
         ]
 
+    def at_stake(self) -> Stake:
+        """Return what closing the viewer would lose."""
+        kept = [run for run in self._session.runs if not _is_preview(run)]
+        return Stake(
+            tuple(self.unsaved()),
+            tuple(run for run in kept if run.state.active),
+            tuple(run for run in kept if run.state is RunState.WAITING),
+        )
+
     def save(self, runs: Iterable[Run], folder: Path) -> None:
-        """Save results at once, in the calling thread.
+        """Save pictures at once, in the calling thread: results, or those of runs as they are now.
 
         Raises
         ------
@@ -65,8 +104,8 @@ class Autosave(QObject):
             If one cannot be written.
         """
         for run in runs:
-            if run.result is not None:
-                save_result(folder, run.name, run.result.image, run.result.record)
+            if run.kept is not None and run not in self._saving:
+                save_result(folder, run.name, *run.kept)
 
     def _on_ended(self, run: Run) -> None:
         folder = self._folder()
@@ -88,15 +127,22 @@ class Autosave(QObject):
 
 
 def _is_worth_keeping(run: Run) -> bool:
-    return run.result is not None and _PREVIEW not in run.name
+    return run.result is not None and not _is_preview(run)
+
+
+def _is_preview(run: Run) -> bool:
+    return _PREVIEW in run.name
 
 
 def tell_when_done(run: Run, window: QWidget) -> None:
-    """Tell of the end of a run that took long: in napari, and in the system's task bar.
+    """Tell of the end of a run that took long, or whose dock is closed, in napari and the task bar.
 
     Who stopped it knows.
     """
     result = run.result
-    if result is not None and result.reason != "stopped" and result.seconds > LONG_S:
+    if result is None or result.reason == "stopped":
+        return
+    closed = isinstance(window.parentWidget(), QMainWindow)  # which keeps a closed dock's widget
+    if closed or result.seconds > LONG_S:
         show_info(f"{run.name}: {run.text}")
         QApplication.alert(window)

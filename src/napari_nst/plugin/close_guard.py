@@ -1,4 +1,4 @@
-"""Asks before the viewer's window closes over results that are in no file yet."""
+"""Asks before the viewer's window closes over a run, or results in no file with their settings."""
 
 from collections.abc import Callable, Sequence
 from enum import Enum
@@ -9,14 +9,14 @@ from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtWidgets import QFileDialog, QMainWindow, QMessageBox, QWidget
 
 from napari_nst.errors import ImageError
-from napari_nst.plugin.autosave import Autosave
+from napari_nst.plugin.autosave import Autosave, Stake
 from napari_nst.plugin.run import Run
 
 _MOST_NAMES = 6
 
 
 class Answer(Enum):
-    """What is to become of unsaved results."""
+    """What is to become of unsaved results, and of the picture of a run that goes on."""
 
     SAVE = "save"
     DISCARD = "discard"
@@ -48,7 +48,7 @@ class CloseGuard(QObject):
         self._enabled = enabled
         self._folder = folder
         self._window: ReferenceType[QMainWindow] | None = None
-        self.ask: Callable[[QWidget, Sequence[Run]], Answer] = ask_user
+        self.ask: Callable[[QWidget, Stake], Answer] = ask_user
 
     def watch(self, window: QMainWindow) -> None:
         """Start watching; a window is watched once, and not kept alive."""
@@ -64,43 +64,76 @@ class CloseGuard(QObject):
             return False
         if not self._enabled() or not _is_a_persons(window, event):
             return False
-        unsaved = self._autosave.unsaved()
-        if not unsaved or self._settled(window, unsaved):
+        stake = self._autosave.at_stake()
+        if not stake or self._settled(window, stake):
             return False
         event.ignore()
         return True
 
-    def _settled(self, window: QWidget, unsaved: Sequence[Run]) -> bool:
-        """Ask, and save if so wished; whether the window may close."""
-        answer = self.ask(window, unsaved)
+    def _settled(self, window: QWidget, stake: Stake) -> bool:
+        """Ask, and save if so wished; whether the window may close, which ends all runs."""
+        answer = self.ask(window, stake)
         if answer is not Answer.SAVE:
             return answer is Answer.DISCARD
         folder = self._folder() or _chosen_folder(window)
         if folder is None:
             return False
         try:
-            self._autosave.save(unsaved, folder)
+            self._autosave.save(stake.savable, folder)
         except ImageError as error:
             QMessageBox.warning(window, "Not saved", str(error))
             return False
         return True
 
 
-def ask_user(window: QWidget, unsaved: Sequence[Run]) -> Answer:
-    """Ask in a box what is to become of unsaved results."""
-    count = "One result is" if len(unsaved) == 1 else f"{len(unsaved)} results are"
-    names = [run.name for run in unsaved[:_MOST_NAMES]]
-    more = ["…"] if len(unsaved) > _MOST_NAMES else []
+def ask_user(window: QWidget, stake: Stake) -> Answer:
+    """Ask in a box what is to become of unsaved results and of runs that go on."""
     buttons = QMessageBox.StandardButton
     box = QMessageBox(window)
     box.setIcon(QMessageBox.Icon.Question)
-    box.setWindowTitle("Unsaved results")
-    box.setText(f"{count} in no file yet. Save before closing?")
-    box.setInformativeText("\n".join([*names, *more]))
-    box.setStandardButtons(buttons.Save | buttons.Discard | buttons.Cancel)
-    box.setDefaultButton(buttons.Save)
+    goes_on = bool(stake.running or stake.waiting)
+    box.setWindowTitle("A run goes on" if goes_on else "Unsaved results")
+    box.setText(_question(stake))
+    box.setInformativeText(_details(stake))
+    keep = buttons.Save if stake.savable else buttons.NoButton
+    box.setStandardButtons(keep | buttons.Discard | buttons.Cancel)
+    box.setDefaultButton(buttons.Save if stake.savable else buttons.Cancel)
+    if goes_on:
+        discard = "Stop and discard" if stake.savable else "Stop and close"
+        for which, text in ((buttons.Save, "Stop and save"), (buttons.Discard, discard)):
+            if (button := box.button(which)) is not None:
+                button.setText(text)
     answers = {buttons.Save: Answer.SAVE, buttons.Discard: Answer.DISCARD}
     return answers.get(buttons(box.exec()), Answer.CANCEL)
+
+
+def _question(stake: Stake) -> str:
+    parts = [f"“{run.name}” is not finished." for run in stake.running]
+    if stake.waiting:
+        parts.append(_count(stake.waiting, "more run waits.", "more runs wait."))
+    if stake.unsaved:
+        also = " also" if parts else ""
+        one = f"result is{also} in no file with its settings."
+        parts.append(
+            _count(stake.unsaved, one, f"results are{also} in no file with their settings.")
+        )
+    return " ".join([*parts, "Save before closing?" if stake.savable else "Close all the same?"])
+
+
+def _details(stake: Stake) -> str:
+    forming = [run.text for run in stake.running]
+    if any(run in stake.savable for run in stake.running):
+        forming.append("Stop and save keeps the picture as it is now, with its settings.")
+    return "\n".join([*forming, *_names(stake.unsaved)])
+
+
+def _names(runs: Sequence[Run]) -> list[str]:
+    names = [run.name for run in runs]
+    return [*names[:_MOST_NAMES], *(["…"] if len(names) > _MOST_NAMES else [])]
+
+
+def _count(runs: Sequence[Run], one: str, more: str) -> str:
+    return f"One {one}" if len(runs) == 1 else f"{len(runs)} {more}"
 
 
 def _is_a_persons(window: QMainWindow, event: QEvent) -> bool:

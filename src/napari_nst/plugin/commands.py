@@ -6,12 +6,18 @@ from napari.layers import Image
 from napari.utils.notifications import show_info
 from napari.viewer import Viewer
 
+from napari_nst.plugin.window.docking import dock_of, frame_of
 from napari_nst.plugin.writers import record_in
 
 if TYPE_CHECKING:
     from napari_nst.plugin.widget import StyleTransferWidget
 
 PLUGIN, DOCK = "napari-nst", "Neural Style Transfer"
+
+
+def show_dock(viewer: Viewer) -> None:
+    """Open the dock, or bring it to the front."""
+    open_dock(viewer)
 
 
 def stylise_selected(viewer: Viewer) -> None:
@@ -45,11 +51,13 @@ def reuse_settings(viewer: Viewer) -> None:
 
 def open_dock(viewer: Viewer) -> "StyleTransferWidget":
     """Open the dock, or bring the one that is open to the front."""
-    dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, DOCK)
-    dock.show()
-    dock.raise_()
-    opened: StyleTransferWidget = widget
-    return opened
+    dock = dock_of(viewer)
+    frame = None if dock is None else frame_of(dock)
+    if dock is None or frame is None:
+        frame, dock = viewer.window.add_plugin_dock_widget(PLUGIN, DOCK)
+    frame.show()
+    frame.raise_()
+    return dock
 
 
 def _selected_images(viewer: Viewer) -> list[Image]:

@@ -5,19 +5,18 @@ is a matter of what is visible. What was there before (grid, camera, visibility,
 kept for the way back, and forgotten for layers that go meanwhile.
 """
 
-import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
 from napari_nst.errors import ImageError
-from napari_nst.plugin.pictures import is_painted
+from napari_nst.plugin.pictures import is_painted, is_single
 from napari_nst.plugin.viewer_state import Look, View, reorder
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from napari.layers import Image, Layer
+    from napari.layers import Layer
     from napari.utils.events import Event
 
 MOST = 9
@@ -205,15 +204,9 @@ def layers_to_compare(viewer: "ViewerModel", content: "Layer | None") -> "list[L
     selected = [layer for layer in images if layer in viewer.layers.selection]
     if len(selected) > 1:
         return selected
-    results = [layer for layer in images if is_painted(layer) and _is_single(layer)]
+    results = [layer for layer in images if is_painted(layer) and is_single(layer)]
     kept = results[-(MOST - 1) :]
     return [layer for layer in images if layer == content or layer in kept]
-
-
-def _is_single(layer: "Image") -> bool:
-    """Whether the layer is one picture and not a history of a run."""
-    leading = layer.data.shape[: -3 if layer.rgb else -2]
-    return bool(math.prod(leading) == 1)
 
 
 def _are(count: int) -> str:

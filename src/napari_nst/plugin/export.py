@@ -17,7 +17,7 @@ from napari_nst.atomic import appearing_whole, clear_leftovers
 from napari_nst.errors import ImageError
 from napari_nst.io import write_picture
 from napari_nst.outputs import disk_errors_translated
-from napari_nst.plugin.files import claimed_path, safe_name, write_atomically
+from napari_nst.plugin.files import claimed_path, safe_name, save_picture, write_atomically
 from napari_nst.plugin.frames import Point
 from napari_nst.plugin.history import Snapshot, stack_of
 from napari_nst.plugin.saved import note_saved
@@ -32,8 +32,15 @@ GIF_LAST_MS = 2000
 """How long the last picture stays, which is the one to look at."""
 
 
-def save_result(folder: Path, name: str, image: npt.NDArray[Any], record: RunRecord) -> Path:
-    """Keep a result as PNG under a name that is free; makes the folder if need be.
+def save_result(
+    folder: Path,
+    name: str,
+    image: npt.NDArray[Any],
+    record: RunRecord,
+    *,
+    suffix: str = ".png",
+) -> Path:
+    """Keep a result under a name that is free; makes the folder if need be.
 
     Raises
     ------
@@ -43,8 +50,8 @@ def save_result(folder: Path, name: str, image: npt.NDArray[Any], record: RunRec
     with disk_errors_translated(folder):
         folder.mkdir(parents=True, exist_ok=True)
         clear_leftovers(folder)
-        with claimed_path(folder, safe_name(name), ".png") as path:
-            write_picture(path, image, record=record)
+        with claimed_path(folder, safe_name(name), suffix) as path:
+            save_picture(path, image, record)
     note_saved(record)
     return path
 

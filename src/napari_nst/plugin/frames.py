@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from napari_nst.api import Step, StyleResult
     from napari_nst.core.run import Scale
     from napari_nst.plugin.history import History
+    from napari_nst.record import RunRecord
 
 DRAWING_RATIO = 30
 """A frame comes no sooner than this many times the cost of drawing the last one."""
@@ -74,12 +75,15 @@ class Frame:
         The scale of the last step.
     picture : array, shape (H, W, 3) or (H, W, 4), uint8, or None
         After the last step; None when only the progress moved.
+    record
+        What reproduces the picture, of a run stopped there.
     """
 
     points: tuple[Point, ...]
     total: int
     scale: "Scale"
     picture: npt.NDArray[np.uint8] | None
+    record: "RunRecord | None" = None
 
 
 class FrameGate:
@@ -219,8 +223,9 @@ def _point(step: "Step") -> Point:
 
 
 def _frame(points: list[Point], step: "Step", *, with_picture: bool) -> Frame:
-    picture = as_uint8(step.image()) if with_picture else None
-    return Frame(tuple(points), step.total, step.scale, picture)
+    if not with_picture:
+        return Frame(tuple(points), step.total, step.scale, None)
+    return Frame(tuple(points), step.total, step.scale, as_uint8(step.image()), step.record())
 
 
 def _remember(history: "History", point: Point, step: "Step") -> None:

@@ -1,5 +1,6 @@
 """From a layer to a picture: what the user sees is what is stylised. No Qt here."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -42,6 +43,11 @@ class LayerPicture:
 def is_painted(layer: "Layer") -> bool:
     """Whether a layer came from a run, of this session or an earlier one."""
     return PAINTED in layer.metadata or METADATA_KEY in layer.metadata
+
+
+def is_single(layer: "Image") -> bool:
+    """Whether a layer is one picture, and neither a pyramid nor a stack such as a run's history."""
+    return not layer.multiscale and math.prod(layer.data.shape[: -3 if layer.rgb else -2]) == 1
 
 
 def picture_of(layer: "Image", dims: "Dims") -> LayerPicture:

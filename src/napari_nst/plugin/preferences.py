@@ -51,6 +51,8 @@ class Preferences:
         Gets each result; None saves nothing unasked.
     warn_unsaved
         Whether the viewer asks before it closes over unsaved results.
+    save_format
+        "PNG", "TIFF" or "JPEG": what saving by hand suggests.
     weights_folder
         Looked at first for weights, and downloaded into.
     ask_before_download
@@ -67,6 +69,7 @@ class Preferences:
     history_every: int = 10
     autosave_folder: Path | None = None
     warn_unsaved: bool = True
+    save_format: str = "PNG"
     weights_folder: Path | None = None
     ask_before_download: bool = True
 
@@ -88,6 +91,7 @@ class Preferences:
             history_every=history.every_steps,
             autosave_folder=_folder(files.autosave_folder),
             warn_unsaved=files.warn_unsaved,
+            save_format=files.save_format,
             weights_folder=_folder(files.weights_folder),
             ask_before_download=files.ask_before_download,
         )
@@ -101,6 +105,13 @@ class Preferences:
         except ConfigError as error:
             logger.warning("the preferred preset or size is left aside: %s", error)
             return StyleConfig.preset(DEFAULT_PRESET)
+
+
+def remember_format(name: str) -> None:
+    """Let saving by hand suggest this format from now on."""
+    settings = plugin_settings()
+    if settings is not None:
+        settings.files.save_format = name
 
 
 def plugin_settings() -> "PluginSettings | None":

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import show_warning
+from napari.utils.notifications import show_info, show_warning
 
 from napari_nst.decode.kinds import open_file
 from napari_nst.errors import ConfigError, ImageError
@@ -33,7 +33,7 @@ PATTERNS = (RECORD_FILE, "*.jpg.json", "*.jpeg.json")
 _EDGE_BYTES = 1 << 17
 
 
-def get_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None:
+def get_reader(path: str | list[str] = "") -> Callable[[str], list[LayerData]] | None:
     """Give the reader of a picture of ours, or of the JSON that belongs to one.
 
     Returns
@@ -41,6 +41,9 @@ def get_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None
     Callable or None
         None for any other file, and for lists of files, so that other readers take them.
     """
+    if not path:  # from the command palette
+        show_info("napari calls this command to open an exported run. Choose File > Open File(s).")
+        return None
     if not isinstance(path, str) or record_of(Path(path)) is None:
         return None
     return read_file if _picture_of(Path(path)).is_file() else None

@@ -103,6 +103,21 @@ class Run(QObject):
         return self.result.painted.clip(0, 1)
 
     @property
+    def kept(self) -> "tuple[npt.NDArray[Any], RunRecord] | None":
+        """What a file would hold: the picture, and the record that reproduces it.
+
+        Before the end they are those of a run stopped at the picture shown last; None before the
+        first picture.
+        """
+        if self.record is not None:
+            picture, record = self.picture, self.record
+        elif self.shown is not None and self.shown.record is not None:
+            picture, record = self.shown.picture, self.shown.record
+        else:
+            return None
+        return None if picture is None else (picture, record)
+
+    @property
     def layers(self) -> "list[Layer]":
         """The layers of this run that the viewer has."""
         live = [] if self.live.layer is None else [self.live.layer]

@@ -14,6 +14,7 @@ from napari_nst.errors import NstError
 from napari_nst.plugin.export import export_run
 from napari_nst.plugin.planner import plan_again, plan_more, plan_replay
 from napari_nst.plugin.plans import RunPlan, continued
+from napari_nst.plugin.window.save_dialog import save_runs
 from napari_nst.plugin.worker import translated
 
 if TYPE_CHECKING:
@@ -123,6 +124,10 @@ class RunActions:
         clipboard = QApplication.clipboard()
         if clipboard is not None:
             clipboard.setText(text)
+
+    def save(self, runs: "list[Run]") -> None:
+        """Ask for a file, or for several runs a folder, and save with settings."""
+        save_runs(runs, self._parent)
 
     @property
     def exporting(self) -> bool:

@@ -48,6 +48,13 @@ def entries(actions: "RunActions", moments: "Moments") -> list[RunAction]:
             group=2,
         ),
         RunAction(
+            "Save…",
+            "The picture with its settings as PNG, TIFF or JPEG; several runs into one folder",
+            actions.save,
+            lambda runs: any(run.kept is not None for run in runs),
+            group=3,
+        ),
+        RunAction(
             "Export…",
             "Result, moments, animation, settings and losses into a folder",
             actions.export,

@@ -28,7 +28,8 @@ _DOTS = 3
 class RunPanel(QWidget):
     """Shows one run and asks for its start, pause, resume and stop; the dock places `plot`.
 
-    Signals: `run_asked`, `preview_asked`, `pause_asked`, `resume_asked`, `stop_asked`.
+    Signals: `run_asked`, `preview_asked`, `pause_asked`, `resume_asked`, `stop_asked`,
+    `save_asked`.
     """
 
     run_asked = Signal()
@@ -36,6 +37,7 @@ class RunPanel(QWidget):
     pause_asked = Signal()
     resume_asked = Signal()
     stop_asked = Signal()
+    save_asked = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,6 +56,12 @@ class RunPanel(QWidget):
         self.pause.setToolTip("Hold the run after the step it is at; Resume goes on")
         self.stop = QPushButton("Stop")
         self.stop.setToolTip("End the run and keep the picture as it is")
+        self.save = QPushButton("Save…")
+        self.save.setToolTip(
+            "<p>Save the picture with the settings that made it, as PNG, TIFF or JPEG; during a "
+            "run as it is now.</p>"
+        )
+        self.save.setEnabled(False)
         self.state = QLabel()
         self.text = QLabel()
         self.text.setWordWrap(True)
@@ -80,6 +88,7 @@ class RunPanel(QWidget):
         self.preview.clicked.connect(self.preview_asked)
         self.pause.clicked.connect(self._on_pause)
         self.stop.clicked.connect(self.stop_asked)
+        self.save.clicked.connect(self.save_asked)
         self.show_state(RunState.IDLE, "")
 
     def show_state(self, state: RunState, text: str) -> None:
@@ -147,7 +156,7 @@ class RunPanel(QWidget):
 
     def _lay_out(self) -> None:
         buttons = QHBoxLayout()
-        for button in (self.run, self.preview, self.pause, self.stop):
+        for button in (self.run, self.preview, self.pause, self.stop, self.save):
             button.setMinimumHeight(28)
             buttons.addWidget(button, stretch=1)
         column = QVBoxLayout(self)

@@ -7,7 +7,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_nst.errors import NstError
 from napari_nst.plugin.history import History
-from napari_nst.plugin.pictures import picture_of
+from napari_nst.plugin.pictures import is_single, picture_of
 from napari_nst.plugin.plans import RunPlan
 from napari_nst.plugin.progress import RunState
 from napari_nst.plugin.queue import RunQueue, Ticket
@@ -207,6 +207,8 @@ class Session(QObject):
         from napari.layers import Image
 
         if not isinstance(layer, Image) or self.run_of(layer) is not None:
+            return
+        if layer.rgb and not is_single(layer):  # a history, copied or opened again
             return
         record = adopt_record(layer)
         if record is None:

@@ -19,6 +19,7 @@ from napari_nst.plugin.preferences import LastUsed, Preferences, use_weights_fol
 from napari_nst.plugin.run import Run
 from napari_nst.plugin.runs_list import RunAction
 from napari_nst.plugin.sweep import columns_of
+from napari_nst.plugin.window.docking import tell_of_runs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,6 +74,7 @@ class Studio(QObject):
         dock.session.ended.connect(self._on_ended)
         dock.session.changed.connect(self._offer)
         dock.sweep_panel.grid_asked.connect(self._show_sweep)
+        dock.docking.put_away.connect(partial(tell_of_runs, dock.session))
         self.autosave.kept.connect(self._on_kept)
         self._show_keys()
         # A destroyed widget's methods can no longer be called; this stack outlives it.

@@ -31,6 +31,7 @@ from napari_nst.plugin.sweep_panel import SweepPanel
 from napari_nst.plugin.sweep_pictures import PicturesForm
 from napari_nst.plugin.weights_panel import WeightsPanel
 from napari_nst.plugin.welcome import Welcome
+from napari_nst.plugin.window.docking import Docking, OnePerViewer
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -39,8 +40,10 @@ _WIDTH_PX = 320
 _PAIR = ("napari-nst", "sample-pair")
 
 
-class StyleTransferWidget(QWidget):
+class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
     """Paint one image layer in the manner of another and watch it form.
+
+    A viewer has one: made again, it is the same widget with all its runs.
 
     Parameters
     ----------
@@ -67,6 +70,7 @@ class StyleTransferWidget(QWidget):
         self.steering = Steering(self.form, self.session)
         self.moments = Moments(napari_viewer, self.session)
         self.actions_of_runs = RunActions(napari_viewer, self.session, self.form, self)
+        self.docking = Docking(self, napari_viewer)
         self._shown: Run | None = None
         self._lay_out()
         self._connect()
@@ -112,6 +116,10 @@ class StyleTransferWidget(QWidget):
         if self.current is not None:
             self.current.resume()
 
+    def _save(self) -> None:
+        if self.current is not None:
+            self.actions_of_runs.save([self.current])
+
     def _on_changed(self, run: Run) -> None:
         self._offer_moments()
         if run is not self.current:
@@ -119,6 +127,7 @@ class StyleTransferWidget(QWidget):
         if run is not self._shown:
             self._show(run)
         self.panel.show_state(run.state, run.text)
+        self.panel.save.setEnabled(run.kept is not None)
         self._mark_live()
 
     def _show(self, run: Run) -> None:
@@ -149,6 +158,7 @@ class StyleTransferWidget(QWidget):
         self._offer_moments()
         if self.current is None:
             self._shown = None
+            self.panel.save.setEnabled(False)
             self._check()
 
     def _on_steer_toggled(self, checked: bool) -> None:
@@ -191,6 +201,7 @@ class StyleTransferWidget(QWidget):
         panel.pause_asked.connect(self._pause)
         panel.resume_asked.connect(self._resume)
         panel.stop_asked.connect(self.stop)
+        panel.save_asked.connect(self._save)
         panel.steer.toggled.connect(self._on_steer_toggled)
         self.steering.refused.connect(show_error)
         self.steering.steered.connect(panel.show_steered)

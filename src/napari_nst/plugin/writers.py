@@ -1,7 +1,8 @@
 """Writers for napari's Save dialog: a layer to PNG, TIFF or JPEG with the record of its run.
 
 The manifest names the three functions; npe2 calls them with path, data and the layer's
-arguments. What a format cannot hold is brought down to what it can: see `napari_nst.io`.
+arguments. What a format cannot hold is brought down to what it can: see `napari_nst.io`. Called
+without, as from the command palette, they say what to do instead.
 """
 
 import logging
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from napari.utils.notifications import show_info
 
 from napari_nst.errors import ConfigError, ImageError
 from napari_nst.plugin.files import free_path, save_picture
@@ -18,10 +20,17 @@ from napari_nst.record import METADATA_KEY, RunRecord
 
 logger = logging.getLogger(__name__)
 
+Meta = dict[str, Any] | None
+
+_USAGE = (
+    "napari calls this command to save a layer. Choose File > Save Selected Layers, or Save… in "
+    "the dock."
+)
+
 PNG, TIFF, JPEG = (".png",), (".tif", ".tiff"), (".jpg", ".jpeg")
 
 
-def write_png(path: str, data: Any, meta: dict[str, Any]) -> list[str]:  # noqa: ANN401 - npe2's
+def write_png(path: str = "", data: Any = None, meta: Meta = None) -> list[str]:  # noqa: ANN401 - npe2's
     """Write a layer as PNG of 8 or 16 bits, its record in the text chunk "napari-nst".
 
     Parameters
@@ -46,12 +55,12 @@ def write_png(path: str, data: Any, meta: dict[str, Any]) -> list[str]:  # noqa:
     return _write(path, data, meta, PNG)
 
 
-def write_tiff(path: str, data: Any, meta: dict[str, Any]) -> list[str]:  # noqa: ANN401 - npe2's
+def write_tiff(path: str = "", data: Any = None, meta: Meta = None) -> list[str]:  # noqa: ANN401 - npe2's
     """Write a layer as TIFF of 8 or 16 bits, its record in the description; as `write_png`."""
     return _write(path, data, meta, TIFF)
 
 
-def write_jpeg(path: str, data: Any, meta: dict[str, Any]) -> list[str]:  # noqa: ANN401 - npe2's
+def write_jpeg(path: str = "", data: Any = None, meta: Meta = None) -> list[str]:  # noqa: ANN401 - npe2's
     """Write a layer as JPEG, its record in the tags and as JSON beside it; as `write_png`."""
     return _write(path, data, meta, JPEG)
 
@@ -68,7 +77,10 @@ def record_in(metadata: dict[str, Any]) -> RunRecord | None:
         return None
 
 
-def _write(path: str, data: Any, meta: dict[str, Any], suffixes: tuple[str, ...]) -> list[str]:  # noqa: ANN401 - npe2's
+def _write(path: str, data: Any, meta: Meta, suffixes: tuple[str, ...]) -> list[str]:  # noqa: ANN401 - npe2's
+    if data is None or meta is None:
+        show_info(_USAGE)
+        return []
     pixels = np.asarray(data[0] if meta.get("multiscale") else data)
     picture = _as_integers(_single(pixels, rgb=bool(meta.get("rgb"))), meta)
     record = record_in(meta.get("metadata") or {})

@@ -1,0 +1,1 @@
+"""Where the dock meets napari's window: docked, closed and found again; files saved by hand."""
