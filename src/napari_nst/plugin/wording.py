@@ -18,7 +18,11 @@ _NAMES = ("L-BFGS", "Adam")
 
 def differences(config: StyleConfig, preset: NamedPreset | None = None) -> dict[str, Any]:
     """Give the settings that differ from a preset's; by default the published one's."""
-    base = (preset or published_preset(config)).config
+    return changes(config, (preset or published_preset(config)).config)
+
+
+def changes(config: StyleConfig, base: StyleConfig) -> dict[str, Any]:
+    """Return the settings, name aside, that differ from those of `base`."""
     names = (setting.name for setting in fields(StyleConfig) if setting.name != PRESET)
     return {
         name: getattr(config, name)
