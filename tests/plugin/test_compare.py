@@ -196,10 +196,21 @@ def test_names_are_as_large_as_the_cells_have_room_for(viewer, comparison):
     viewer.canvas.size = (600, 1600)
     comparison.enter(wide)
     large = {layer.name_overlay.font_size for layer in wide}
-    viewer.canvas.size = (600, 400)
+    viewer.canvas.size = (600, 600)
     small = {layer.name_overlay.font_size for layer in wide}
     assert len(large) == len(small) == 1
     assert min(small) < min(large)
+    assert {layer.name_overlay.position for layer in wide} == {"top_left"}
+
+
+def test_of_a_name_that_no_cell_has_room_for_the_end_is_seen(viewer, comparison):
+    viewer.canvas.size = (600, 300)
+    viewer.layers["two"].name = "harbour × waves · style strength 8 · seed 11"
+    comparison.enter([*viewer.layers[:1], *viewer.layers[2:]])
+    places = [layer.name_overlay.position for layer in viewer.layers if layer.visible]
+    assert places == ["top_left", "top_left", "top_right"]
+    comparison.leave()
+    assert {layer.name_overlay.position for layer in viewer.layers} == {"top_left"}
 
 
 def test_switching_the_grid_off_by_hand_leaves(viewer, comparison):

@@ -43,6 +43,12 @@ def test_a_name_says_what_differs_from_the_last_run(automatic, engine, finished)
     assert run(automatic, engine, finished).name == "harbour × waves · gatys"
 
 
+def test_long_names_of_pictures_are_shortened_in_the_middle(automatic, engine, finished, viewer):
+    viewer.layers["harbour"].name = "a harbour in the evening, from the north"
+    name = run(automatic, engine, finished).name
+    assert name == "a harbour…he north × waves · default"
+
+
 def test_only_a_preview_and_other_pictures_do_not_count_as_the_last(
     automatic, engine, finished, viewer
 ):

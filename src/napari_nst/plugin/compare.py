@@ -37,7 +37,7 @@ MOST = 9
 _SPACING = 0.02
 _SMALL = 0.1  # of the view's area
 _FONT_SIZES = (5.0, 9.0)  # points; smaller ones cannot be read
-_LETTER = 0.8  # px a letter takes for each point: 4/3 px, and letters are narrower than high
+_LETTER = 0.9  # px a letter takes for each point: 4/3 px, and letters are narrower than high
 
 
 class Comparison:
@@ -122,6 +122,7 @@ class Comparison:
             layer.name_overlay.visible = True
         self._show_alone(pair[1])
         self._viewer.canvas.grid.enabled = False
+        self._size_names()
         self._enlarge(pair, always=from_grid)
         self.changed.emit()
 
@@ -206,14 +207,16 @@ class Comparison:
         self.changed.emit()
 
     def _size_names(self, _: object = None) -> None:
-        """Write names as large as the cells have room for the longest."""
-        if self._shown is not None:
-            return
+        """Write names as large as there is room for the longest; of one too long, its end."""
+        layers = self._chosen if self._shown is None else self._pair
         width = self._viewer.canvas.viewbox_size(self._viewer.layers)[1]
-        letters = max(len(layer.name) for layer in self._chosen)
         least, most = _FONT_SIZES
-        for layer in self._chosen:
-            layer.name_overlay.font_size = min(most, max(least, width / (letters * _LETTER)))
+        size = min(width / (len(layer.name) * _LETTER) for layer in layers)
+        for layer in layers:
+            name = layer.name_overlay
+            name.font_size = min(most, max(least, size))
+            is_cut = len(layer.name) * _LETTER * least > width
+            name.position = "top_right" if is_cut else "top_left"
 
     def _show_alone(self, layer: "Layer") -> None:
         # Told before the grid goes: from this, `_on_grid` knows that it was not the user.

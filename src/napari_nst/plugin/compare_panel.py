@@ -11,6 +11,7 @@ from napari_nst.plugin.compare import Comparison, layers_to_blink, layers_to_com
 from napari_nst.plugin.grid_fit import fit_grid
 from napari_nst.plugin.keys import key_text
 from napari_nst.plugin.scene.reveal import Reveal
+from napari_nst.plugin.wording import shortened
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 BLINK_MS = 700
 _WHOLE = 100
+_NAME_LETTERS = 60
 _HINT = "The selected pictures, or the content and its results, side by side."
 
 
@@ -64,6 +66,8 @@ class ComparePanel(QWidget):
         )
         self.text = QLabel()
         self.text.setWordWrap(True)
+        # Room for two lines at once: a fold grows too late for a text that changes.
+        self.text.setMinimumHeight(2 * self.text.fontMetrics().lineSpacing() + 4)
         self._clock = QTimer(self)
         self._clock.setInterval(BLINK_MS)
         self._lay_out()
@@ -145,7 +149,8 @@ class ComparePanel(QWidget):
 
     def _say(self) -> None:
         shown = self.comparison.shown
-        self.text.setText(f"Shown: {shown.name}" if shown is not None else _HINT)
+        name = "" if shown is None else shortened(shown.name, _NAME_LETTERS)
+        self.text.setText(f"Shown: {name}" if name else _HINT)
 
     def _on_fade(self, value: int) -> None:
         self.reveal.show(value / _WHOLE)

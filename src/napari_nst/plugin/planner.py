@@ -18,7 +18,7 @@ from napari_nst.plugin.plans import (
     request_of,
 )
 from napari_nst.plugin.sweep import Place
-from napari_nst.plugin.wording import changes, describe
+from napari_nst.plugin.wording import changes, describe, shortened
 from napari_nst.record import METADATA_KEY
 from napari_nst.user_presets import NamedPreset
 from napari_nst.weights import find_imagenet
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
     from napari_nst.plugin.layer_pickers import LayerPickers
     from napari_nst.plugin.run import Run
+
+_NAME_LETTERS = 18
+"""Of a picture's name, in that of its result."""
 
 _MOST_NAMED = 2
 """Settings that a name says; more would not fit into a cell of the grid."""
@@ -86,7 +89,8 @@ def plan_of(
         init = picture_of(start, dims).pixels
         config = continued(config) if METADATA_KEY in start.metadata else config
     request = RunRequest(content.pixels, painted.pixels, config, weights, init)
-    title = f"{content.name} × {painted.name}"
+    names = (shortened(picture.name, _NAME_LETTERS) for picture in (content, painted))
+    title = " × ".join(names)
     last = next((plan for plan in reversed(list(earlier)) if plan.pair == title), None)
     parts = [title, label or _what_differs(config, preset, last)]
     if weights_word(weights) != weights_word("auto"):

@@ -31,6 +31,14 @@ def changes(config: StyleConfig, base: StyleConfig) -> dict[str, Any]:
     }
 
 
+def shortened(name: str, letters: int) -> str:
+    """Return a name of so many letters at most, the middle left out where it is longer."""
+    if len(name) <= letters:
+        return name
+    ahead = letters // 2
+    return f"{name[:ahead].rstrip()}…{name[ahead + 1 - letters :].lstrip()}"
+
+
 def describe(settings: Mapping[str, Any]) -> str:
     """Say settings in short, such as "style strength 2 · seed 1"."""
     return " · ".join(say(field, value) for field, value in settings.items())

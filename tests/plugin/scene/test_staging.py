@@ -115,6 +115,17 @@ def test_styles_of_a_sweep_stand_side_by_side(docked, dropped, viewer, engine, q
     assert all(tuple(layer.translate) == (0, 0) for layer in layers)
 
 
+def test_a_content_that_the_dock_has_cropped_is_shown_whole_with_its_style(
+    docked, dropped, viewer, engine, finished
+):
+    content, style = dropped
+    viewer.scene.camera.zoom *= 1.5
+    assert not is_whole_in(seen(viewer), place(viewer, content))
+    run(docked, engine, finished)
+    for layer in (content, style):
+        assert is_whole_in(seen(viewer), place(viewer, layer))
+
+
 @pytest.mark.parametrize("far", [False, True])
 def test_a_content_hidden_or_far_off_is_brought_into_view(
     docked, dropped, viewer, engine, finished, far

@@ -17,7 +17,6 @@ from napari_nst.plugin.scene.extents import (
     Rectangle,
     bring_into_view,
     fit,
-    is_whole_in,
     overlap,
     rectangle_of,
     seen,
@@ -32,6 +31,9 @@ if TYPE_CHECKING:
 
 _GAP = 0.04
 """Between the pictures, as a share of the content's width."""
+
+_DETAIL = 1 / 3
+"""Who sees less than this part of the content looks at a detail, and keeps the view."""
 
 _MUCH_LARGER = 4
 """A style this many times as large as the content is not brought into view with it."""
@@ -89,7 +91,8 @@ class Staging:
         place = union(rectangle_of(layer, viewer.dims) for layer in contents)
         bring_into_view(viewer, place)
         if self._covers(style, place):
-            self._clear(style, place, fits=is_whole_in(seen(viewer), place))
+            part = overlap(seen(viewer), place) / float(np.prod(place[1] - place[0]))
+            self._clear(style, place, fits=part > _DETAIL)
 
     def put_back(self) -> None:
         """Bring all styles back to where they were, and leave them there at later runs."""
@@ -112,7 +115,7 @@ class Staging:
         return overlap(rectangle_of(style, self._viewer.dims), place) > 0
 
     def _clear(self, style: "Image", place: Rectangle, *, fits: bool) -> None:
-        """Move the style out of a place, or hide it; show both if the place was whole in view."""
+        """Move the style out of a place, or hide it; show both if `fits`."""
         if style not in self._moved and not _is_as_opened(style):
             style.visible = False
             self._hidden.append(style)
