@@ -37,6 +37,7 @@ MOST = 9
 _SPACING = 0.02
 _SMALL = 0.1  # of the view's area
 _FONT_SIZES = (5.0, 9.0)  # points; smaller ones cannot be read
+_MARGINS_PX = 24  # left and right of a name
 _LETTER = 0.9  # px a letter takes for each point: 4/3 px, and letters are narrower than high
 
 
@@ -209,7 +210,7 @@ class Comparison:
     def _size_names(self, _: object = None) -> None:
         """Write names as large as there is room for the longest; of one too long, its end."""
         layers = self._chosen if self._shown is None else self._pair
-        width = self._viewer.canvas.viewbox_size(self._viewer.layers)[1]
+        width = self._viewer.canvas.viewbox_size(self._viewer.layers)[1] - _MARGINS_PX
         least, most = _FONT_SIZES
         size = min(width / (len(layer.name) * _LETTER) for layer in layers)
         for layer in layers:
