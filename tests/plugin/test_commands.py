@@ -53,6 +53,16 @@ def test_comparing_goes_in_and_out(docked, viewer, pictures, execute):
     assert not viewer.canvas.grid.enabled
 
 
+def test_a_style_moved_for_a_run_comes_back(docked, viewer, pictures, engine, finished, execute):
+    engine(2)
+    docked.panel.run.click()
+    finished(docked)
+    style = pictures[1]
+    assert tuple(style.translate) != (0, 0)
+    execute("put_styles_back")
+    assert tuple(style.translate) == (0, 0)
+
+
 def test_the_settings_of_a_result_come_back_as_steered(docked, viewer, pictures, execute):
     config = StyleConfig.preset("crowsonkb", steps=11)
     events = (SteeringEvent(3, "style_strength", 2.0),)

@@ -5,7 +5,8 @@ import pytest
 from napari.components import ViewerModel
 
 from napari_nst.errors import ImageError
-from napari_nst.plugin.compare import MOST, Comparison, layers_to_compare
+from napari_nst.plugin.compare import MOST, Comparison, layers_to_blink, layers_to_compare
+from napari_nst.plugin.scene.extents import is_whole_in, rectangle_of, seen
 from napari_nst.record import METADATA_KEY
 
 
@@ -61,7 +62,7 @@ def test_leaving_restores_everything(viewer, comparison):
     before = state(viewer)
     comparison.enter(results(viewer))
     assert state(viewer) != before
-    comparison.blink()
+    comparison.blink(results(viewer)[:2])
     comparison.leave()
     assert state(viewer) == before
     comparison.leave()
@@ -93,50 +94,123 @@ def test_it_leaves_by_itself_when_one_picture_remains(viewer, comparison):
     assert visible(viewer) == ["content", "style"]
 
 
-def test_blinking_alternates_between_the_last_two_results(viewer, comparison):
+def test_blinking_alternates_and_goes_back_to_the_grid_it_came_from(viewer, comparison):
     comparison.enter(results(viewer))
-    comparison.blink()
+    comparison.blink(results(viewer)[1:])
     assert not viewer.canvas.grid.enabled
-    assert visible(viewer) == ["one"]
-    comparison.blink()
-    assert visible(viewer) == ["two"]
-    comparison.blink()
-    assert visible(viewer) == ["one"]
-    comparison.tile()
+    seen = [visible(viewer)]
+    for _ in range(3):
+        comparison.flip()
+        seen.append(visible(viewer))
+    assert seen == [["two"], ["one"], ["two"], ["one"]]
+    comparison.stop()
     assert viewer.canvas.grid.enabled
     assert visible(viewer) == ["content", "one", "two"]
 
 
-def test_blinking_takes_the_two_that_are_selected(viewer, comparison):
-    comparison.enter(results(viewer))
-    viewer.layers.selection = {viewer.layers["content"], viewer.layers["two"]}
-    comparison.blink()
-    assert visible(viewer) == ["content"]
-    comparison.blink()
-    assert visible(viewer) == ["two"]
+def test_blinking_without_a_grid_goes_back_to_what_was_there(viewer, comparison):
+    before = state(viewer)
+    comparison.blink(results(viewer)[:2])
+    comparison.flip()
+    assert comparison.active
+    comparison.stop()
+    assert not comparison.active
+    assert state(viewer) == before
+
+
+def test_the_content_and_the_newest_result_blink_or_the_two_selected(viewer):
+    content = viewer.layers["content"]
+    assert layers_to_blink(viewer, content) == [content, viewer.layers["two"]]
+    assert layers_to_blink(viewer, None) == results(viewer)[1:]
+    viewer.layers.selection = {viewer.layers["style"], viewer.layers["one"]}
+    assert layers_to_blink(viewer, content) == [viewer.layers["style"], viewer.layers["one"]]
+    viewer.layers.selection = set(viewer.layers)
+    assert layers_to_blink(viewer, content) == [content, viewer.layers["two"]]
 
 
 def test_blinking_keeps_the_camera(viewer, comparison):
-    comparison.enter(results(viewer))
-    comparison.blink()
+    viewer.scene.camera.center, viewer.scene.camera.zoom = (0, 4, 5), 60
+    comparison.blink(results(viewer)[1:])
+    assert viewer.scene.camera.zoom == 60, "of a detail that the user looks at"
     viewer.scene.camera.zoom = 42
-    comparison.blink()
+    comparison.flip()
     assert viewer.scene.camera.zoom == 42
 
 
 def test_a_blink_ends_with_its_layer(viewer, comparison):
     comparison.enter(results(viewer))
-    comparison.blink()
+    comparison.blink(results(viewer)[1:])
     viewer.layers.remove("one")
     assert comparison.shown is None
     assert visible(viewer) == ["content", "two"]
 
 
-def test_blinking_outside_a_comparison_does_nothing(viewer, comparison):
+def test_a_layer_that_comes_does_not_cover_what_blinks(viewer, comparison):
+    comparison.blink(results(viewer)[1:])
+    viewer.add_image(np.zeros((8, 10)), name="new")
+    assert visible(viewer) == ["two"]
+    comparison.stop()
+    assert viewer.layers["new"].visible
+
+
+def test_outside_a_blink_flipping_and_stopping_do_nothing(viewer, comparison):
     before = state(viewer)
-    comparison.blink()
-    comparison.tile()
+    comparison.flip()
+    comparison.stop()
     assert state(viewer) == before
+
+
+SIZES = [(8, 10), (80, 30), (3, 200)]
+
+
+@pytest.mark.parametrize("blinks", [False, True])
+def test_each_cell_shows_its_picture_whole_whatever_its_size_and_place(viewer, comparison, blinks):
+    viewer.canvas.size = (600, 800)
+    large = viewer.add_image(np.zeros((5000, 4000)), name="hidden and large")
+    odd = [
+        viewer.add_image(np.zeros(size), name=f"{size}", translate=(900 * at, -400), scale=(1, 2))
+        for at, size in enumerate(SIZES, start=1)
+    ]
+    chosen = [viewer.layers["content"], *odd]
+    places = [rectangle_of(layer, viewer.dims) for layer in viewer.layers]
+    if blinks:
+        chosen = chosen[:2]
+        comparison.blink(chosen)
+    else:
+        comparison.enter(chosen)
+    view = seen(viewer)
+    for layer in chosen:
+        picture = rectangle_of(layer, viewer.dims)
+        assert is_whole_in(view, picture)
+        filled = (picture[1] - picture[0]) / (view[1] - view[0])
+        assert filled.max() > (0.6 if layer in chosen[:1] else 0.3), f"{layer.name} is not tiny"
+    assert large not in chosen
+    comparison.leave()
+    for layer, place in zip(viewer.layers, places, strict=True):
+        np.testing.assert_array_equal(rectangle_of(layer, viewer.dims), place)
+
+
+def test_names_are_as_large_as_the_cells_have_room_for(viewer, comparison):
+    viewer.layers["two"].name = "harbour × waves · style strength 8 · seed 11"
+    wide = [viewer.layers["content"], viewer.layers["one"], viewer.layers[-1]]
+    viewer.canvas.size = (600, 1600)
+    comparison.enter(wide)
+    large = {layer.name_overlay.font_size for layer in wide}
+    viewer.canvas.size = (600, 600)
+    small = {layer.name_overlay.font_size for layer in wide}
+    assert len(large) == len(small) == 1
+    assert min(small) < min(large)
+    assert {layer.name_overlay.position for layer in wide} == {"top_left"}
+
+
+def test_of_a_name_that_no_cell_has_room_for_the_end_is_seen(viewer, comparison):
+    viewer.canvas.size = (600, 300)
+    viewer.layers["two"].name = "harbour × waves · style strength 8 · seed 11"
+    comparison.enter([*viewer.layers[:1], *viewer.layers[2:]])
+    places = [layer.name_overlay.position for layer in viewer.layers if layer.visible]
+    assert places == ["top_left", "top_left", "top_right"]
+    comparison.leave()
+    assert {layer.name_overlay.position for layer in viewer.layers} == {"top_left"}
 
 
 def test_switching_the_grid_off_by_hand_leaves(viewer, comparison):
@@ -158,9 +232,10 @@ def test_each_change_is_told_once(viewer, comparison):
     told = []
     comparison.changed.connect(lambda: told.append((comparison.active, comparison.shown)))
     comparison.enter(results(viewer))
-    comparison.blink()
+    comparison.blink(results(viewer)[1:])
+    comparison.flip()
     comparison.leave()
-    assert told == [(True, None), (True, viewer.layers["one"]), (False, None)]
+    assert told == [(True, None), (True, viewer.layers["two"]), (False, None)]
 
 
 def test_selected_pictures_are_compared_else_content_and_results(viewer):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from napari_nst.plugin.compare_panel import ComparePanel
+from napari_nst.plugin.compare_panel import BLINK_MS, ComparePanel
 from napari_nst.record import METADATA_KEY
 
 pytestmark = pytest.mark.gui
@@ -35,14 +35,32 @@ def test_one_button_goes_in_and_out(viewer, panel):
     assert panel.compare.text() == "Compare"
 
 
-def test_blinking_names_what_is_shown_and_the_grid_comes_back(viewer, panel):
+def test_it_blinks_by_itself_names_what_is_shown_and_stops(viewer, panel, qtbot):
+    before = [layer.visible for layer in viewer.layers]
     panel.blink.click()
-    assert panel.text.text() == "Shown: one"
+    assert panel.blink.text() == "Stop"
+    names = []
+    for _ in range(3):
+        names.append(panel.text.text())
+        (shown,) = [layer for layer in viewer.layers if layer.visible]
+        assert names[-1] == f"Shown: {shown.name}"
+        qtbot.waitUntil(lambda: panel.text.text() != names[-1], timeout=3 * BLINK_MS)
+    assert names == ["Shown: two", "Shown: content", "Shown: two"]
     panel.blink.click()
-    assert panel.text.text() == "Shown: two"
-    panel.grid.click()
+    assert panel.blink.text() == "Blink"
+    assert [layer.visible for layer in viewer.layers] == before
+    qtbot.wait(2 * BLINK_MS)
+    assert [layer.visible for layer in viewer.layers] == before
+
+
+def test_a_blink_out_of_the_grid_stops_in_the_grid(viewer, panel):
+    panel.compare.click()
+    panel.blink.click()
+    assert not viewer.canvas.grid.enabled
+    panel.blink.click()
     assert viewer.canvas.grid.enabled
-    assert not panel.grid.isEnabled()
+    panel.compare.click()
+    assert not viewer.canvas.grid.enabled
 
 
 def test_with_nothing_to_compare_it_says_what_to_do(viewer, panel):

@@ -151,7 +151,6 @@ def test_deleting_a_run_asks_and_takes_its_layers(
     act(docked, "Delete…")
     assert docked.session.runs == []
     assert len(viewer.layers) == 2
-    assert docked.runs_section.isHidden()
     assert docked.panel.run.isEnabled()
 
 

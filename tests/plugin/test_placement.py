@@ -59,7 +59,9 @@ def test_a_slice_of_a_stack_is_covered_at_its_own_position():
 
 
 BARE_VIEWER = SimpleNamespace(
-    add_image=Image, canvas=SimpleNamespace(grid=SimpleNamespace(enabled=False))
+    add_image=Image,
+    canvas=SimpleNamespace(grid=SimpleNamespace(enabled=False)),
+    dims=SimpleNamespace(ndisplay=3),
 )
 """What a live layer needs of a viewer; a whole one for each example would take minutes."""
 

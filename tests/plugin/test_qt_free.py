@@ -16,6 +16,9 @@ MODULES = [
     "curves",
     "preferences",
     "keys",
+    "scene.extents",
+    "scene.reveal",
+    "scene.staging",
 ]
 
 

@@ -172,7 +172,7 @@ def test_closing_the_viewer_while_comparing_is_quiet(shown):
     viewer, _, widget = shown
     layers = {viewer.add_image(black(), name=name, rgb=True) for name in ("one", "two")}
     viewer.layers.selection = layers
-    widget.studio.compare.flip()
+    widget.studio.compare.toggle_blink()
     viewer.close()
 
 

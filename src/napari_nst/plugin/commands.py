@@ -36,6 +36,11 @@ def compare_results(viewer: Viewer) -> None:
     open_dock(viewer).studio.compare.toggle()
 
 
+def put_styles_back(viewer: Viewer) -> None:
+    """Bring styles that runs moved aside back to where they were."""
+    open_dock(viewer).staging.put_back()
+
+
 def reuse_settings(viewer: Viewer) -> None:
     """Put the settings that the selected layer was made with into the form."""
     records = [record_in(layer.metadata) for layer in _selected_images(viewer)]

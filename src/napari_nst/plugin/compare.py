@@ -1,29 +1,43 @@
 """Results side by side in napari's grid, or blinking in one place; all comes back after. No Qt.
 
 napari's grid has one cell for each visible layer and one camera for all cells, so comparing
-is a matter of what is visible. What was there before (grid, camera, visibility, names) is
-kept for the way back, and forgotten for layers that go meanwhile.
+is a matter of what is visible and where it lies: pictures of other sizes or places are laid over
+the first one meanwhile. What was there before (grid, camera, visibility, names, places) is kept
+for the way back, and forgotten for layers that go meanwhile.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from psygnal import Signal
 
 from napari_nst.errors import ImageError
 from napari_nst.plugin.pictures import is_painted, is_single
+from napari_nst.plugin.scene.extents import (
+    fit,
+    fit_visible,
+    move_onto,
+    overlap,
+    rectangle_of,
+    seen,
+    union,
+)
 from napari_nst.plugin.viewer_state import Look, View, reorder
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from napari.layers import Layer
+    from napari.layers import Image, Layer
     from napari.utils.events import Event
 
 MOST = 9
 """Cells that are filled unasked: more draw slowly and show little."""
 
 _SPACING = 0.02
-_FONT_SIZE = 7  # points: names of results are long, and cells narrow
+_SMALL = 0.1  # of the view's area
+_FONT_SIZES = (5.0, 9.0)  # points; smaller ones cannot be read
+_MARGINS_PX = 24  # left and right of a name
+_LETTER = 0.9  # px a letter takes for each point: 4/3 px, and letters are narrower than high
 
 
 class Comparison:
@@ -77,52 +91,55 @@ class Comparison:
             If fewer than two of them are in the viewer; then nothing changes.
         """
         wanted = list(layers)
-        chosen = [layer for layer in self._viewer.layers if layer in wanted]
-        if len(chosen) < 2:
-            raise ImageError(
-                f"comparing takes two pictures, and there {_are(len(chosen))}. Run once, or "
-                "select two image layers."
-            )
+        chosen = self._present(wanted)
         self.leave()
-        self._before = View.of(self._viewer)
-        self._looks = {layer: Look.of(layer) for layer in self._viewer.layers}
+        self._begin()
         self._columns = columns
         if ordered:
             chosen = [layer for layer in wanted if layer in chosen]
             reorder(self._viewer, [*self._others(chosen), *chosen])
         self._chosen = chosen
+        self._lay_over(chosen)
         for layer in chosen:
-            layer.name_overlay.font_size = _FONT_SIZE
             layer.name_overlay.visible = True
         self._tile()
-        self._viewer.layers.events.removed.connect(self._on_removed)
-        self._viewer.layers.events.inserted.connect(self._on_inserted)
-        self._viewer.canvas.grid.events.enabled.connect(self._on_grid)
 
-    def blink(self) -> None:
-        """Show one of two layers alone, at the next call the other, in the same place.
+    def blink(self, layers: "Iterable[Layer]") -> None:
+        """Show the second of two layers alone, in the place of the first; `flip` alternates.
 
-        The two are the selected ones where two of the compared are selected, else the last
-        two results.
+        Raises
+        ------
+        ImageError
+            If they are not both in the viewer; then nothing changes.
         """
+        pair = self._present(layers)[-2:]
+        from_grid = self.active and self._shown is None
         if not self.active:
-            return
-        begins = self._shown is None
-        if begins:
-            self._pair = self._two()
-        first, second = self._pair
-        # Told before the grid goes: from this, `_on_grid` knows that it was not the user.
-        self._shown = second if self._shown == first else first
-        self._show([self._shown])
+            self._begin()
+        self._pair = pair
+        self._lay_over([*self._chosen[:1], *pair])
+        for layer in pair:
+            layer.name_overlay.visible = True
+        self._show_alone(pair[1])
         self._viewer.canvas.grid.enabled = False
-        if begins:
-            self._viewer.reset_view()
-            self.changed.emit()
+        self._size_names()
+        self._enlarge(pair, always=from_grid)
+        self.changed.emit()
 
-    def tile(self) -> None:
-        """Go back from blinking to the grid."""
+    def flip(self) -> None:
+        """Show the other one of the two that blink."""
         if self._shown is not None:
+            first, second = self._pair
+            self._show_alone(second if self._shown == first else first)
+
+    def stop(self) -> None:
+        """End the blinking: go back to the grid that it came from, else to what was there."""
+        if self._shown is None:
+            return
+        if len(self._chosen) > 1:
             self._tile()
+        else:
+            self.leave()
 
     def leave(self) -> None:
         """Bring back what was there before; safe to repeat."""
@@ -132,6 +149,7 @@ class Comparison:
         self._viewer.layers.events.removed.disconnect(self._on_removed)
         self._viewer.layers.events.inserted.disconnect(self._on_inserted)
         self._viewer.canvas.grid.events.enabled.disconnect(self._on_grid)
+        self._viewer.canvas.events.size.disconnect(self._size_names)
         before.restore_order(self._viewer)
         before.restore_grid(self._viewer)
         for layer, look in self._looks.items():
@@ -140,14 +158,70 @@ class Comparison:
         self._looks, self._chosen, self._pair, self._shown = {}, [], [], None
         self.changed.emit()
 
+    def _begin(self) -> None:
+        self._before = View.of(self._viewer)
+        self._looks = {layer: Look.of(layer) for layer in self._viewer.layers}
+        self._viewer.layers.events.removed.connect(self._on_removed)
+        self._viewer.layers.events.inserted.connect(self._on_inserted)
+        self._viewer.canvas.grid.events.enabled.connect(self._on_grid)
+        self._viewer.canvas.events.size.connect(self._size_names)
+
+    def _present(self, layers: "Iterable[Layer]") -> "list[Layer]":
+        """Return those of some layers that the viewer has, in its order; two at least."""
+        wanted = list(layers)
+        found = [layer for layer in self._viewer.layers if layer in wanted]
+        if len(found) < 2:
+            raise ImageError(
+                f"comparing takes two pictures, and there {_are(len(found))}. Run once, or "
+                "select two image layers."
+            )
+        return found
+
+    def _lay_over(self, layers: "Sequence[Layer]") -> None:
+        """Let all cover what the first covers: one camera shows them in all cells."""
+        dims = self._viewer.dims
+        if dims.ndisplay != 2:
+            return
+        goal = rectangle_of(layers[0], dims)
+        for layer in layers[1:]:
+            if (affine := move_onto(layer, goal, dims)) is not None:
+                layer.affine = affine
+
+    def _enlarge(self, layers: "list[Layer]", *, always: bool) -> None:
+        """Fit the view to layers that are small in it; a detail that fills it is kept."""
+        dims = self._viewer.dims
+        if dims.ndisplay != 2:
+            return
+        view, wanted = seen(self._viewer), union(rectangle_of(layer, dims) for layer in layers)
+        if always or overlap(view, wanted) < _SMALL * float(np.prod(view[1] - view[0])):
+            fit(self._viewer, wanted)
+
     def _tile(self) -> None:
         self._shown = None
         self._show(self._chosen)
         grid = self._viewer.canvas.grid
         grid.shape, grid.stride, grid.spacing = (-1, self._columns), 1, _SPACING
         grid.enabled = True
-        self._viewer.reset_view()
+        self._size_names()
+        fit_visible(self._viewer)
         self.changed.emit()
+
+    def _size_names(self, _: object = None) -> None:
+        """Write names as large as there is room for the longest; of one too long, its end."""
+        layers = self._chosen if self._shown is None else self._pair
+        width = self._viewer.canvas.viewbox_size(self._viewer.layers)[1] - _MARGINS_PX
+        least, most = _FONT_SIZES
+        size = min(width / (len(layer.name) * _LETTER) for layer in layers)
+        for layer in layers:
+            name = layer.name_overlay
+            name.font_size = min(most, max(least, size))
+            is_cut = len(layer.name) * _LETTER * least > width
+            name.position = "top_right" if is_cut else "top_left"
+
+    def _show_alone(self, layer: "Layer") -> None:
+        # Told before the grid goes: from this, `_on_grid` knows that it was not the user.
+        self._shown = layer
+        self._show([layer])
 
     def _show(self, layers: "list[Layer]") -> None:
         for layer in self._viewer.layers:
@@ -156,31 +230,43 @@ class Comparison:
     def _others(self, chosen: "list[Layer]") -> "list[Layer]":
         return [layer for layer in self._viewer.layers if layer not in chosen]
 
-    def _two(self) -> "list[Layer]":
-        selected = [layer for layer in self._chosen if layer in self._viewer.layers.selection]
-        if len(selected) == 2:
-            return selected
-        results = [layer for layer in self._chosen if is_painted(layer)]
-        return (results if len(results) > 1 else self._chosen)[-2:]
-
     def _on_removed(self, event: "Event[Any]") -> None:
         layer: Layer = event.value
         self._looks.pop(layer, None)
         self._chosen = [each for each in self._chosen if each != layer]
-        if len(self._chosen) < 2:
+        if layer in self._pair and self._shown is not None:
+            self.stop()
+        elif self._shown is None and len(self._chosen) < 2:
             self.leave()
-        elif layer in self._pair:
-            self.tile()
+        elif self._shown is None:
+            self.changed.emit()
 
     def _on_inserted(self, event: "Event[Any]") -> None:
-        self._looks[event.value] = Look.of(event.value)
+        layer: Layer = event.value
+        self._looks[layer] = Look.of(layer)
+        if self._shown is not None:
+            layer.visible = False
 
     def _on_grid(self) -> None:
         """Follow the user's own switching of the grid: off leaves, on ends the blinking."""
         if not self._viewer.canvas.grid.enabled and self._shown is None:
             self.leave()
-        elif self._viewer.canvas.grid.enabled:
-            self.tile()
+        elif self._viewer.canvas.grid.enabled and self._shown is not None:
+            self.stop()
+
+
+def layers_to_blink(viewer: "ViewerModel", content: "Layer | None") -> "list[Layer]":
+    """Choose what blinks: the selected pictures if they are two, else content and newest result.
+
+    Without a content that is a layer, these are the two newest results.
+    """
+    selected = [layer for layer in _images(viewer) if layer in viewer.layers.selection]
+    if len(selected) == 2:
+        return selected
+    results = [layer for layer in _images(viewer) if is_painted(layer) and is_single(layer)]
+    if content is None or content in results:
+        return results[-2:]
+    return [layer for layer in _images(viewer) if layer == content or layer in results[-1:]]
 
 
 def layers_to_compare(viewer: "ViewerModel", content: "Layer | None") -> "list[Layer]":
@@ -198,15 +284,19 @@ def layers_to_compare(viewer: "ViewerModel", content: "Layer | None") -> "list[L
     list of Layer
         In the order of the layer list; of many results the last ones.
     """
-    from napari.layers import Image
-
-    images = [layer for layer in viewer.layers if isinstance(layer, Image)]
+    images = _images(viewer)
     selected = [layer for layer in images if layer in viewer.layers.selection]
     if len(selected) > 1:
         return selected
     results = [layer for layer in images if is_painted(layer) and is_single(layer)]
     kept = results[-(MOST - 1) :]
     return [layer for layer in images if layer == content or layer in kept]
+
+
+def _images(viewer: "ViewerModel") -> "list[Image]":
+    from napari.layers import Image
+
+    return [layer for layer in viewer.layers if isinstance(layer, Image)]
 
 
 def _are(count: int) -> str:

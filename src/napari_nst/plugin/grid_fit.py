@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QTimer
 
+from napari_nst.plugin.scene.extents import fit_visible
+
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
@@ -21,7 +23,7 @@ _NUDGE = 1e-7  # of the zoom: nothing to the eye, and napari draws again
 
 
 def fit_grid(viewer: "ViewerModel", wanted: Callable[[], bool] = lambda: True) -> None:
-    """Fit the view now, and again until napari has drawn the grid and the view stays.
+    """Fit the view to the visible layers, until napari has drawn the grid and the view stays.
 
     Parameters
     ----------
@@ -31,7 +33,7 @@ def fit_grid(viewer: "ViewerModel", wanted: Callable[[], bool] = lambda: True) -
         Whether to go on; asked before each further fit. It ends with the grid as well.
     """
     looks = calm = 0
-    viewer.reset_view()
+    fit_visible(viewer)
     zoom = viewer.scene.camera.zoom
 
     def look() -> None:
@@ -41,7 +43,7 @@ def fit_grid(viewer: "ViewerModel", wanted: Callable[[], bool] = lambda: True) -
         looks += 1
         calm = calm + 1 if math.isclose(viewer.scene.camera.zoom, zoom, rel_tol=1e-3) else 0
         if calm == 0:
-            viewer.reset_view()
+            fit_visible(viewer)
             zoom = viewer.scene.camera.zoom
         viewer.scene.camera.zoom = zoom * (1 + looks * _NUDGE)
         if calm < _CALM_LOOKS and looks < _MOST_LOOKS:

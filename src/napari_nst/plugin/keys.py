@@ -13,6 +13,7 @@ KEYS = {
     "stop": "Control-Alt-X",
     "compare": "Control-Alt-G",
     "blink": "Control-Alt-B",
+    "before": "Control-Alt-C",
 }
 """Always with modifiers, so that no key of napari or of another plugin is taken by chance."""
 

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 class Launcher(QObject):
     """Plans runs and hands them to the session; asks for weights first where they lack.
 
-    Signals: `refused` with a sentence when nothing was started.
+    Signals: `refused` with a sentence when nothing was started, `planning` before pictures are
+    taken, `starting` with the layers of content (None for the canvas) and style of each run.
 
     Parameters
     ----------
@@ -45,6 +46,8 @@ class Launcher(QObject):
     """
 
     refused = Signal(str)
+    planning = Signal()
+    starting = Signal(object, object)
 
     def __init__(
         self,
@@ -78,7 +81,8 @@ class Launcher(QObject):
 
     def every_pair(self, pairs: "list[Pair[Image, Image]]") -> None:
         """Queue the runs of a sweep through contents and styles."""
-        self._begin(partial(self._plan_pairs, pairs), partial(self.every_pair, pairs))
+        layers = [(pair.content, pair.style) for pair in pairs]
+        self._begin(partial(self._plan_pairs, pairs), partial(self.every_pair, pairs), layers)
 
     def _begin_picked(
         self, plans: Callable[[str], list[RunPlan]], again: Callable[[], None]
@@ -86,9 +90,15 @@ class Launcher(QObject):
         if problem := self._form.pickers.problem():
             self.refused.emit(problem)
         else:
-            self._begin(plans, again)
+            pickers = self._form.pickers
+            self._begin(plans, again, [(pickers.content_layer(), pickers.style.value)])
 
-    def _begin(self, plans: Callable[[str], list[RunPlan]], again: Callable[[], None]) -> None:
+    def _begin(
+        self,
+        plans: Callable[[str], list[RunPlan]],
+        again: Callable[[], None],
+        layers: "list[tuple[Image | None, Image]]",
+    ) -> None:
         try:
             weights = self._form.weights_choice()
             if lacks_weights(weights):
@@ -97,7 +107,11 @@ class Launcher(QObject):
                 return
             if falls_back_on_builtin(weights):
                 self._weights_panel.suggest()
-            for plan in plans(weights):
+            self.planning.emit()
+            planned = plans(weights)
+            for content, style in layers:
+                self.starting.emit(content, style)
+            for plan in planned:
                 self._session.start(plan)
         except NstError as error:
             self.refused.emit(str(error))
@@ -124,6 +138,7 @@ class Launcher(QObject):
             pair=pair,
             place=place,
             preset=preset,
+            earlier=[run.plan for run in self._session.runs],
         )
 
     def _plan_run(self, weights: str) -> list[RunPlan]:

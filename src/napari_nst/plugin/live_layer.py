@@ -4,10 +4,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+from psygnal import Signal
 
 from napari_nst.plugin.grid_fit import fit_grid
 from napari_nst.plugin.pictures import PAINTED
 from napari_nst.plugin.placement import Placement
+from napari_nst.plugin.scene.extents import bring_layer_into_view
 from napari_nst.record import METADATA_KEY, RunRecord
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ class LiveLayer:
 
     Only the main thread may touch it.
 
+    Signals: `renamed` with the layer's name, when napari or the user changes it.
+
     Parameters
     ----------
     viewer
@@ -29,6 +33,8 @@ class LiveLayer:
     placement
         Where the content lies: the layer covers it exactly.
     """
+
+    renamed = Signal(str)
 
     def __init__(self, viewer: "Viewer", name: str, placement: Placement) -> None:
         self._viewer = viewer
@@ -56,9 +62,11 @@ class LiveLayer:
         data = self._placement.expand(picture)
         where = self._placement.arguments(picture.shape[:2])
         if self._layer is None:
-            self._layer = self._viewer.add_image(
+            layer = self._viewer.add_image(
                 data, rgb=True, name=self._name, metadata={PAINTED: True}, **where
             )
+            self.adopt(layer)
+            bring_layer_into_view(self._viewer, layer)
             if self._viewer.canvas.grid.enabled:
                 fit_grid(self._viewer)  # one more cell has made all cells smaller
         elif self._layer.data.shape == data.shape:
@@ -75,10 +83,19 @@ class LiveLayer:
     def adopt(self, layer: "Image") -> None:
         """Take a layer that is there already for the live one."""
         self._layer = layer
+        layer.events.name.connect(self._on_name)
+        self._on_name()
 
     def release(self) -> None:
         """Forget the layer, which is the user's from now on."""
+        if self._layer is not None:
+            self._layer.events.name.disconnect(self._on_name)
         self._layer = None
+
+    def _on_name(self, _: object = None) -> None:
+        if self._layer is not None and self._layer.name != self._name:
+            self._name = self._layer.name
+            self.renamed.emit(self._name)
 
     def _resize(self, data: npt.NDArray[np.uint8], where: dict[str, Any]) -> None:
         assert self._layer is not None

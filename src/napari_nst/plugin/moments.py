@@ -17,6 +17,15 @@ if TYPE_CHECKING:
     from napari_nst.plugin.session import Session
 
 
+def run_at_hand(viewer: "Viewer", session: "Session") -> "Run | None":
+    """Return the run whose layers are selected, else the newest that has a picture."""
+    owners = {session.run_of(layer) for layer in viewer.layers.selection}
+    if len(owners) == 1 and (owner := owners.pop()) is not None:
+        return owner
+    pictured = [run for run in session.runs if run.picture is not None]
+    return pictured[-1] if pictured else None
+
+
 class Moments:
     """Shows the snapshots of a session's runs, and says in the overlay which one is seen.
 

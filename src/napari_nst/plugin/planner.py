@@ -1,5 +1,8 @@
 """From what the user chose to plans of runs. No Qt here."""
 
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +18,7 @@ from napari_nst.plugin.plans import (
     request_of,
 )
 from napari_nst.plugin.sweep import Place
+from napari_nst.plugin.wording import changes, describe, shortened
 from napari_nst.record import METADATA_KEY
 from napari_nst.user_presets import NamedPreset
 from napari_nst.weights import find_imagenet
@@ -27,6 +31,12 @@ if TYPE_CHECKING:
     from napari_nst.plugin.layer_pickers import LayerPickers
     from napari_nst.plugin.run import Run
 
+_NAME_LETTERS = 18
+"""Of a picture's name, in that of its result."""
+
+_MOST_NAMED = 2
+"""Settings that a name says; more would not fit into a cell of the grid."""
+
 
 def plan_of(
     pickers: "LayerPickers",
@@ -38,6 +48,7 @@ def plan_of(
     pair: "tuple[Image, Image] | None" = None,
     place: Place | None = None,
     preset: NamedPreset | None = None,
+    earlier: Iterable[RunPlan] = (),
 ) -> RunPlan:
     """Take the pictures that are picked; a start from a result goes on at its final scale.
 
@@ -52,13 +63,16 @@ def plan_of(
     weights
         As in RunRequest.
     label
-        What sets the run apart, for its name; the preset by default.
+        What sets the run apart, for its name; by default what differs from the last of the
+        earlier runs with the same pictures, or the preset.
     pair
         Another content and style than those picked.
     place
         Where the run stands in a sweep.
     preset
         The own preset that the settings started from, if any.
+    earlier
+        Plans of earlier runs, oldest first.
 
     Raises
     ------
@@ -75,14 +89,29 @@ def plan_of(
         init = picture_of(start, dims).pixels
         config = continued(config) if METADATA_KEY in start.metadata else config
     request = RunRequest(content.pixels, painted.pixels, config, weights, init)
-    parts = [
-        f"{content.name} × {painted.name}",
-        label or (preset or config).name,
-        weights_word(weights),
-    ]
+    names = (shortened(picture.name, _NAME_LETTERS) for picture in (content, painted))
+    title = " × ".join(names)
+    last = next((plan for plan in reversed(list(earlier)) if plan.pair == title), None)
+    parts = [title, label or _what_differs(config, preset, last)]
+    if weights_word(weights) != weights_word("auto"):
+        parts.append(weights_word(weights))
     # A run of a sweep is named by what differs, which the narrow cells of a grid have room for.
     name = " · ".join(parts[1:] if place is not None else parts)
-    return RunPlan(request, name, content.placement, place, preset)
+    return RunPlan(request, name, content.placement, place, preset, "" if label else title)
+
+
+def _what_differs(config: StyleConfig, preset: NamedPreset | None, last: RunPlan | None) -> str:
+    """Return the settings that are not those of the last run, or the preset if that is new."""
+    name = (preset or config).name
+    if last is None or last.request is None:
+        return name
+    before = last.request.config
+    changed = changes(config, before)
+    if not changed or (last.preset or before).name != name:
+        return name
+    named = describe(dict(islice(changed.items(), _MOST_NAMED)))
+    more = len(changed) - _MOST_NAMED
+    return f"{named} · {more} more" if more > 0 else named
 
 
 def weights_word(choice: str) -> str:
@@ -101,7 +130,7 @@ def plan_again(run: "Run", viewer: "Viewer", *, weights: str) -> RunPlan:
         If it is of an earlier session and its pictures are not open.
     """
     if run.plan.request is not None:
-        return run.plan
+        return replace(run.plan, name=run.name)
     assert run.record is not None
     pictures = _pictures(viewer)
     request, content = request_of(run.record, pictures, weights=weights)

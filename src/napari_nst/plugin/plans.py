@@ -70,6 +70,8 @@ class RunPlan:
         Where it stands in a sweep; None for a run of its own.
     preset
         The own preset that its settings started from, if any.
+    pair
+        Names of content and style, as "harbour × waves"; empty for a run named otherwise.
     """
 
     request: RunRequest | None
@@ -77,6 +79,7 @@ class RunPlan:
     placement: Placement
     place: Place | None = None
     preset: NamedPreset | None = None
+    pair: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -68,6 +68,7 @@ class Run(QObject):
         self.error: Exception | None = None
         self.history = history
         self.live = LiveLayer(viewer, plan.name, plan.placement)
+        self.live.renamed.connect(self._on_renamed)
         self.moments: list[Moment] = []
         self.control = RunControl()
         self._steered: dict[str, Any] = {}
@@ -230,6 +231,10 @@ class Run(QObject):
         """Store in a moment's layer what reproduces it, as soon as that is known."""
         if self.record is not None:
             moment.layer.metadata[METADATA_KEY] = record_at(self.record, moment.steps[-1]).to_dict()
+
+    def _on_renamed(self, name: str) -> None:
+        self.name = name
+        self.changed.emit(self)
 
     def _on_frame(self, frame: Frame) -> None:
         started = time.perf_counter()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari.qt.threading import FunctionWorker
 from napari.utils.notifications import show_error, show_info
+from psygnal import Signal
 from qtpy.QtWidgets import QApplication, QFileDialog, QInputDialog, QMessageBox, QWidget
 
 from napari_nst.config import Colors
@@ -23,12 +24,15 @@ if TYPE_CHECKING:
     from napari_nst.plugin.run import Run
     from napari_nst.plugin.session import Session
     from napari_nst.plugin.settings_form import SettingsForm
+    from napari_nst.plugin.undo import Deleted
 
 MORE_STEPS = 100
 
 
 class RunActions:
     """Does what the entries of the runs list's menu say.
+
+    Signals: `planning` before a new run is planned.
 
     Parameters
     ----------
@@ -40,7 +44,11 @@ class RunActions:
         Gets reused settings.
     parent
         Dialogs stand over it.
+    deleted
+        Keeps deleted runs for a while.
     """
+
+    planning = Signal()
 
     def __init__(
         self,
@@ -48,11 +56,13 @@ class RunActions:
         session: "Session",
         form: "SettingsForm",
         parent: QWidget,
+        deleted: "Deleted",
     ) -> None:
         self._viewer = viewer
         self._session = session
         self._form = form
         self._parent = parent
+        self._deleted = deleted
         self._exports: list[FunctionWorker] = []
 
     def select_layers(self, runs: "list[Run]") -> None:
@@ -162,16 +172,20 @@ class RunActions:
             work.start()
 
     def delete(self, runs: "list[Run]") -> None:
-        """Ask, then remove runs with their layers."""
+        """Ask, then remove runs with their layers; it can be undone for a minute."""
         what = f"“{runs[0].name}”" if len(runs) == 1 else f"{len(runs)} runs"
+        ends = " What is running ends." if any(run.state.active for run in runs) else ""
+        buttons = QMessageBox.StandardButton
         answer = QMessageBox.question(
             self._parent,
             "Delete runs",
-            f"Delete {what} with all layers? Files that were saved stay.",
+            f"Delete {what} with all layers?{ends} Files that were saved stay. It can be undone "
+            "for a minute.",
+            buttons.Yes | buttons.No,
+            buttons.No,
         )
-        if answer == QMessageBox.StandardButton.Yes:
-            for run in runs:
-                self._session.delete(run)
+        if answer == buttons.Yes:
+            self._deleted.delete([run for run in runs if run in self._session.runs])
 
     def cancel(self, runs: "list[Run]") -> None:
         """Stop what computes, take what waits off the list."""
@@ -193,6 +207,7 @@ class RunActions:
 
     def _start(self, plan: Callable[..., RunPlan]) -> None:
         """Start what a planner gives, with the form's weights where a run names none."""
+        self.planning.emit()
         try:
             self._session.start(plan(weights=self._form.weights_choice()))
         except NstError as error:

@@ -53,6 +53,7 @@ class RunRow(QWidget):
 
     def refresh(self, run: "Run") -> None:
         """Show how the run is doing now."""
+        self.name.setText(run.name)
         colour = STATE_COLOURS[run.state]
         self.status.setText(
             f'<span style="color:{colour}">●</span> {" · ".join([run.state.value, *facts(run)])}'

@@ -25,8 +25,7 @@ from napari_nst.plugin.run_row import ROW_PX, RunRow
 if TYPE_CHECKING:
     from napari_nst.plugin.run import Run
     from napari_nst.plugin.session import Session
-
-_ROWS_SHOWN = 3
+    from napari_nst.plugin.undo import Deleted
 
 
 @dataclass(frozen=True)
@@ -85,6 +84,7 @@ class RunsList(QWidget):
         self.list.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.list.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.list.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setResizeMode(QListView.ResizeMode.Adjust)
         self.list.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.list.setAccessibleName("Runs")
@@ -94,6 +94,12 @@ class RunsList(QWidget):
         )
         self.cancel_all = QPushButton("Cancel all")
         self.cancel_all.setToolTip("<p>Stop the run that computes and empty the queue.</p>")
+        self.undo = QPushButton()
+        self.undo.setToolTip(
+            "<p>Bring back the runs that were deleted last, with their layers. Offered for a "
+            "minute.</p>"
+        )
+        self.undo.hide()
         self._lay_out()
         self.list.itemSelectionChanged.connect(self._on_selected)
         self.list.customContextMenuRequested.connect(self._on_menu)
@@ -126,6 +132,17 @@ class RunsList(QWidget):
         alone = QItemSelectionModel.SelectionFlag.ClearAndSelect
         self.list.setCurrentItem(self._items[run], alone)
 
+    def offer_undo(self, deleted: "Deleted") -> None:
+        """Show a button while there are deleted runs to bring back."""
+
+        def show() -> None:
+            runs = "" if deleted.count == 1 else f" of {deleted.count} runs"
+            self.undo.setText(f"Undo delete{runs}")
+            self.undo.setVisible(deleted.count > 0)
+
+        deleted.changed.connect(show)
+        self.undo.clicked.connect(deleted.undo)
+
     def add_action(self, action: RunAction) -> None:
         """Append an entry to the menu."""
         self._actions.append(action)
@@ -150,7 +167,9 @@ class RunsList(QWidget):
     def _on_added(self, run: "Run") -> None:
         item, row = QListWidgetItem(), RunRow(run)
         item.setSizeHint(row.sizeHint())
-        self.list.insertItem(0, item)
+        age = self._session.runs.index
+        newer = sum(age(other) > age(run) for other in self._items)
+        self.list.insertItem(newer, item)
         self.list.setItemWidget(item, row)
         self._items[run] = item
         self._adjust()
@@ -180,9 +199,9 @@ class RunsList(QWidget):
         self.menu().exec(self.actions_button.mapToGlobal(QPoint(0, self.actions_button.height())))
 
     def _adjust(self) -> None:
-        """Be as high as a few rows, and offer what there is to do."""
+        """Be as high as all rows, for the dock scrolls already, and offer what there is to do."""
         count = len(self._items)
-        self.list.setFixedHeight(max(1, min(count, _ROWS_SHOWN)) * ROW_PX + 2)
+        self.list.setFixedHeight(count * ROW_PX + 2)
         self.actions_button.setEnabled(count > 0)
         waiting = any(run.state is RunState.WAITING for run in self._items)
         self.cancel_all.setEnabled(waiting or self._session.busy)
@@ -193,5 +212,6 @@ class RunsList(QWidget):
         buttons.addWidget(self.cancel_all, stretch=1)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.list)
         column.addLayout(buttons)
+        column.addWidget(self.undo)
+        column.addWidget(self.list)

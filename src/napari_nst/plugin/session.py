@@ -132,6 +132,45 @@ class Session(QObject):
             self._latest = None
         self.removed.emit(run)
 
+    def set_aside(self, run: Run) -> "list[tuple[int, Layer]]":
+        """Take a run and its layers out, ending it if it is on, so that it can come back.
+
+        Returns
+        -------
+        list of (int, Layer)
+            The layers with their places in the layer list, in the order of their removal.
+        """
+        if run in self._tickets and self._tickets[run] in self.queue.waiting:
+            self.queue.cancel(self._tickets.pop(run))
+        elif run.live.layer is None:
+            run.abandon()  # a first picture would add a layer
+        else:
+            run.stop()
+        self.runs.remove(run)
+        layers = []
+        for layer in run.layers:
+            if layer in self._viewer.layers:
+                layers.append((self._viewer.layers.index(layer), layer))
+                self._viewer.layers.remove(layer)
+        if self._latest is run and not run.state.active:
+            self._latest = None
+        self.removed.emit(run)
+        return layers
+
+    def bring_back(
+        self, run: Run, place: int, layers: "list[tuple[int, Layer]]", *, waits: bool
+    ) -> None:
+        """Undo `set_aside`: put a run back to its place, and in the queue if it waited."""
+        self.runs.insert(place, run)
+        self.added.emit(run)
+        for index, layer in reversed(layers):
+            self._viewer.layers.insert(min(index, len(self._viewer.layers)), layer)
+        if waits:
+            self._tickets[run] = self.queue.enqueue(run, device=_DEVICE)
+        elif self._latest is None:
+            self._latest = run
+        self.changed.emit(run)
+
     def run_of(self, layer: "Layer") -> Run | None:
         """Give the run that a layer belongs to."""
         return next((run for run in self.runs if any(layer == own for own in run.layers)), None)
@@ -219,4 +258,5 @@ class Session(QObject):
             return
         run = Run(RunPlan(None, layer.name, placement), self._viewer, History(0, every=None))
         run.adopt(layer, record)
+        run.changed.connect(self._on_changed)
         self._add(run)

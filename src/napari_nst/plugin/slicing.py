@@ -16,7 +16,7 @@ from napari_nst.errors import ImageError
 
 if TYPE_CHECKING:
     from napari.components import Dims
-    from napari.layers import Image
+    from napari.layers import Image, Layer
 
 _PROJECTIONS: dict[str, Callable[..., Any]] = {
     "sum": np.sum,
@@ -119,7 +119,7 @@ def _places(
     ]
 
 
-def unit_factors(layer: "Image", dims: "Dims") -> npt.NDArray[np.float64]:
+def unit_factors(layer: "Layer", dims: "Dims") -> npt.NDArray[np.float64]:
     """Return the size of the sliders' units in the layer's own: 1000 for um shown as mm."""
     shared = dims.units
     if shared is None or len(shared) < layer.ndim:

@@ -14,6 +14,7 @@ from napari_nst.plugin.autosave import Autosave, tell_when_done
 from napari_nst.plugin.close_guard import CloseGuard
 from napari_nst.plugin.compare_panel import ComparePanel
 from napari_nst.plugin.curves import Curve, marks_of
+from napari_nst.plugin.held_key import HeldKey
 from napari_nst.plugin.keys import KEYS, KeyBindings, key_text
 from napari_nst.plugin.preferences import LastUsed, Preferences, use_weights_folder, watch
 from napari_nst.plugin.run import Run
@@ -44,6 +45,7 @@ class Studio(QObject):
         super().__init__(dock)
         self.preferences = Preferences.read()
         self.compare = ComparePanel(viewer, dock.form.pickers.content_layer)
+        self._held = HeldKey(self, self.compare.release)
         self.autosave = Autosave(dock.session, self._autosave_folder)
         self.guard = CloseGuard(
             self.autosave,
@@ -59,6 +61,10 @@ class Studio(QObject):
         self._fill_form()
         self._follow_preferences()
         self.section = dock.add_section("Compare", self.compare)
+        dock.staging.changed.connect(self._on_staged)
+        dock.launcher.planning.connect(self.compare.leave)
+        dock.launcher.starting.connect(dock.staging.prepare)
+        dock.actions_of_runs.planning.connect(self.compare.leave)
         dock.panel.plot.compare_with(self._other_curves)
         dock.steering.steered.connect(self._on_steered)
         dock.runs_list.add_action(
@@ -81,6 +87,7 @@ class Studio(QObject):
         self._after = ExitStack()
         self._after.callback(watch(self._follow_preferences))
         self._after.callback(self.keys.unbind)
+        self._after.callback(dock.staging.close)
         selected = viewer.layers.selection.events.changed
         selected.connect(self._offer)
         self._after.callback(partial(selected.disconnect, self._offer))
@@ -99,8 +106,9 @@ class Studio(QObject):
                 self.guard.watch(window)
         elif kind == QEvent.Type.Hide:
             self.keys.unbind()
+            self.compare.reveal.end()
         elif kind == QEvent.Type.ParentChange and self._dock.parentWidget() is None:
-            self.compare.comparison.leave()
+            self.compare.leave()
         return super().eventFilter(watched, event)
 
     def _autosave_folder(self) -> "Path | None":
@@ -143,6 +151,7 @@ class Studio(QObject):
     def _offer(self, _: object = None) -> None:
         """Enable what there is to compare."""
         self.compare.refresh()
+        self._dock.offer_moments()
         runs = _last_sweep(self._dock.session.runs)
         self._dock.sweep_panel.grid.setEnabled(len(runs) > 1)
 
@@ -166,6 +175,14 @@ class Studio(QObject):
             self._dock.panel.plot.show_history(run.points, marks_of(run))
         tell_when_done(run, self._dock)
 
+    def _on_staged(self) -> None:
+        if said := self._dock.staging.text:
+            self._viewer.status = said
+
+    def _hold(self) -> None:
+        self.compare.hold()
+        self._held.press()
+
     def _on_kept(self, _: Run, path: "Path") -> None:
         self._viewer.status = f"Saved {path}"
 
@@ -185,7 +202,8 @@ class Studio(QObject):
             "pause": panel.pause.click,
             "stop": panel.stop.click,
             "compare": self.compare.toggle,
-            "blink": self.compare.flip,
+            "blink": self.compare.toggle_blink,
+            "before": self._hold,
         }
 
 
@@ -210,6 +228,7 @@ def _add_shortcut(dock: QWidget, name: str, act: Callable[[], None]) -> None:
     shortcut = QShortcut(
         QKeySequence(KEYS[name].replace("Control", "Ctrl").replace("-", "+")), dock
     )
+    shortcut.setAutoRepeat(False)
     shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
     shortcut.activated.connect(act)
 

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
+import numpy.typing as npt
+
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
@@ -12,25 +15,31 @@ _GRID = ("enabled", "shape", "stride", "spacing")
 _CAMERA = ("center", "zoom", "angles")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Look:
-    """How a layer looks."""
+    """How a layer looks, and where it lies."""
 
     visible: bool
     named: bool
     font_size: float
+    position: str
+    affine: npt.NDArray[np.float64]
 
     @classmethod
     def of(cls, layer: "Layer") -> Self:
         """Take note of it."""
         name = layer.name_overlay
-        return cls(layer.visible, name.visible, name.font_size)
+        affine = np.array(layer.affine.affine_matrix)
+        return cls(layer.visible, name.visible, name.font_size, name.position, affine)
 
     def restore(self, layer: "Layer") -> None:
         """Make the layer look so again."""
         layer.visible = self.visible
         layer.name_overlay.visible = self.named
         layer.name_overlay.font_size = self.font_size
+        layer.name_overlay.position = self.position
+        if not np.array_equal(layer.affine.affine_matrix, self.affine):
+            layer.affine = self.affine
 
 
 @dataclass(frozen=True)

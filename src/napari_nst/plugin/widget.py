@@ -14,13 +14,15 @@ from napari_nst.plugin.estimate_panel import EstimatePanel
 from napari_nst.plugin.frames import Frame
 from napari_nst.plugin.history_form import HistoryForm
 from napari_nst.plugin.launcher import Launcher
-from napari_nst.plugin.moments import Moments
+from napari_nst.plugin.moments import Moments, run_at_hand
 from napari_nst.plugin.progress import RunState
 from napari_nst.plugin.run import Run
 from napari_nst.plugin.run_actions import RunActions
 from napari_nst.plugin.run_menu import entries
 from napari_nst.plugin.run_panel import RunPanel
 from napari_nst.plugin.runs_list import RunsList
+from napari_nst.plugin.scene.note import StagingNote
+from napari_nst.plugin.scene.staging import Staging
 from napari_nst.plugin.sections import Sections
 from napari_nst.plugin.session import Session
 from napari_nst.plugin.settings_form import SettingsForm
@@ -29,6 +31,7 @@ from napari_nst.plugin.studio import Studio
 from napari_nst.plugin.sweep_form import SweepForm
 from napari_nst.plugin.sweep_panel import SweepPanel
 from napari_nst.plugin.sweep_pictures import PicturesForm
+from napari_nst.plugin.undo import Deleted
 from napari_nst.plugin.weights_panel import WeightsPanel
 from napari_nst.plugin.welcome import Welcome
 from napari_nst.plugin.window.docking import Docking, OnePerViewer
@@ -67,10 +70,14 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         pictures = PicturesForm(self.form.pickers)
         self.sweep_panel = SweepPanel(SweepForm(self.form.config, self.form.preset.own), pictures)
         self.launcher = Launcher(napari_viewer, self.form, self.session, self.weights_panel)
+        self.staging = Staging(napari_viewer)
         self.steering = Steering(self.form, self.session)
         self.moments = Moments(napari_viewer, self.session)
-        self.actions_of_runs = RunActions(napari_viewer, self.session, self.form, self)
         self.docking = Docking(self, napari_viewer)
+        self.deleted = Deleted(self.session)
+        self.actions_of_runs = RunActions(
+            napari_viewer, self.session, self.form, self, self.deleted
+        )
         self._shown: Run | None = None
         self._lay_out()
         self._connect()
@@ -121,7 +128,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
             self.actions_of_runs.save([self.current])
 
     def _on_changed(self, run: Run) -> None:
-        self._offer_moments()
+        self.offer_moments()
         if run is not self.current:
             return
         if run is not self._shown:
@@ -154,8 +161,8 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
             self.runs_section.expand(animate=False)
 
     def _on_removed(self, run: Run) -> None:
-        self.runs_section.setVisible(bool(self.session.runs))
-        self._offer_moments()
+        self._show_runs()
+        self.offer_moments()
         if self.current is None:
             self._shown = None
             self.panel.save.setEnabled(False)
@@ -186,12 +193,16 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
             state = self.current.state if self.current is not None and not problem else None
             self.panel.show_state(state or RunState.IDLE, idle)
 
-    def _offer_moments(self, _: object = None) -> None:
-        chosen = self.runs_list.chosen
-        self.history_form.offer(chosen[-1] if chosen else None)
+    def _show_runs(self) -> None:
+        self.runs_section.setVisible(bool(self.session.runs) or self.deleted.count > 0)
 
-    def _of_chosen(self, show: Callable[[Run], object]) -> None:
-        self.actions_of_runs.show_moment(show, self.runs_list.chosen[-1:])
+    def offer_moments(self, _: object = None) -> None:
+        """Enable what there is of the run that the selected layer belongs to, or the newest."""
+        self.history_form.offer(run_at_hand(self._viewer, self.session))
+
+    def _of_run_at_hand(self, show: Callable[[Run], object]) -> None:
+        run = run_at_hand(self._viewer, self.session)
+        self.actions_of_runs.show_moment(show, [] if run is None else [run])
 
     def _connect(self) -> None:
         panel, session = self.panel, self.session
@@ -218,17 +229,19 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         for entry in entries(self.actions_of_runs, self.moments):
             self.runs_list.add_action(entry)
         self.runs_list.selected.connect(self.actions_of_runs.select_layers)
-        self.runs_list.selected.connect(self._offer_moments)
-        session.ended.connect(self._offer_moments)
+        self.runs_list.offer_undo(self.deleted)
+        self.deleted.changed.connect(self._show_runs)
+        session.ended.connect(self.offer_moments)
         self.history_form.connect_buttons(
-            show_stack=lambda: self._of_chosen(self.moments.show_stack),
-            pin=lambda: self._of_chosen(self.moments.pin),
-            best=lambda: self._of_chosen(self.moments.pin_best),
+            show_stack=lambda: self._of_run_at_hand(self.moments.show_stack),
+            pin=lambda: self._of_run_at_hand(self.moments.pin),
+            best=lambda: self._of_run_at_hand(self.moments.pin_best),
         )
 
     def _lay_out(self) -> None:
         self.sections.add(self.welcome)
         self.sections.add(self.form)
+        self.sections.add(StagingNote(self.staging))
         self.add_section("Sweep", self.sweep_panel)
         self.runs_section = self.add_section("Runs", self.runs_list)
         self.runs_section.hide()

@@ -18,13 +18,25 @@ _NAMES = ("L-BFGS", "Adam")
 
 def differences(config: StyleConfig, preset: NamedPreset | None = None) -> dict[str, Any]:
     """Give the settings that differ from a preset's; by default the published one's."""
-    base = (preset or published_preset(config)).config
+    return changes(config, (preset or published_preset(config)).config)
+
+
+def changes(config: StyleConfig, base: StyleConfig) -> dict[str, Any]:
+    """Return the settings, name aside, that differ from those of `base`."""
     names = (setting.name for setting in fields(StyleConfig) if setting.name != PRESET)
     return {
         name: getattr(config, name)
         for name in names
         if getattr(config, name) != getattr(base, name)
     }
+
+
+def shortened(name: str, letters: int) -> str:
+    """Return a name of so many letters at most, the middle left out where it is longer."""
+    if len(name) <= letters:
+        return name
+    ahead = letters // 2
+    return f"{name[:ahead].rstrip()}…{name[ahead + 1 - letters :].lstrip()}"
 
 
 def describe(settings: Mapping[str, Any]) -> str:

@@ -1,0 +1,86 @@
+"""Deleted runs, kept with their layers for a minute, so that a deletion can be undone."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_nst.plugin.progress import RunState
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+
+    from napari_nst.plugin.run import Run
+    from napari_nst.plugin.session import Session
+
+KEPT_MS = 60_000
+
+
+@dataclass(frozen=True, eq=False)
+class _Entry:
+    """A run, where it stood among the others, and its layers by their places in the list."""
+
+    run: "Run"
+    place: int
+    layers: "list[tuple[int, Layer]]"
+    waited: bool
+
+
+class Deleted(QObject):
+    """Deletes runs of a session, and brings the last deleted ones back.
+
+    Signals: `changed` when there is something to undo, or no longer.
+
+    Parameters
+    ----------
+    session
+        The runs.
+
+    Attributes
+    ----------
+    kept_ms
+        How long runs to be deleted are kept.
+    """
+
+    changed = Signal()
+
+    def __init__(self, session: "Session") -> None:
+        super().__init__()
+        self._session = session
+        self._batches: list[list[_Entry]] = []
+        self.kept_ms = KEPT_MS
+
+    @property
+    def count(self) -> int:
+        """How many runs `undo` would bring back."""
+        return len(self._batches[-1]) if self._batches else 0
+
+    def delete(self, runs: "list[Run]") -> None:
+        """Delete runs with their layers; those that compute end."""
+        batch = []
+        for run in runs:
+            place, waited = self._session.runs.index(run), run.state is RunState.WAITING
+            batch.append(_Entry(run, place, self._session.set_aside(run), waited))
+        self._batches.append(batch)
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.timeout.connect(partial(self._forget, batch))
+        timer.timeout.connect(timer.deleteLater)
+        timer.start(self.kept_ms)
+        self.changed.emit()
+
+    def undo(self) -> None:
+        """Bring back the runs that were deleted last, if they are still there."""
+        if self._batches:
+            for entry in reversed(self._batches.pop()):
+                self._session.bring_back(entry.run, entry.place, entry.layers, waits=entry.waited)
+            self.changed.emit()
+
+    def _forget(self, batch: list[_Entry]) -> None:
+        if batch in self._batches:
+            self._batches.remove(batch)
+            for entry in batch:
+                entry.run.abandon()
+                entry.run.history.clear()
+            self.changed.emit()
