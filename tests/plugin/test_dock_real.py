@@ -38,7 +38,8 @@ def done(qtbot):
 
 
 def steer(docked, name, value, qtbot):
-    """Edit a setting as a user would, and wait until it has acted."""
+    """Edit a setting as a user would, with Steer on, and wait until it has acted."""
+    docked.panel.steer.setChecked(True)
     widget = docked.form._controls()[name].widget
     if hasattr(widget, "setValue"):
         widget.setValue(value)
@@ -91,6 +92,7 @@ def test_colours_change_during_a_run_and_afterwards(shallow, viewer, qtbot, done
     shallow.run()
     run = shallow.current
     qtbot.waitUntil(lambda: len(run.points) > 3, timeout=120_000)
+    shallow.panel.steer.click()
     box = shallow.form.basic["colors"].widget
     box.setCurrentIndex(box.findText("as painted"))
     shallow.steering.flush()
@@ -129,6 +131,7 @@ def test_settings_edited_in_vain_are_refused_in_words(shallow, qtbot, done):
     run, seen = shallow.current, []
     shallow.steering.refused.connect(seen.append)
     qtbot.waitUntil(lambda: bool(run.points), timeout=120_000)
+    shallow.panel.steer.click()
     weights = shallow.form.advanced["style_layer_weights"].widget
     weights.setText("1, 2, 3")
     weights.editingFinished.emit()
@@ -144,17 +147,17 @@ def test_live_settings_are_marked_only_while_they_act(shallow, qtbot, done):
     shallow.form.basic["steps"].set(5000)
     shallow.run()
     run = shallow.current
-    assert "●" in label.text()
-    shallow.panel.steer.click()
     assert "●" not in label.text()
     shallow.form.basic["style_strength"].widget.setValue(9)
     shallow.steering.flush()
     shallow.panel.steer.click()
+    assert "●" in label.text()
+    shallow.steering.flush()
     shallow.form.preset.setCurrentText("seed")
     shallow.steering.flush()
     qtbot.waitUntil(lambda: len(run.points) > 2, timeout=120_000)
     run.stop()
-    assert done(run).record.events == (), "neither unticked edits nor a preset steer"
+    assert done(run).record.events == (), "neither earlier edits nor a preset steer"
     assert "●" not in label.text()
 
 

@@ -12,6 +12,7 @@ from napari.utils.notifications import notification_manager
 from napari_nst.plugin.device_badge import DeviceBadge
 from napari_nst.plugin.live_layer import LiveLayer
 from napari_nst.plugin.progress import RunState
+from napari_nst.plugin.steering import DELAY_MS
 from napari_nst.plugin.widget import StyleTransferWidget
 from napari_nst.record import METADATA_KEY, RunRecord
 
@@ -82,6 +83,35 @@ def test_run_while_a_run_is_on_waits_for_its_turn(docked, pictures, viewer, engi
     assert first.state is RunState.DONE
     assert docked.current is second
     assert len(live_layers(viewer)) == 2
+
+
+def test_settings_for_the_next_run_leave_the_running_one_alone(docked, pictures, engine, qtbot):
+    engine(100_000, wait_s=0.005)
+    strength = docked.form.basic["style_strength"]
+    strength.set(1.0)
+    docked.panel.run.click()
+    qtbot.waitUntil(lambda: bool(docked.current.points))
+    strength.set(3.0)
+    qtbot.wait(2 * DELAY_MS)
+    assert docked.current.config.style_strength == 1
+    docked.panel.steer.click()
+    qtbot.wait(2 * DELAY_MS)
+    assert docked.current.config.style_strength == 1, "switching it on changes nothing"
+    strength.set(4.0)
+    qtbot.waitUntil(lambda: docked.current.config.style_strength == 4)
+
+
+def test_each_run_starts_with_steering_off(docked, pictures, engine, qtbot):
+    engine(60, wait_s=0.01)
+    docked.panel.run.click()
+    docked.panel.run.click()
+    first, second = docked.session.runs
+    docked.panel.steer.click()
+    qtbot.waitUntil(lambda: docked.current is second and second.state.active, timeout=30_000)
+    assert first.state is RunState.DONE
+    assert not docked.panel.steer.isChecked()
+    assert not docked.steering.live
+    assert docked.panel.steer_name.text() == second.name
 
 
 def test_stop_keeps_what_is_there(docked, pictures, viewer, engine, qtbot, finished):

@@ -31,7 +31,8 @@ class Steering(QObject):
     Attributes
     ----------
     enabled
-        Whether edits act on the run; otherwise they only prepare the next one.
+        Whether edits act on the run; otherwise they only prepare the next one. Edits made before
+        it is switched on never act.
     """
 
     steered = Signal(str)
@@ -39,7 +40,7 @@ class Steering(QObject):
 
     def __init__(self, form: "SettingsForm", session: "Session") -> None:
         super().__init__()
-        self.enabled = True
+        self.enabled = False
         self._form = form
         self._session = session
         self._edited: set[str] = set()

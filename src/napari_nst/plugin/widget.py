@@ -126,7 +126,7 @@ class StyleTransferWidget(QWidget):
         if self._shown is not None and self._shown in self.session.runs:
             self._shown.framed.disconnect(self._show_frame)
         self._shown = run
-        self.panel.show_steered("")
+        self.panel.name_run(run.name)
         self.panel.plot.show_history(run.points)
         run.framed.connect(self._show_frame)
 
