@@ -118,15 +118,17 @@ class EstimatePanel(QWidget):
             colour = _TOO_LARGE
         self.text.setText(f'<span style="color:{colour}">{words}</span>')
         height, width = expected.size
+        learned = " from your last runs" if expected.runs_seen else ""
         self.text.setToolTip(
-            f"<p>What {expected.steps} steps at {width}x{height} px will take, estimated. "
+            f"<p>What {expected.steps} steps at {width}x{height} px will take, estimated{learned}. "
             f"{memory_words(expected.free_bytes)} of memory are free.</p>"
         )
         self._offer(answer.remedies)
 
     def _on_ended(self, run: "Run") -> None:
-        """Offer a run that memory ran out on again, with what would fit."""
+        """Estimate anew with what the run taught; one out of memory is offered again, smaller."""
         if run.plan.request is None or not isinstance(run.error, DeviceMemoryError):
+            self._asked = None
             return
         self._failed = True
         self._asked = self._question()
