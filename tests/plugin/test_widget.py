@@ -8,6 +8,7 @@ import weakref
 import numpy as np
 import pytest
 from napari.utils.notifications import notification_manager
+from qtpy.QtWidgets import QLineEdit
 
 from napari_nst.plugin.device_badge import DeviceBadge
 from napari_nst.plugin.live_layer import LiveLayer
@@ -181,10 +182,51 @@ def test_a_bad_setting_is_refused_with_its_message(docked, pictures):
     assert "relu9_9" in docked.panel.text.text()
 
 
+@pytest.mark.parametrize(
+    ("name", "wrong", "title"),
+    [
+        ("style_strength", "1e20", "Style strength: "),
+        ("size", "9e9", "Size: "),
+        ("style_layer_weights", "1, 2", "Style layer weights: "),
+    ],
+)
+def test_an_error_names_the_field_and_goes_away_when_the_value_is_right(
+    docked, pictures, name, wrong, title
+):
+    widget = docked.form._controls()[name].widget
+    line = widget if isinstance(widget, QLineEdit) else widget.lineEdit()
+    right = line.text()
+    line.setText(wrong)
+    assert not docked.panel.text.text(), "nobody is told off while typing"
+    docked.run()
+    assert docked.current is None
+    assert docked.panel.text.text().startswith(title)
+    line.setText(f"{wrong}0")
+    assert docked.panel.text.text().startswith(title)
+    line.setText(right)
+    assert not docked.panel.text.text()
+
+
+def test_a_refusal_that_is_over_leaves_the_last_runs_outcome(docked, pictures, engine, finished):
+    engine(3)
+    docked.run()
+    finished(docked)
+    outcome, line = docked.panel.text.text(), docked.form.basic["size"].widget.lineEdit()
+    right = line.text()
+    line.setText("abc")
+    docked.run()
+    assert docked.panel.text.text().startswith("Size: ")
+    line.setText(right)
+    assert docked.panel.text.text() == outcome
+    assert docked.panel.state.text().endswith("<b>Done</b>")
+
+
 def test_3d_display_is_refused_with_its_message(docked, pictures, viewer):
     viewer.dims.ndisplay = 3
     docked.run()
     assert "Switch to 2D" in docked.panel.text.text()
+    viewer.dims.ndisplay = 2
+    assert not docked.panel.text.text()
 
 
 def test_trap_5_removing_the_live_layer_ends_the_run(

@@ -11,6 +11,7 @@ from napari_nst.errors import DeviceMemoryError, NstError, Remedy, TooLargeError
 from napari_nst.estimate_text import estimate_text, memory_words
 from napari_nst.plugin.forecaster import Answer, Forecaster, Question
 from napari_nst.plugin.pictures import picture_size
+from napari_nst.plugin.wording import in_words
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -110,7 +111,7 @@ class EstimatePanel(QWidget):
     def _show(self, answer: Answer) -> None:
         expected = answer.estimate
         if expected is None:
-            self.text.setText(answer.problem)
+            self.text.setText(in_words(answer.problem))
             return
         words, colour = estimate_text(expected), _FITS
         if not expected.fits:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_nst.errors import NstError
-from napari_nst.plugin.wording import describe
+from napari_nst.plugin.wording import describe, in_words
 
 if TYPE_CHECKING:
     from napari_nst.plugin.session import Session
@@ -70,7 +70,7 @@ class Steering(QObject):
                 run.steer(**changes)
                 self.steered.emit(describe(changes))
         except NstError as error:
-            self.refused.emit(str(error))
+            self.refused.emit(in_words(error))
 
     def _on_edited(self, name: str) -> None:
         if self.live:
