@@ -43,6 +43,7 @@ class FoldersForm(QWidget):
         button.clicked.connect(lambda _=False: self._choose(name))
         self.lines[name], self.browse[name] = line, button
         row = QHBoxLayout()
+        row.setSpacing(4)
         row.addWidget(line, stretch=1)
         row.addWidget(button)
         return row

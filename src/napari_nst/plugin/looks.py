@@ -7,6 +7,9 @@ from superqt import QCollapsible
 
 ACCENT = "#4f6bd6"
 ACCENT_TEXT = "#56b4e9"
+NAME_MARGIN_PX = 6
+"""Taken off where names are shortened: napari's style keeps some pixels of a label's width."""
+
 _ARROW_PX = 16
 _ARROW_COLOUR = "#8a919b"
 

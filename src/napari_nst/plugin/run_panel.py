@@ -5,7 +5,7 @@ from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QVBoxLay
 from superqt import QElidingLabel
 
 from napari_nst.plugin.frames import Frame
-from napari_nst.plugin.looks import colour_bar, make_bar, primary
+from napari_nst.plugin.looks import NAME_MARGIN_PX, colour_bar, make_bar, primary
 from napari_nst.plugin.loss_plot import LossPlot
 from napari_nst.plugin.progress import RunState
 
@@ -68,6 +68,7 @@ class RunPanel(QWidget):
         )
         self.steer_name = QElidingLabel()
         self.steer_name.setElideMode(Qt.TextElideMode.ElideMiddle)
+        self.steer_name.setEllipsesWidth(NAME_MARGIN_PX)
         self.steer_row = _row(self.steer, self.steer_name)
         self.steered = QLabel()
         self.steered.setWordWrap(True)

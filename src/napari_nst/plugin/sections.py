@@ -8,6 +8,9 @@ from superqt import QCollapsible
 
 from napari_nst.plugin import looks
 
+_FRAME_PX = 2
+"""Of napari's style around a scroll area."""
+
 _LAID_OUT_MS = 200
 """After a fold's animation."""
 
@@ -65,7 +68,7 @@ class Sections(QScrollArea):
         """Ask anew when something folds or unfolds; no narrower than contents and scroll bar."""
         if event is not None and event.type() == QEvent.Type.LayoutRequest:
             bar = self.verticalScrollBar()
-            room = 0 if bar is None else bar.sizeHint().width()
+            room = _FRAME_PX + (0 if bar is None else bar.sizeHint().width())
             self.setMinimumWidth(self._inside.minimumSizeHint().width() + room)
             self.updateGeometry()
         return super().eventFilter(watched, event)

@@ -36,7 +36,8 @@ from napari_nst.plugin.welcome import Welcome
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-_WIDTH_PX = 320
+_WIDTH_PX = 362
+"""Room for all that can be unfolded; it would be a window's edge that gives way later."""
 _PAIR = ("napari-nst", "sample-pair")
 
 
