@@ -14,7 +14,7 @@ _ARROW_PX = 16
 _ARROW_COLOUR = "#8a919b"
 
 
-class Fold(QCollapsible):  # type: ignore[misc] # superqt's
+class Fold(QCollapsible):
     """A section whose folded contents are hidden, so that Tab does not enter them.
 
     superqt only makes them zero pixels high.
