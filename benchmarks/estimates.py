@@ -6,13 +6,15 @@
 
 On a CPU, measured memory is the peak of the process's resident memory above that after the
 imports; on CUDA it is torch.cuda.max_memory_allocated. Time is that of `stylize`. Noise is
-stylised, with the weights that come with the package.
+stylised, with the weights that come with the package. No case learns from those before it.
 """
 
 import argparse
 import json
+import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -80,7 +82,9 @@ def measured(preset, size, changes):
     import torch
 
     from napari_nst import StyleConfig, estimate, stylize
+    from napari_nst.core import lessons
 
+    lessons.cache_file = lambda: Path(tempfile.gettempdir(), f"lessons-{os.getpid()}.json")
     styles = changes.pop("styles", 1)
     config = StyleConfig.preset(preset, size=size, **changes)
     random = np.random.default_rng(0)

@@ -80,6 +80,7 @@ class Painter:
         self.until_step(run, self.steps // 4)
         self.dock.weights_panel.hide()
         self.screen.shoot("running")
+        dock.panel.steer.setChecked(True)
         dock.form.basic["style_strength"].set(4.0)
         self.screen.wait(
             lambda: "Style strength 4" in dock.panel.steered.text() or run.state.over,
@@ -136,7 +137,6 @@ class Painter:
         self.open_only("Runs")
         self.set(size=self.size, steps=400)
         for strength in (1.0, 2.0, 4.0, 8.0):
-            self.dock.panel.steer.setChecked(False)
             self.set(style_strength=strength)
             self.dock.panel.run.click()
         one, two, three, four = self.dock.session.runs[-4:]

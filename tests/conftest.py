@@ -3,6 +3,7 @@
 import os
 import tempfile
 from pathlib import Path
+from uuid import uuid4
 
 # Before napari is imported: neither read nor write the user's settings.
 os.environ.setdefault(
@@ -12,7 +13,7 @@ os.environ["NAPARI_NST_PRESETS"] = tempfile.mkdtemp(prefix="napari-nst-presets-"
 
 import pytest
 
-from napari_nst.core import speed
+from napari_nst.core import lessons, speed
 
 
 @pytest.fixture(autouse=True)
@@ -21,6 +22,9 @@ def speed_of_a_usual_machine(tmp_path_factory, monkeypatch):
     folder = tmp_path_factory.getbasetemp()
     monkeypatch.setattr(speed, "cache_file", lambda: folder / "speed.json")
     monkeypatch.setattr(speed, "measure", lambda *_: speed.Speed(1e-11))
+    # One of its own for each test, so that none learns from another's runs.
+    own = folder / f"lessons-{uuid4()}.json"
+    monkeypatch.setattr(lessons, "cache_file", lambda: own)
 
 
 @pytest.fixture

@@ -113,7 +113,7 @@ def test_preset_and_weights_are_named_before_the_run(run, folder):
 def test_the_help_speaks_of_none_as_it_is_typed(run):
     code, out, _ = run("stylize", "--help")
     assert code == 0
-    assert "none keeps the size" in " ".join(out.split())
+    assert "original” keeps the size" in " ".join(out.split())
     assert "None" not in out
 
 
@@ -311,6 +311,9 @@ def test_gui_without_a_screen_says_so(run, monkeypatch):
     ("name", "text", "value"),
     [
         ("size", "none", None),
+        ("size", "original", None),
+        ("steps", "Preset", None),
+        ("style_layer_weights", "equal", ()),
         ("size", "300", 300),
         ("style_strength", "2", 2.0),
         ("style_layers", "relu1_1, conv2_1", ("relu1_1", "conv2_1")),

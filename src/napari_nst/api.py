@@ -3,6 +3,7 @@
 import platform
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -21,10 +22,11 @@ from napari_nst.core.colour import Palette
 from napari_nst.core.control import RunControl
 from napari_nst.core.device import resolve_device, resolve_precision
 from napari_nst.core.encoder import Encoder
-from napari_nst.core.estimate import plan_of
+from napari_nst.core.estimate import Plan, learn, plan_of
 from napari_nst.core.feed import FeedKind, mean_colour
 from napari_nst.core.heap import held_heap
 from napari_nst.core.image import Picture, read_picture, write_array
+from napari_nst.core.lessons import OwnTime
 from napari_nst.core.objective import PUBLISHED, Balance
 from napari_nst.core.remedies import ran_out, refuse_if_too_large
 from napari_nst.core.run import Pictures, Reason, Run, Scale
@@ -324,15 +326,26 @@ def _generate(
     expected = plan_of(plan.config, plan.pictures.content.size, sizes, device)
     if check_memory:
         refuse_if_too_large(expected)
+    own_time, import_s = OwnTime(plan.control), expected.import_s
     try:
         with held_heap():
-            return (yield from _paint(plan, weights, weights_input, chosen))
+            result = yield from own_time.of(_paint(plan, weights, weights_input, chosen))
+        _learn(expected, result, own_time.seconds - import_s)
+        return result
     except Exception as error:
         if not is_out_of_memory(error):
             raise
         # The frames that failed hold the tensors that did not fit.
         traceback.clear_frames(error.__traceback__)
     raise ran_out(expected)
+
+
+def _learn(expected: Plan, result: StyleResult, measured_s: float) -> None:
+    """Let estimates learn from a run, unless its course was not that of its settings."""
+    if result.record.events or result.reason == "diverged":
+        return
+    taken = Counter(point.scale for point in result.history[: result.record.steps_done])
+    learn(expected, [taken[scale] for scale in range(len(expected.sizes))], measured_s=measured_s)
 
 
 def _paint(

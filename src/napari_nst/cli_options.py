@@ -22,8 +22,7 @@ HELP = {setting.name: setting.metadata["help"] for setting in fields(StyleConfig
 def _knob(name: str, metavar: str) -> Any:  # noqa: ANN401 - typer's OptionInfo
     default = getattr(DEFAULT, name)
     shown = "" if default is None else f" Default {default}."
-    # "none" is what is typed, and None a word for programmers.
-    return typer.Option(metavar=metavar, help=HELP[name].replace("None", "none") + shown)
+    return typer.Option(metavar=metavar, help=HELP[name] + shown)
 
 
 Content = Annotated[Path, typer.Argument(metavar="CONTENT", help="The picture to paint.")]

@@ -1,7 +1,7 @@
 """StyleConfig: one frozen, validated description of a run.
 
-Each field's metadata (title, help, bounds, choices, their labels, unit) is the one place that the
-validator, the command line and the dock widget read.
+Each field's metadata (title, help, bounds, choices, their labels, unit, word for an unset value) is
+the one place that the validator, the command line and the dock widget read.
 """
 
 import json
@@ -68,8 +68,10 @@ def _setting(
     maximum: float | None = None,
     unit: str | None = None,
     labels: Mapping[str, str] | None = None,
+    absent: str = "",
 ) -> Any:  # noqa: ANN401 - dataclasses.field is typed to return its default
     shown = {"minimum": minimum, "maximum": maximum, "unit": unit, "labels": labels or {}}
+    shown["absent"] = absent  # the word for None or (), in the dock as in the shell
     return field(default=default, metadata={"title": title, "help": help, **shown})
 
 
@@ -91,17 +93,19 @@ class StyleConfig:
     size: int | None = _setting(
         512,
         "Size",
-        "Longest side of the result; smaller pictures are enlarged. None keeps the size.",
+        "Longest side of the result; smaller pictures are enlarged. “original” keeps the size.",
         minimum=16,
         maximum=65536,
         unit="px",
+        absent="original",
     )
     steps: int | None = _setting(
         None,
         "Steps",
-        "Steps in all, over every scale in the preset's proportions. None is as in the preset.",
+        "Steps in all, over every scale in the preset's proportions. “preset” takes the preset's.",
         minimum=1,
         maximum=1_000_000,
+        absent="preset",
     )
     style_strength: float = _setting(
         1.0,
@@ -136,9 +140,10 @@ class StyleConfig:
     content_layer_weights: tuple[float, ...] = _setting(
         (),
         "Content layer weights",
-        "Weight of each content layer; empty means 1 each.",
+        "Weight of each content layer; “equal” is 1 each.",
         minimum=0,
         maximum=_MOST,
+        absent="equal",
     )
     style_layers: tuple[str, ...] = _setting(
         ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"),
@@ -148,9 +153,10 @@ class StyleConfig:
     style_layer_weights: tuple[float, ...] = _setting(
         (),
         "Style layer weights",
-        "Weight of each style layer; empty means 1 each.",
+        "Weight of each style layer; “equal” is 1 each.",
         minimum=0,
         maximum=_MOST,
+        absent="equal",
     )
     content_loss: ContentLoss = _setting(
         "mse", "Content loss", "mse: mean of squares. half_sum: half the sum of squares (paper)."
@@ -216,9 +222,10 @@ class StyleConfig:
     lbfgs_history_later: int | None = _setting(
         None,
         "L-BFGS history, later scales",
-        "The same from the second scale on; None: as on the first.",
+        "The same from the second scale on; “same”: as on the first.",
         minimum=1,
         maximum=1000,
+        absent="same",
     )
     lbfgs_tolerance_grad: float = _setting(
         1e-7,
@@ -432,6 +439,13 @@ def setting_type(name: str) -> Any:  # noqa: ANN401 - a type expression
 @cache  # get_type_hints takes 0.1 ms, and every field of every StyleConfig is checked
 def _setting_types() -> dict[str, Any]:
     return get_type_hints(StyleConfig)
+
+
+@cache
+def absent_word(name: str) -> str:
+    """Return what an unset value of a field is called; empty where it is always set."""
+    words = {setting.name: setting.metadata["absent"] for setting in fields(StyleConfig)}
+    return str(words[name])
 
 
 @cache

@@ -4,7 +4,7 @@ import difflib
 from dataclasses import fields
 from typing import Any, get_args, get_origin
 
-from napari_nst.config import StyleConfig, setting_type
+from napari_nst.config import StyleConfig, absent_word, setting_type
 from napari_nst.errors import ConfigError
 
 
@@ -25,8 +25,8 @@ def split_assignment(assignment: str) -> tuple[str, str]:
 def parse_setting(name: str, text: str) -> Any:  # noqa: ANN401 - the field's type
     """Read a setting's value by the annotation of its field.
 
-    Lists are separated by commas; "none" is None where the field may be that. Bounds and
-    choices are checked when the value enters a StyleConfig.
+    Lists are separated by commas. An unset value has a word of its own in the field's metadata;
+    "none" is read as well. Bounds and choices are checked when the value enters a StyleConfig.
 
     Raises
     ------
@@ -39,11 +39,14 @@ def parse_setting(name: str, text: str) -> Any:  # noqa: ANN401 - the field's ty
         hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names)}"
         raise ConfigError(f"there is no setting {name!r}; {hint}")
     annotation = setting_type(name)
+    is_absent = text.strip().lower() in ("none", absent_word(name) or "none")
     if get_origin(annotation) is tuple:
+        if is_absent and absent_word(name):
+            return ()
         kind = get_args(annotation)[0]
         return tuple(_parse_scalar(name, kind, item) for item in text.split(",") if item.strip())
     if type(None) in get_args(annotation):
-        if text.lower() == "none":
+        if is_absent:
             return None
         annotation = get_args(annotation)[0]
     return _parse_scalar(name, annotation, text)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from qtpy.QtWidgets import QFileDialog
 
+from napari_nst.plugin.preferences import LastUsed
 from napari_nst.plugin.progress import loss_text
 from napari_nst.plugin.readers import record_of
 from napari_nst.record import METADATA_KEY, RunRecord, SteeringEvent
@@ -38,7 +39,8 @@ def done(qtbot):
 
 
 def steer(docked, name, value, qtbot):
-    """Edit a setting as a user would, and wait until it has acted."""
+    """Edit a setting as a user would, with Steer on, and wait until it has acted."""
+    docked.panel.steer.setChecked(True)
     widget = docked.form._controls()[name].widget
     if hasattr(widget, "setValue"):
         widget.setValue(value)
@@ -91,6 +93,7 @@ def test_colours_change_during_a_run_and_afterwards(shallow, viewer, qtbot, done
     shallow.run()
     run = shallow.current
     qtbot.waitUntil(lambda: len(run.points) > 3, timeout=120_000)
+    shallow.panel.steer.click()
     box = shallow.form.basic["colors"].widget
     box.setCurrentIndex(box.findText("as painted"))
     shallow.steering.flush()
@@ -129,6 +132,7 @@ def test_settings_edited_in_vain_are_refused_in_words(shallow, qtbot, done):
     run, seen = shallow.current, []
     shallow.steering.refused.connect(seen.append)
     qtbot.waitUntil(lambda: bool(run.points), timeout=120_000)
+    shallow.panel.steer.click()
     weights = shallow.form.advanced["style_layer_weights"].widget
     weights.setText("1, 2, 3")
     weights.editingFinished.emit()
@@ -144,17 +148,17 @@ def test_live_settings_are_marked_only_while_they_act(shallow, qtbot, done):
     shallow.form.basic["steps"].set(5000)
     shallow.run()
     run = shallow.current
-    assert "●" in label.text()
-    shallow.panel.steer.click()
     assert "●" not in label.text()
     shallow.form.basic["style_strength"].widget.setValue(9)
     shallow.steering.flush()
     shallow.panel.steer.click()
+    assert "●" in label.text()
+    shallow.steering.flush()
     shallow.form.preset.setCurrentText("seed")
     shallow.steering.flush()
     qtbot.waitUntil(lambda: len(run.points) > 2, timeout=120_000)
     run.stop()
-    assert done(run).record.events == (), "neither unticked edits nor a preset steer"
+    assert done(run).record.events == (), "neither earlier edits nor a preset steer"
     assert "●" not in label.text()
 
 
@@ -218,12 +222,38 @@ def test_more_steps_and_continuing_start_from_the_result(shallow, qtbot, done):
     assert "init" in more.record.hashes
     assert more.points[0].loss == pytest.approx(result.history[-1].loss, rel=1e-2)
     shallow.form.preset.setCurrentText("crowsonkb")
+    before, last_used = shallow.form.config(), LastUsed.read()
     shallow.actions_of_runs.continue_from([run])
     assert shallow.form.pickers.start.value == run.live.layer
+    assert shallow.form.config().pyramid == "single"
     shallow.run()
     again = shallow.session.runs[-1]
     np.testing.assert_array_equal(again.plan.request.init, result.image)
+    assert shallow.form.config() == before, "what continuing took is for that run only"
+    assert shallow.form.pickers.start.value == "content"
+    assert LastUsed.read().config == before != last_used.config
     done(again)
+
+
+def test_another_content_ends_continuing_and_other_settings_keep_it(
+    shallow, pictures, viewer, done
+):
+    shallow.form.basic["steps"].set(5)
+    shallow.run()
+    run = shallow.current
+    done(run)
+    before = shallow.form.config()
+    assert before.pyramid != "single"
+    shallow.actions_of_runs.continue_from([run])
+    viewer.add_image(np.zeros((8, 8)), name="third")
+    assert shallow.form.config().pyramid == "single", "a new layer is no new content"
+    shallow.form.pickers.content.value = viewer.layers["third"]
+    assert shallow.form.config() == before
+    shallow.actions_of_runs.continue_from([run])
+    shallow.form.preset.setCurrentText("crowsonkb")
+    chosen = shallow.form.config()
+    shallow.form.pickers.content.value = pictures[0]
+    assert shallow.form.config() == chosen, "what was chosen since stays"
 
 
 def test_an_exported_run_comes_back_with_its_settings(

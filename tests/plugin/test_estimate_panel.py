@@ -93,3 +93,19 @@ def test_a_pictures_size_is_known_without_taking_it(viewer):
     for layer in (stack, colour):
         taken = picture_of(layer, viewer.dims).pixels.shape[:2]
         assert picture_size(layer, viewer.dims) == taken
+
+
+def test_the_next_estimate_is_what_the_last_runs_took(
+    docked, pictures, qtbot, finished, monkeypatch
+):
+    monkeypatch.setattr(estimate_module, "LEAST_S", 0.0)
+    panel = docked.estimate_panel
+    ask(docked, size=64)
+    qtbot.waitUntil(lambda: "about" in panel.text.text(), timeout=60_000)
+    assert "your last runs" not in panel.text.toolTip()
+    docked.run()
+    finished(docked)
+    qtbot.waitUntil(lambda: "from your last runs" in panel.text.toolTip(), timeout=60_000)
+    estimate = panel.forecaster.answer.estimate
+    assert estimate.runs_seen == 1
+    assert estimate.seconds == pytest.approx(docked.current.result.seconds, rel=0.5)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from napari_nst.plugin.canvas import CANVAS
-from napari_nst.plugin.layer_pickers import EMPTY_HINT, ONE_HINT, SAME_HINT
+from napari_nst.plugin.layer_pickers import EMPTY_HINT, GONE_HINTS, ONE_HINT, SAME_HINT
 
 pytestmark = pytest.mark.gui
 
@@ -50,8 +50,36 @@ def test_a_removed_layer_leaves_its_pickers(docked, pictures, viewer):
     viewer.layers.remove("waves")
     pickers = docked.form.pickers
     assert pickers.style.value is None
-    assert pickers.start.value == "content"
-    assert pickers.problem() == ONE_HINT
+    assert pickers.start.value is None
+    assert pickers.problem() == GONE_HINTS["style"]
+    assert docked.panel.text.text() == GONE_HINTS["style"]
+
+
+@pytest.mark.parametrize("role", ["content", "style", "start"])
+def test_no_other_picture_takes_the_place_of_one_that_is_gone(docked, pictures, viewer, role):
+    extra = viewer.add_image(np.zeros((8, 8)), name="extra")
+    picker = getattr(docked.form.pickers, role)
+    others = {each: each.value for each in docked.form.pickers.all if each is not picker}
+    picker.value = extra
+    viewer.layers.remove("extra")
+    viewer.add_image(np.zeros((8, 8)), name="newcomer")
+    assert picker.value is None
+    assert picker.native.currentText() in ("", "-----")
+    assert not docked.panel.run.isEnabled()
+    assert docked.panel.text.text() == GONE_HINTS[picker.name]
+    assert {each: each.value for each in others} == others
+    picker.value = viewer.layers["newcomer"]
+    if role != "start":
+        assert not docked.panel.text.text()
+    assert docked.panel.run.isEnabled()
+
+
+def test_without_any_picture_the_pickers_begin_anew(docked, pictures, viewer):
+    docked.form.pickers.start.value = pictures[0]
+    viewer.layers.clear()
+    assert docked.form.pickers.problem() == EMPTY_HINT
+    new = [viewer.add_image(np.zeros((8, 8)), name=name) for name in ("one", "two")]
+    assert [each.value for each in docked.form.pickers.all] == [*new, "content"]
 
 
 def test_a_third_picture_changes_no_choice(docked, pictures, viewer):

@@ -24,3 +24,22 @@ def test_the_bar_is_empty_at_the_start_and_full_at_the_end(panel):
     for state, value in ((RunState.PREPARING, 0), (RunState.DONE, 1), (RunState.PREPARING, 0)):
         panel.show_state(state, "")
         assert panel.bar.value() / panel.bar.maximum() == value
+
+
+def test_steering_is_offered_by_the_name_of_a_run_that_computes(panel):
+    assert not panel.steer.isVisible()
+    panel.name_run("harbour × waves")
+    panel.show_state(RunState.RUNNING, "Step 1")
+    assert panel.steer.isVisible()
+    assert not panel.steer.isChecked()
+    assert panel.steer_name.text() == "harbour × waves"
+
+
+def test_steering_ends_with_its_run(panel):
+    panel.show_state(RunState.RUNNING, "Step 1")
+    panel.steer.click()
+    for state in (RunState.DONE, RunState.STOPPED, RunState.FAILED):
+        panel.show_state(RunState.RUNNING, "Step 1")
+        panel.steer.setChecked(True)
+        panel.show_state(state, "")
+        assert not panel.steer.isChecked()

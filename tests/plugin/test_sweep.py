@@ -89,7 +89,7 @@ def test_the_other_axis_wins_over_presets():
         ([], "one or two"),
         ([Axis("seed", (1,))] * 3, "one or two"),
         ([Axis("seed", (1,)), Axis("seed", (2,))], "two different"),
-        ([Axis("seed", ())], "no values"),
+        ([Axis("seed", ())], "no values for seed"),
         ([Axis("seed", (-1,))], "seed"),
         ([Axis("sede", (1,))], "unknown setting sede"),
         ([Axis("seed", tuple(range(20))), Axis("steps", tuple(range(1, 7)))], "20 x 6 = 120 runs"),

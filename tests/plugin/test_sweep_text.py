@@ -10,7 +10,9 @@ from napari_nst.plugin.sweep_text import parse_values
     [
         ("style_strength", "0.5, 1, 2", (0.5, 1.0, 2.0)),
         ("seed", "3,1 , 2,", (3, 1, 2)),
-        ("steps", "none, 100", (None, 100)),
+        ("steps", "preset, 100", (None, 100)),
+        ("size", "original, none", (None,)),
+        ("style_layer_weights", "equal; 4, 2", ((), (4.0, 2.0))),
         ("steps", "10..30 +10", (10, 20, 30)),
         ("optimizer", "adam, lbfgs", ("adam", "lbfgs")),
         ("style_layer_weights", "1,2; 4, 2", ((1.0, 2.0), (4.0, 2.0))),

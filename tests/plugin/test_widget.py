@@ -8,10 +8,12 @@ import weakref
 import numpy as np
 import pytest
 from napari.utils.notifications import notification_manager
+from qtpy.QtWidgets import QLineEdit
 
 from napari_nst.plugin.device_badge import DeviceBadge
 from napari_nst.plugin.live_layer import LiveLayer
 from napari_nst.plugin.progress import RunState
+from napari_nst.plugin.steering import DELAY_MS
 from napari_nst.plugin.widget import StyleTransferWidget
 from napari_nst.record import METADATA_KEY, RunRecord
 
@@ -84,6 +86,35 @@ def test_run_while_a_run_is_on_waits_for_its_turn(docked, pictures, viewer, engi
     assert len(live_layers(viewer)) == 2
 
 
+def test_settings_for_the_next_run_leave_the_running_one_alone(docked, pictures, engine, qtbot):
+    engine(100_000, wait_s=0.005)
+    strength = docked.form.basic["style_strength"]
+    strength.set(1.0)
+    docked.panel.run.click()
+    qtbot.waitUntil(lambda: bool(docked.current.points))
+    strength.set(3.0)
+    qtbot.wait(2 * DELAY_MS)
+    assert docked.current.config.style_strength == 1
+    docked.panel.steer.click()
+    qtbot.wait(2 * DELAY_MS)
+    assert docked.current.config.style_strength == 1, "switching it on changes nothing"
+    strength.set(4.0)
+    qtbot.waitUntil(lambda: docked.current.config.style_strength == 4)
+
+
+def test_each_run_starts_with_steering_off(docked, pictures, engine, qtbot):
+    engine(60, wait_s=0.01)
+    docked.panel.run.click()
+    docked.panel.run.click()
+    first, second = docked.session.runs
+    docked.panel.steer.click()
+    qtbot.waitUntil(lambda: docked.current is second and second.state.active, timeout=30_000)
+    assert first.state is RunState.DONE
+    assert not docked.panel.steer.isChecked()
+    assert not docked.steering.live
+    assert docked.panel.steer_name.text() == second.name
+
+
 def test_stop_keeps_what_is_there(docked, pictures, viewer, engine, qtbot, finished):
     engine(100_000, wait_s=0.005)
     docked.panel.run.click()
@@ -151,10 +182,51 @@ def test_a_bad_setting_is_refused_with_its_message(docked, pictures):
     assert "relu9_9" in docked.panel.text.text()
 
 
+@pytest.mark.parametrize(
+    ("name", "wrong", "title"),
+    [
+        ("style_strength", "1e20", "Style strength: "),
+        ("size", "9e9", "Size: "),
+        ("style_layer_weights", "1, 2", "Style layer weights: "),
+    ],
+)
+def test_an_error_names_the_field_and_goes_away_when_the_value_is_right(
+    docked, pictures, name, wrong, title
+):
+    widget = docked.form._controls()[name].widget
+    line = widget if isinstance(widget, QLineEdit) else widget.lineEdit()
+    right = line.text()
+    line.setText(wrong)
+    assert not docked.panel.text.text(), "nobody is told off while typing"
+    docked.run()
+    assert docked.current is None
+    assert docked.panel.text.text().startswith(title)
+    line.setText(f"{wrong}0")
+    assert docked.panel.text.text().startswith(title)
+    line.setText(right)
+    assert not docked.panel.text.text()
+
+
+def test_a_refusal_that_is_over_leaves_the_last_runs_outcome(docked, pictures, engine, finished):
+    engine(3)
+    docked.run()
+    finished(docked)
+    outcome, line = docked.panel.text.text(), docked.form.basic["size"].widget.lineEdit()
+    right = line.text()
+    line.setText("abc")
+    docked.run()
+    assert docked.panel.text.text().startswith("Size: ")
+    line.setText(right)
+    assert docked.panel.text.text() == outcome
+    assert docked.panel.state.text().endswith("<b>Done</b>")
+
+
 def test_3d_display_is_refused_with_its_message(docked, pictures, viewer):
     viewer.dims.ndisplay = 3
     docked.run()
     assert "Switch to 2D" in docked.panel.text.text()
+    viewer.dims.ndisplay = 2
+    assert not docked.panel.text.text()
 
 
 def test_trap_5_removing_the_live_layer_ends_the_run(

@@ -1,7 +1,14 @@
+from dataclasses import fields
+
 import pytest
+from qtpy.QtWidgets import QLineEdit
 
 from napari_nst.config import StyleConfig
-from napari_nst.plugin.wording import describe, differences, title_of
+from napari_nst.errors import ConfigError, ImageError
+from napari_nst.plugin.controls import make_control
+from napari_nst.plugin.sweep_text import parse_values
+from napari_nst.plugin.wording import describe, differences, in_words, say, title_of
+from napari_nst.settings_text import parse_setting
 from napari_nst.user_presets import NamedPreset
 
 
@@ -17,7 +24,7 @@ def test_settings_of_an_unknown_preset_are_told_from_the_defaults():
 
 
 def test_settings_are_described_in_short():
-    assert describe({"style_strength": 2.0, "steps": None}) == "style strength 2 · steps none"
+    assert describe({"style_strength": 2.0, "steps": None}) == "style strength 2 · steps preset"
 
 
 def test_settings_are_told_from_an_own_preset_as_it_was():
@@ -35,3 +42,43 @@ def test_names_keep_their_capitals_within_a_sentence():
 def test_choices_are_called_as_in_the_form():
     assert describe({"colors": "content"}) == "colours of the content"
     assert describe({"optimizer": "adam"}) == "optimizer adam"
+
+
+DEFAULTS = {each.name: getattr(StyleConfig(), each.name) for each in fields(StyleConfig)}
+UNSET = [name for name, value in DEFAULTS.items() if value in (None, ())]
+
+
+@pytest.mark.gui
+@pytest.mark.parametrize("field", [*UNSET, "size"])
+def test_an_unset_value_has_one_word_everywhere(field, qtbot):
+    unset = () if field.endswith("weights") else None
+    control = make_control(field)
+    qtbot.addWidget(control.widget)
+    control.set(unset)
+    line = control.widget if isinstance(control.widget, QLineEdit) else control.widget.lineEdit()
+    word = line.text() or line.placeholderText()
+    assert say(field, unset) == f"{title_of(field)} {word}"
+    assert parse_values(field, word) == (unset,)
+    assert parse_setting(field, word) == unset
+    line.setText(word)
+    assert control.get() == unset
+    assert f"“{word}”" in control.widget.toolTip()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"style_strength": -1}, {"size": 3}, {"tv_weight": "x"}, {"style_layer_weights": (1.0,)}],
+)
+def test_errors_name_settings_as_the_form_does(changes):
+    with pytest.raises(ConfigError) as refused:
+        StyleConfig().replace(**changes)
+    (name,) = changes
+    title = next(each.metadata["title"] for each in fields(StyleConfig) if each.name == name)
+    said = in_words(refused.value)
+    assert said.startswith(f"{title}: ")
+    assert "_" not in said
+
+
+def test_settings_within_an_error_are_named_as_in_the_form_too():
+    said = in_words(ImageError("the style is too thin. Choose a larger size or style_scale."))
+    assert said == "the style is too thin. Choose a larger size or style scale."

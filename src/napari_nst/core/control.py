@@ -5,6 +5,7 @@ object at every step and before every evaluation of the gradient.
 """
 
 import threading
+import time
 from typing import Any
 
 from napari_nst.config import STEERABLE, StyleConfig
@@ -21,6 +22,7 @@ class RunControl:
         self._running.set()
         self._changes: dict[str, Any] = {}
         self._config = StyleConfig()
+        self._paused_s = 0.0
 
     @property
     def stopped(self) -> bool:
@@ -31,6 +33,11 @@ class RunControl:
     def paused(self) -> bool:
         """Whether the run is to wait."""
         return not self._running.is_set()
+
+    @property
+    def paused_s(self) -> float:
+        """How long the run has waited in pauses that are over."""
+        return self._paused_s
 
     def stop(self) -> None:
         """End the run at its next poll; a paused run ends too. Final."""
@@ -76,5 +83,7 @@ class RunControl:
 
     def wait_while_paused(self) -> bool:
         """Block while paused; returns whether the run is to stop."""
+        began = time.perf_counter()
         self._running.wait()
+        self._paused_s += time.perf_counter() - began
         return self.stopped

@@ -3,7 +3,7 @@
 Memory is what a rehearsal without data found alive at once (`napari_nst.core.rehearsal`), plus
 two pictures for each step that L-BFGS remembers, plus the pictures that the run is given. Time is
 the work that the rehearsal counted, at the speed measured for the device
-(`napari_nst.core.speed`).
+(`napari_nst.core.speed`), corrected by what the last runs took (`napari_nst.core.lessons`).
 """
 
 import sys
@@ -21,11 +21,12 @@ from napari_nst.core.fit import check_fit, misfit
 from napari_nst.core.image import fit_longest_side
 from napari_nst.core.lbfgs import kept_dtype
 from napari_nst.core.ledger import Work
+from napari_nst.core.lessons import LEAST_S, LEAST_STEPS, recall, teach
 from napari_nst.core.memory import free_bytes
 from napari_nst.core.pairs import BLOCK_PAIRS
 from napari_nst.core.pyramid import Size, scale_sizes, split_steps, style_size
 from napari_nst.core.rehearsal import Rehearsal, rehearse
-from napari_nst.core.speed import speed_of
+from napari_nst.core.speed import known_speed, speed_key, speed_of
 
 MARGIN = 1.1
 """A run is let in where this many times its estimate is free: estimates err by a tenth."""
@@ -81,6 +82,8 @@ class Estimate:
         Height and width of the result.
     free_bytes
         What was free when the estimate was made.
+    runs_seen
+        How many of this machine's last runs the time was corrected by.
     """
 
     peak_bytes: int
@@ -88,6 +91,7 @@ class Estimate:
     steps: int
     size: Size
     free_bytes: int
+    runs_seen: int = 0
 
     @property
     def fits(self) -> bool:
@@ -125,14 +129,37 @@ def estimate(
         If a picture is too small for the network, which a run would refuse too.
     """
     plan = plan_of(config, content_shape, style_shapes, device)
+    lesson = recall(plan.lesson_key)
+    seconds = speed_of(plan.device, plan.dtype).seconds(plan.work)
     return Estimate(
         peak_bytes=plan.peak_bytes,
-        seconds=speed_of(plan.device, plan.dtype).seconds(plan.work)
-        + _SEARCH_IMPORT_S * plan.imports_torch_lbfgs,
+        seconds=lesson.ratio * seconds + plan.import_s,
         steps=sum(plan.shares),
         size=plan.sizes[-1],
         free_bytes=free_bytes(plan.device),
+        runs_seen=lesson.runs,
     )
+
+
+def learn(plan: "Plan", steps_by_scale: Sequence[int], *, measured_s: float) -> None:
+    """Let the next estimates learn from a run that took its time as planned.
+
+    Runs too short to tell, and runs on a device that no estimate has needed yet, teach nothing.
+
+    Parameters
+    ----------
+    plan
+        Of the run, made before it started.
+    steps_by_scale
+        The steps that it took at each scale, coarse to fine.
+    measured_s
+        The time that it took for itself, without pauses and imports.
+    """
+    speed = known_speed(plan.device, plan.dtype)
+    if speed is None or measured_s < LEAST_S or sum(steps_by_scale) < LEAST_STEPS:
+        return
+    estimated_s = speed.seconds(plan.work_of(steps_by_scale))
+    teach(plan.lesson_key, measured_s=measured_s, estimated_s=estimated_s)
 
 
 def largest_fitting_size(
@@ -257,9 +284,13 @@ class Plan:
     @property
     def work(self) -> Work:
         """All that there is to do."""
+        return self.work_of(self.shares)
+
+    def work_of(self, shares: Sequence[int]) -> Work:
+        """Count the work of a run that takes so many steps at each scale."""
         searched = self._is_searching * _SEARCH_EVALUATIONS
         work = self._rehearsal.loading
-        for index, pixels, share in self._scales():
+        for index, pixels, share in self._scales(shares):
             cost = self._rehearsal.at(pixels)
             pairs = sum(min(done, self._history(index)) for done in range(share))
             passed = Work(0, _PAIR_PASSES * self._picture_bytes(pixels), _PAIR_PASSES)
@@ -275,7 +306,7 @@ class Plan:
     @property
     def _tensor_bytes(self) -> float:
         peak, pairs_before = float(self._rehearsal.loading_bytes), 0.0
-        for index, pixels, share in self._scales():
+        for index, pixels, share in self._scales(self.shares):
             cost = self._rehearsal.at(pixels)
             pairs = self._pairs_bytes(index, pixels, share)
             search = self._is_searching * _SEARCH_PICTURES * self._picture_bytes(pixels)
@@ -284,9 +315,9 @@ class Plan:
             pairs_before = pairs
         return peak
 
-    def _scales(self) -> Iterator[tuple[int, int, int]]:
+    def _scales(self, shares: Sequence[int]) -> Iterator[tuple[int, int, int]]:
         """Give index, number of pixels and steps of the scales that are used."""
-        for index, share in enumerate(self.shares):
+        for index, share in enumerate(shares):
             if share:
                 yield index, self._pixels(index), share
 
@@ -298,6 +329,17 @@ class Plan:
     def imports_torch_lbfgs(self) -> bool:
         """Whether the run will be this program's first to use torch's own L-BFGS."""
         return self._is_searching and "torch._dynamo" not in sys.modules
+
+    @property
+    def import_s(self) -> float:
+        """How long imports within the run take."""
+        return _SEARCH_IMPORT_S * self.imports_torch_lbfgs
+
+    @property
+    def lesson_key(self) -> str:
+        """Name the runs from which this one's estimate learns."""
+        loss = "gram" if self.config.style_loss.startswith("gram") else self.config.style_loss
+        return f"{speed_key(self.device, self.dtype)}, {loss}"
 
     @property
     def _is_searching(self) -> bool:

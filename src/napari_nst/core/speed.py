@@ -81,7 +81,7 @@ class Speed:
 
 def speed_of(device: torch.device, dtype: torch.dtype) -> Speed:
     """Give the device's speed: from disk, else measured now, in about two seconds."""
-    key = _key(device, dtype)
+    key = speed_key(device, dtype)
     known = _read(key)
     if known is not None:
         return known
@@ -94,6 +94,13 @@ def speed_of(device: torch.device, dtype: torch.dtype) -> Speed:
     else:
         _doubted[key] = time.monotonic(), found
     return found
+
+
+def known_speed(device: torch.device, dtype: torch.dtype) -> Speed | None:
+    """Return the speed that estimates went by; None if none was needed. Measures nothing."""
+    key = speed_key(device, dtype)
+    _, doubted = _doubted.get(key, (0.0, None))
+    return _read(key) or doubted
 
 
 def measure(device: torch.device, dtype: torch.dtype) -> Speed:
@@ -169,7 +176,8 @@ def _volume(work: Work) -> float:
     return work.multiplications + _BYTE_MULTIPLICATIONS * work.moved_bytes
 
 
-def _key(device: torch.device, dtype: torch.dtype) -> str:
+def speed_key(device: torch.device, dtype: torch.dtype) -> str:
+    """Name all that a speed depends on."""
     parts = (
         _FORMAT,
         describe(str(device)).name,

@@ -49,6 +49,7 @@ def reuse_settings(viewer: Viewer) -> None:
         show_info("Select a result: its layer carries the settings that made it.")
         return
     form = open_dock(viewer).form
+    form.loan.forget()
     form.apply(record.ending)
     if form.weights.findData(record.weights) >= 0:
         form.set_weights(record.weights)

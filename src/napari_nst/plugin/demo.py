@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import napari
 import numpy as np
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import QSize, QTimer
+from qtpy.QtWidgets import QWidget
 
 from napari_nst.errors import NstError
 from napari_nst.io import write_picture
@@ -29,6 +30,7 @@ SHOT_AT = 0.9
 
 _SETTLE_MS = 300
 _WINDOW_PX = (1440, 920)
+"""Where the screen has room for it."""
 
 
 def open_gui(pictures: dict[str, np.ndarray]) -> None:
@@ -74,9 +76,20 @@ def run_demo(save: Path | None, *, say: Callable[[str], None]) -> None:
 
 def _open() -> "tuple[Viewer, StyleTransferWidget]":
     viewer = napari.Viewer(title="napari-nst")
-    viewer.window.resize(*_WINDOW_PX)
     _, widget = viewer.window.add_plugin_dock_widget("napari-nst", "Neural Style Transfer")
+    fit_to_screen(widget.window())
     return viewer, widget
+
+
+def fit_to_screen(window: QWidget) -> None:
+    """Give a window our size, or as much of it as its screen has room for, title bar included."""
+    screen = window.screen()
+    assert screen is not None
+    room = screen.availableGeometry()
+    around = window.frameGeometry().size() - window.size()
+    window.resize(QSize(*_WINDOW_PX).boundedTo(room.size() - around))
+    if not room.contains(window.frameGeometry()):
+        window.move(room.topLeft())
 
 
 class _Ending:

@@ -11,6 +11,7 @@ from napari_nst.errors import DeviceMemoryError, NstError, Remedy, TooLargeError
 from napari_nst.estimate_text import estimate_text, memory_words
 from napari_nst.plugin.forecaster import Answer, Forecaster, Question
 from napari_nst.plugin.pictures import picture_size
+from napari_nst.plugin.wording import in_words
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -110,7 +111,7 @@ class EstimatePanel(QWidget):
     def _show(self, answer: Answer) -> None:
         expected = answer.estimate
         if expected is None:
-            self.text.setText(answer.problem)
+            self.text.setText(in_words(answer.problem))
             return
         words, colour = estimate_text(expected), _FITS
         if not expected.fits:
@@ -118,15 +119,17 @@ class EstimatePanel(QWidget):
             colour = _TOO_LARGE
         self.text.setText(f'<span style="color:{colour}">{words}</span>')
         height, width = expected.size
+        learned = " from your last runs" if expected.runs_seen else ""
         self.text.setToolTip(
-            f"<p>What {expected.steps} steps at {width}x{height} px will take, estimated. "
+            f"<p>What {expected.steps} steps at {width}x{height} px will take, estimated{learned}. "
             f"{memory_words(expected.free_bytes)} of memory are free.</p>"
         )
         self._offer(answer.remedies)
 
     def _on_ended(self, run: "Run") -> None:
-        """Offer a run that memory ran out on again, with what would fit."""
+        """Estimate anew with what the run taught; one out of memory is offered again, smaller."""
         if run.plan.request is None or not isinstance(run.error, DeviceMemoryError):
+            self._asked = None
             return
         self._failed = True
         self._asked = self._question()

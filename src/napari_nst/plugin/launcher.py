@@ -17,6 +17,7 @@ from napari_nst.plugin.weights_panel import (
     falls_back_on_builtin,
     lacks_weights,
 )
+from napari_nst.plugin.wording import in_words
 from napari_nst.user_presets import NamedPreset
 
 if TYPE_CHECKING:
@@ -68,7 +69,19 @@ class Launcher(QObject):
 
     def run(self) -> None:
         """Start a run of what the form says, or queue it, or say why not."""
-        self._begin_picked(self._plan_run, self.run)
+        if self._begin_picked(self._plan_run, self.run):
+            self._form.loan.end()
+
+    def problem(self) -> str:
+        """Say in a sentence what in the form keeps a run from starting; empty if nothing does."""
+        if problem := self._form.pickers.problem():
+            return problem
+        try:
+            self._form.config()
+            self._form.weights_choice()
+        except NstError as error:
+            return in_words(error)
+        return ""
 
     def preview(self) -> None:
         """Start a small and short run of what the form says."""
@@ -86,25 +99,26 @@ class Launcher(QObject):
 
     def _begin_picked(
         self, plans: Callable[[str], list[RunPlan]], again: Callable[[], None]
-    ) -> None:
+    ) -> bool:
         if problem := self._form.pickers.problem():
             self.refused.emit(problem)
-        else:
-            pickers = self._form.pickers
-            self._begin(plans, again, [(pickers.content_layer(), pickers.style.value)])
+            return False
+        pickers = self._form.pickers
+        return self._begin(plans, again, [(pickers.content_layer(), pickers.style.value)])
 
     def _begin(
         self,
         plans: Callable[[str], list[RunPlan]],
         again: Callable[[], None],
         layers: "list[tuple[Image | None, Image]]",
-    ) -> None:
+    ) -> bool:
+        """Start runs, and return whether they were."""
         try:
             weights = self._form.weights_choice()
             if lacks_weights(weights):
                 self._after_weights = again
                 self._weights_panel.ask()
-                return
+                return False
             if falls_back_on_builtin(weights):
                 self._weights_panel.suggest()
             self.planning.emit()
@@ -114,7 +128,9 @@ class Launcher(QObject):
             for plan in planned:
                 self._session.start(plan)
         except NstError as error:
-            self.refused.emit(str(error))
+            self.refused.emit(in_words(error))
+            return False
+        return True
 
     def _go_on(self) -> None:
         self._after_weights()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import ComboBox
@@ -22,6 +23,11 @@ EMPTY_HINT = (
 )
 ONE_HINT = "Open a second picture: the style needs a layer of its own."
 SAME_HINT = "Content and style are the same layer. Choose another one for the style."
+GONE_HINTS = {
+    "content": "The content's layer is gone. Choose another content.",
+    "style": "The style's layer is gone. Choose another style.",
+    "init": "The layer to start from is gone. Choose another start.",
+}
 BARE_HINT = (
     "The canvas shows nothing but the style and results. Make the content's layers visible (the "
     "eye in the layer list)."
@@ -39,6 +45,7 @@ class LayerPickers:
 
     def __init__(self, viewer: "Viewer") -> None:
         self._viewer = viewer
+        self._gone: set[str] = set()
         self.content = ComboBox(
             name="content",
             choices=self._contents,
@@ -59,17 +66,22 @@ class LayerPickers:
             tooltip="<p>The picture that the run starts from: the content, noise, or any layer, "
             "such as an earlier result to go on with.</p>",
         )
+        self.all = (self.content, self.style, self.start)
+        for picker in self.all:
+            picker.changed.connect(partial(self._on_chosen, picker.name))
         self._suggest()
 
     def reset_choices(self) -> None:
-        """Follow the layer list: keep what is chosen, through renames, and fill what is not."""
+        """Follow the layer list: keep what is chosen, through renames, and fill what never was."""
         with self._keeping():
-            for picker in (self.content, self.style, self.start):
+            for picker in self.all:
                 picker.reset_choices()
         self._suggest()
 
     def problem(self) -> str:
         """Say in one sentence why no run can start; empty if one can."""
+        if self.images() and self._gone:
+            return next(hint for name, hint in GONE_HINTS.items() if name in self._gone)
         if self.content.value is None or self.style.value is None:
             return EMPTY_HINT if len(self.images()) == 0 else ONE_HINT
         if self.content.value == CANVAS and not drawn_images(self._viewer, self.style.value):
@@ -137,29 +149,41 @@ class LayerPickers:
     @contextmanager
     def _keeping(self) -> Iterator[None]:
         """Bring back each choice that still exists; magicgui loses it with its old name."""
-        pickers = (self.content, self.style, self.start)
-        chosen = [picker.value for picker in pickers]
+        chosen = [picker.value for picker in self.all]
         with ExitStack() as stack:
-            for picker in pickers:
+            for picker in self.all:
                 stack.enter_context(picker.changed.blocked())
             yield
-            for picker, value in zip(pickers, chosen, strict=True):
+            for picker, value in zip(self.all, chosen, strict=True):
                 if value is not None and value in picker.choices:
                     picker.value = value
-                elif picker is self.start:
-                    picker.value = START_CONTENT
-                else:
-                    picker.value = None
-        for picker in pickers:
+                    continue
+                if value is not None:
+                    self._gone.add(picker.name)
+                # Not by `value`: the start's box has no entry for "nothing".
+                picker.native.setCurrentIndex(picker.native.findData(None))
+        for picker in self.all:
             picker.changed.emit(picker.value)
 
+    def _on_chosen(self, name: str, value: object) -> None:
+        if value is not None:
+            self._gone.discard(name)
+
     def _suggest(self) -> None:
-        """Fill empty pickers in the order in which pictures were opened, results last."""
+        """Fill pickers in the order in which pictures were opened, results last.
+
+        One whose layer is gone waits for the user: another picture in its place would be painted
+        unnoticed. Without any picture all begin anew.
+        """
         pictures = sorted(self.images(), key=is_painted)
-        if self.content.value is None and pictures:
+        if not pictures:
+            self._gone.clear()
+            if self.start.value is None:
+                self.start.value = START_CONTENT
+        if self.content.value is None and pictures and self.content.name not in self._gone:
             self.content.value = next(
                 (layer for layer in pictures if layer != self.style.value), pictures[0]
             )
         others = [layer for layer in pictures if layer != self.content.value]
-        if self.style.value is None and others:
+        if self.style.value is None and others and self.style.name not in self._gone:
             self.style.value = others[0]

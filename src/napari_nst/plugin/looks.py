@@ -7,15 +7,38 @@ from superqt import QCollapsible
 
 ACCENT = "#4f6bd6"
 ACCENT_TEXT = "#56b4e9"
+NAME_MARGIN_PX = 6
+"""Taken off where names are shortened: napari's style keeps some pixels of a label's width."""
+
 _ARROW_PX = 16
 _ARROW_COLOUR = "#8a919b"
 
 
-def fold(title: str) -> QCollapsible:
+class Fold(QCollapsible):
+    """A section whose folded contents are hidden, so that Tab does not enter them.
+
+    superqt only makes them zero pixels high.
+    """
+
+    def __init__(self, title: str) -> None:
+        super().__init__(title)
+        quiet(self)
+        self.content().hide()
+
+    def expand(self, animate: bool = True) -> None:
+        """Show the contents, which have a size only then, and unfold."""
+        self.content().show()
+        super().expand(animate)
+
+    def collapse(self, animate: bool = True) -> None:
+        """Fold at once: what is still moving could be tabbed into."""
+        super().collapse(animate=False)
+        self.content().hide()
+
+
+def fold(title: str) -> Fold:
     """Make a folded section."""
-    section = QCollapsible(title)
-    quiet(section)
-    return section
+    return Fold(title)
 
 
 def quiet(section: QCollapsible) -> None:

@@ -15,7 +15,6 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from superqt import QCollapsible
 
 from napari_nst.errors import ImageError
 from napari_nst.plugin.curves import (
@@ -29,7 +28,7 @@ from napari_nst.plugin.curves import (
 )
 from napari_nst.plugin.export import LOSS_FILE, write_loss_csv
 from napari_nst.plugin.frames import Point
-from napari_nst.plugin.looks import quiet
+from napari_nst.plugin.looks import Fold
 
 if TYPE_CHECKING:
     from pyqtgraph import PlotWidget
@@ -51,7 +50,7 @@ _LABEL_AT = (0.03, 0.13)
 """Heights of marks' labels, in turn, so that neighbours can be read."""
 
 
-class LossPlot(QCollapsible):
+class LossPlot(Fold):
     """Total and terms over steps on a logarithmic axis, or the totals of several runs.
 
     Scale changes and steering are marked by vertical lines. pyqtgraph is imported when the
@@ -60,7 +59,6 @@ class LossPlot(QCollapsible):
 
     def __init__(self) -> None:
         super().__init__("Loss curve")
-        quiet(self)
         self._points: list[Point] = []
         self._marks: list[Mark] = []
         self._scale: int | None = None

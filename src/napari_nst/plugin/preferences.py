@@ -57,6 +57,8 @@ class Preferences:
         Looked at first for weights, and downloaded into.
     ask_before_download
         Whether weights are fetched only after a question.
+    suggest_download
+        Whether runs on the built-in features offer the download.
     """
 
     device: str = "auto"
@@ -72,6 +74,7 @@ class Preferences:
     save_format: str = "PNG"
     weights_folder: Path | None = None
     ask_before_download: bool = True
+    suggest_download: bool = True
 
     @classmethod
     def read(cls) -> Self:
@@ -94,6 +97,7 @@ class Preferences:
             save_format=files.save_format,
             weights_folder=_folder(files.weights_folder),
             ask_before_download=files.ask_before_download,
+            suggest_download=files.suggest_download,
         )
 
     def config(self) -> StyleConfig:
@@ -122,6 +126,16 @@ def plugin_settings() -> "PluginSettings | None":
         return get_plugin_settings(PLUGIN)
     except KeyError:
         return None
+
+
+def prefer(**files: str | bool) -> None:
+    """Set preferences of the page's group "Files", as the user would there; napari keeps them."""
+    settings = plugin_settings()
+    if settings is None:
+        return
+    for name, value in files.items():
+        if getattr(settings.files, name) != value:
+            setattr(settings.files, name, value)
 
 
 def watch(changed: Callable[[], None]) -> Callable[[], None]:

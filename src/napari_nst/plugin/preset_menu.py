@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QFileDialog, QInputDialog, QMenu, QMessageBox, QPushB
 
 from napari_nst.errors import NstError
 from napari_nst.io import read_settings
+from napari_nst.plugin.wording import in_words
 from napari_nst.user_presets import (
     NamedPreset,
     delete_preset,
@@ -80,7 +81,7 @@ class PresetMenu(QPushButton):
         try:
             config = self._form.config()
         except NstError as error:
-            show_error(str(error))
+            show_error(in_words(error))
             return
         shown = self._form.preset.shown
         name, words = shown.name if shown.is_own else "", "Name of the preset:"
@@ -106,10 +107,12 @@ class PresetMenu(QPushButton):
         if not chosen:
             return
         try:
-            self._form.apply(read_settings(chosen).config)
+            config = read_settings(chosen).config
         except NstError as error:
             show_error(str(error))
             return
+        self._form.loan.forget()
+        self._form.apply(config)
         show_info(
             f"The settings of {Path(chosen).name} are in the form. "
             "“Save as preset…” keeps them under a name."

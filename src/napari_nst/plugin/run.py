@@ -19,6 +19,7 @@ from napari_nst.plugin.pictures import as_uint8
 from napari_nst.plugin.plans import Moment, RunPlan
 from napari_nst.plugin.progress import RunState, StepClock, outcome_text, progress_text
 from napari_nst.plugin.torch_import import import_torch
+from napari_nst.plugin.wording import in_words
 from napari_nst.plugin.worker import RunWorker
 from napari_nst.record import METADATA_KEY, RunRecord
 
@@ -288,7 +289,7 @@ class Run(QObject):
 
     def _on_error(self, error: Exception) -> None:
         self.error = error
-        self.text = str(error) if isinstance(error, NstError) else repr(error)
+        self.text = in_words(error) if isinstance(error, NstError) else repr(error)
         self._set(RunState.FAILED)
 
     def _on_finished(self) -> None:

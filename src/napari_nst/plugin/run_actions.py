@@ -73,6 +73,7 @@ class RunActions:
 
     def reuse(self, runs: "list[Run]") -> None:
         """Put a run's settings, steering included, into the form."""
+        self._form.loan.forget()
         self._form.apply(runs[-1].config, preset=_preset_of(runs[-1]))
         request = runs[-1].plan.request
         if request is not None:
@@ -102,12 +103,10 @@ class RunActions:
             self._start(partial(plan_more, run, steps, self._viewer))
 
     def continue_from(self, runs: "list[Run]") -> None:
-        """Let the form start from a result, its settings ready to be changed."""
+        """Let the form's next run start from a result, its settings ready to be changed."""
         run = runs[-1]
         run.show_result()
-        self._form.apply(continued(run.config), preset=_preset_of(run))
-        if run.live.layer is not None:
-            self._form.pickers.start.value = run.live.layer
+        self._form.loan.lend(continued(run.config), preset=_preset_of(run), start=run.live.layer)
 
     def recolor(self, colors: Colors, runs: "list[Run]") -> None:
         """Give finished pictures other colours."""

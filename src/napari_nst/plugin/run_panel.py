@@ -2,9 +2,10 @@
 
 from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from superqt import QElidingLabel
 
 from napari_nst.plugin.frames import Frame
-from napari_nst.plugin.looks import colour_bar, make_bar, primary
+from napari_nst.plugin.looks import NAME_MARGIN_PX, colour_bar, make_bar, primary
 from napari_nst.plugin.loss_plot import LossPlot
 from napari_nst.plugin.progress import RunState
 
@@ -66,12 +67,17 @@ class RunPanel(QWidget):
         self.text = QLabel()
         self.text.setWordWrap(True)
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.steer = QCheckBox("Settings marked ● act on this run")
+        self.steer = QCheckBox("Steer this run:")
         self.steer.setToolTip(
-            "<p>While a run is on, edits of the settings marked with a dot act on it from its "
-            "next step, and are kept in its record. Untick it to prepare the next run.</p>"
+            "<p>Off: the settings are those of the next run, and the one that is running keeps "
+            "its own. On: what you change from now on in a setting marked ● acts on the running "
+            "one from its next step, and is kept in its record. Switching it on changes "
+            "nothing by itself.</p>"
         )
-        self.steer.setChecked(True)
+        self.steer_name = QElidingLabel()
+        self.steer_name.setElideMode(Qt.TextElideMode.ElideMiddle)
+        self.steer_name.setEllipsesWidth(NAME_MARGIN_PX)
+        self.steer_row = _row(self.steer, self.steer_name)
         self.steered = QLabel()
         self.steered.setWordWrap(True)
         self.steered.hide()
@@ -105,7 +111,9 @@ class RunPanel(QWidget):
         self.stop.setEnabled(state.active and state is not RunState.STOPPING)
         self.run.setEnabled(self._startable)
         self.run.setText("Queue" if state.active else "Run")
-        self.steer.setVisible(state.active)
+        self.steer_row.setVisible(state.active)
+        if not state.active:
+            self.steer.setChecked(False)
         self.steered.setVisible(state.active and bool(self.steered.text()))
         self.bar.setVisible(state is not RunState.IDLE)
         if state in (RunState.PREPARING, RunState.DONE):
@@ -117,6 +125,13 @@ class RunPanel(QWidget):
         self.bar.setRange(0, frame.total)
         self.bar.setValue(frame.points[-1].iteration)
         self.plot.add(frame.points, scale=frame.scale.index)
+
+    def name_run(self, name: str) -> None:
+        """Turn to another run: name what Steer acts on, and switch it off."""
+        self.steer.setChecked(False)
+        self.steer_name.setText(name)
+        self.steer_name.setToolTip(name)
+        self.show_steered("")
 
     def show_steered(self, text: str) -> None:
         """Say what was steered last, such as "style strength 4"; empty if nothing was."""
@@ -162,5 +177,15 @@ class RunPanel(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(buttons)
-        for widget in (self.state, self.text, self.bar, self.steer, self.steered):
+        for widget in (self.state, self.text, self.bar, self.steer_row, self.steered):
             column.addWidget(widget)
+
+
+def _row(box: QCheckBox, label: QLabel) -> QWidget:
+    """Put a box and a name that may be cut off side by side."""
+    row = QWidget()
+    line = QHBoxLayout(row)
+    line.setContentsMargins(0, 0, 0, 0)
+    line.addWidget(box)
+    line.addWidget(label, stretch=1)
+    return row

@@ -9,6 +9,7 @@ from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import QGridLayout, QLabel, QWidget
 from superqt import QElidingLabel
 
+from napari_nst.plugin.looks import NAME_MARGIN_PX
 from napari_nst.plugin.pictures import as_uint8
 from napari_nst.plugin.progress import RunState, duration_text, loss_text
 from napari_nst.plugin.run_panel import STATE_COLOURS
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 THUMBNAIL_PX = 40
 ROW_PX = 56
-_MARGIN_PX = 6
-"""Taken off where names are shortened: napari's style keeps some pixels of a label's width."""
 
 
 class RunRow(QWidget):
@@ -45,7 +44,7 @@ class RunRow(QWidget):
         self.settings.setStyleSheet("font-size: 11px;")
         self.settings.ensurePolished()  # else it is cut to the width of larger letters
         for label in (self.name, self.settings):
-            label.setEllipsesWidth(_MARGIN_PX)
+            label.setEllipsesWidth(NAME_MARGIN_PX)
         self._drawn: int | None = None
         self._config: StyleConfig | None = None
         self._lay_out()

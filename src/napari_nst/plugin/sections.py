@@ -8,6 +8,9 @@ from superqt import QCollapsible
 
 from napari_nst.plugin import looks
 
+_FRAME_PX = 2
+"""Of napari's style around a scroll area."""
+
 _LAID_OUT_MS = 200
 """After a fold's animation."""
 
@@ -25,6 +28,7 @@ class Sections(QScrollArea):
         self.setWidget(self._inside)
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self._inside.installEventFilter(self)
@@ -61,8 +65,11 @@ class Sections(QScrollArea):
         return self._inside.sizeHint()
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        """Ask anew when something folds or unfolds."""
+        """Ask anew when something folds or unfolds; no narrower than contents and scroll bar."""
         if event is not None and event.type() == QEvent.Type.LayoutRequest:
+            bar = self.verticalScrollBar()
+            room = _FRAME_PX + (0 if bar is None else bar.sizeHint().width())
+            self.setMinimumWidth(self._inside.minimumSizeHint().width() + room)
             self.updateGeometry()
         return super().eventFilter(watched, event)
 

@@ -13,8 +13,9 @@ from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QVBoxLay
 
 from napari_nst.config import STEERABLE, StyleConfig
 from napari_nst.errors import WeightsError
-from napari_nst.plugin.controls import Control, edits, make_control
+from napari_nst.plugin.controls import Control, edits, make_control, shown
 from napari_nst.plugin.layer_pickers import START_CONTENT, START_NOISE, LayerPickers
+from napari_nst.plugin.loan import Loan
 from napari_nst.plugin.looks import fold, form_layout, mark, narrow
 from napari_nst.plugin.preset_box import PresetBox
 from napari_nst.plugin.preset_menu import PresetMenu
@@ -64,7 +65,8 @@ _WEIGHTS_HELP = (
 class SettingsForm(QWidget):
     """All settings of a run, the rarer ones folded away.
 
-    Signals: `edited` with a setting's name, when the user changes one that can be steered.
+    Signals: `edited` with a setting's name, when the user changes one that can be steered;
+    `touched` when a control shows something else, whoever changed it.
 
     Parameters
     ----------
@@ -73,6 +75,7 @@ class SettingsForm(QWidget):
     """
 
     edited = Signal(str)
+    touched = Signal()
 
     def __init__(self, viewer: "Viewer") -> None:
         super().__init__()
@@ -88,7 +91,7 @@ class SettingsForm(QWidget):
             mode=FileDialogMode.EXISTING_FILE, filter="*.pth *.pt *.safetensors"
         )
         self.basic = {
-            "size": make_control("size", absent="as it is"),
+            "size": make_control("size"),
             "steps": make_control("steps"),
             "style_strength": make_control("style_strength"),
             "colors": make_control("colors"),
@@ -97,6 +100,7 @@ class SettingsForm(QWidget):
         self.advanced = {name: make_control(name) for name in ADVANCED}
         self.unseen = Unseen({"name", "init", *self._controls()})
         self.folded = fold("Advanced")
+        self.loan = Loan(self)
         self._lay_out()
         self.preset.picked.connect(self._fill)
         self.preset.replaced.connect(self._rebase)
@@ -105,6 +109,10 @@ class SettingsForm(QWidget):
         for kind in ("content", "style"):
             layers = self.advanced[f"{kind}_layers"]
             edits(layers).connect(partial(self._drop_layer_weights, kind))
+        for control in self._controls().values():
+            shown(control).connect(self.touched)
+        self.weights.currentIndexChanged.connect(self.touched)
+        self.weights_file.changed.connect(lambda _: self.touched.emit())
         self.weights.currentIndexChanged.connect(self._show_weights_file)
         self.apply(StyleConfig.preset(DEFAULT_PRESET))
 

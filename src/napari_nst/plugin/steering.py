@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_nst.errors import NstError
-from napari_nst.plugin.wording import describe
+from napari_nst.plugin.wording import describe, in_words
 
 if TYPE_CHECKING:
     from napari_nst.plugin.session import Session
@@ -31,7 +31,8 @@ class Steering(QObject):
     Attributes
     ----------
     enabled
-        Whether edits act on the run; otherwise they only prepare the next one.
+        Whether edits act on the run; otherwise they only prepare the next one. Edits made before
+        it is switched on never act.
     """
 
     steered = Signal(str)
@@ -39,7 +40,7 @@ class Steering(QObject):
 
     def __init__(self, form: "SettingsForm", session: "Session") -> None:
         super().__init__()
-        self.enabled = True
+        self.enabled = False
         self._form = form
         self._session = session
         self._edited: set[str] = set()
@@ -69,7 +70,7 @@ class Steering(QObject):
                 run.steer(**changes)
                 self.steered.emit(describe(changes))
         except NstError as error:
-            self.refused.emit(str(error))
+            self.refused.emit(in_words(error))
 
     def _on_edited(self, name: str) -> None:
         if self.live:

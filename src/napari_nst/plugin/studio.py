@@ -14,13 +14,21 @@ from napari_nst.plugin.autosave import Autosave, tell_when_done
 from napari_nst.plugin.close_guard import CloseGuard
 from napari_nst.plugin.compare_panel import ComparePanel
 from napari_nst.plugin.curves import Curve, marks_of
+from napari_nst.plugin.folders_form import FoldersForm
 from napari_nst.plugin.held_key import HeldKey
 from napari_nst.plugin.keys import KEYS, KeyBindings, key_text
-from napari_nst.plugin.preferences import LastUsed, Preferences, use_weights_folder, watch
+from napari_nst.plugin.preferences import (
+    LastUsed,
+    Preferences,
+    prefer,
+    use_weights_folder,
+    watch,
+)
 from napari_nst.plugin.run import Run
 from napari_nst.plugin.runs_list import RunAction
 from napari_nst.plugin.sweep import columns_of
-from napari_nst.plugin.window.docking import tell_of_runs
+from napari_nst.plugin.window.docking import frame_of, tell_of_runs
+from napari_nst.plugin.window.title import keep_title
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,6 +54,7 @@ class Studio(QObject):
         self.preferences = Preferences.read()
         self.compare = ComparePanel(viewer, dock.form.pickers.content_layer)
         self._held = HeldKey(self, self.compare.release)
+        self.folders = FoldersForm()
         self.autosave = Autosave(dock.session, self._autosave_folder)
         self.guard = CloseGuard(
             self.autosave,
@@ -65,6 +74,8 @@ class Studio(QObject):
         dock.launcher.planning.connect(self.compare.leave)
         dock.launcher.starting.connect(dock.staging.prepare)
         dock.actions_of_runs.planning.connect(self.compare.leave)
+        dock.add_section("Folders", self.folders)
+        dock.weights_panel.declined.connect(lambda: prefer(suggest_download=False))
         dock.panel.plot.compare_with(self._other_curves)
         dock.steering.steered.connect(self._on_steered)
         dock.runs_list.add_action(
@@ -88,6 +99,9 @@ class Studio(QObject):
         self._after.callback(watch(self._follow_preferences))
         self._after.callback(self.keys.unbind)
         self._after.callback(dock.staging.close)
+        turned = viewer.dims.events.ndisplay
+        turned.connect(dock.reconsider)
+        self._after.callback(partial(turned.disconnect, dock.reconsider))
         selected = viewer.layers.selection.events.changed
         selected.connect(self._offer)
         self._after.callback(partial(selected.disconnect, self._offer))
@@ -104,6 +118,8 @@ class Studio(QObject):
             self.keys.bind()
             if (window := main_window_of(self._dock)) is not None:
                 self.guard.watch(window)
+            if (frame := frame_of(self._dock)) is not None:
+                keep_title(frame)
         elif kind == QEvent.Type.Hide:
             self.keys.unbind()
             self.compare.reveal.end()
@@ -127,6 +143,8 @@ class Studio(QObject):
         self.preferences = Preferences.read()
         use_weights_folder(self.preferences.weights_folder)
         self._dock.weights_panel.asks = self.preferences.ask_before_download
+        self._dock.weights_panel.suggests = self.preferences.suggest_download
+        self.folders.refresh(self.preferences)
         session = self._dock.session
         session.history_bytes = self.preferences.history_budget_mb * 2**20
         session.history_every = self.preferences.history_every or None
@@ -139,9 +157,9 @@ class Studio(QObject):
         if run.plan.request is None:
             return
         try:
-            form, own = self._dock.form, self._dock.form.preset.own()
-            preset = "" if own is None else own.name
-            LastUsed(form.config(), form.weights_choice(), preset).write()
+            form = self._dock.form
+            config, preset = form.loan.settled()
+            LastUsed(config, form.weights_choice(), preset).write()
         except NstError:
             return  # the run came from elsewhere: the form is being filled
 

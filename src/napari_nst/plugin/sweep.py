@@ -128,10 +128,11 @@ def sweep(
     if not 1 <= len(axes) <= 2:
         raise ConfigError(f"a sweep goes through one or two settings; got {len(axes)}")
     if len({axis.field for axis in axes}) < len(axes):
-        raise ConfigError(f"both axes go through {axes[0].field}; choose two different settings")
+        title = title_of(axes[0].field)
+        raise ConfigError(f"both axes go through {title}; choose two different settings")
     for axis in axes:
         if not axis.values:
-            raise ConfigError(f"{axis.field} has no values; write some, such as 0.5, 1, 2")
+            raise ConfigError(f"no values for {title_of(axis.field)}; write some: 0.5, 1, 2")
     _check_count([len(axis.values) for axis in axes], limit)
     names = [_names(axis) for axis in axes]
     variants = []

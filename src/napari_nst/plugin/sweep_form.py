@@ -11,7 +11,7 @@ from napari_nst.errors import NstError
 from napari_nst.plugin.looks import form_layout
 from napari_nst.plugin.sweep import Axis, Variant, sweep
 from napari_nst.plugin.sweep_text import parse_values
-from napari_nst.plugin.wording import PRESET
+from napari_nst.plugin.wording import PRESET, in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,7 +82,7 @@ class SweepForm(QWidget):
         try:
             count = len(self.variants())
         except NstError as error:
-            self.text.setText(str(error))
+            self.text.setText(in_words(error))
             return
         self.text.setText(f"{count} {'run' if count == 1 else 'runs'}, named by what differs.")
         self.queue.setText(f"Queue {count} {'run' if count == 1 else 'runs'}")
@@ -92,7 +92,7 @@ class SweepForm(QWidget):
         try:
             self.asked.emit(self.variants())
         except NstError as error:
-            self.text.setText(str(error))
+            self.text.setText(in_words(error))
 
     def _lay_out(self) -> None:
         rows = form_layout()

@@ -72,16 +72,19 @@ class WeightsPanel(QFrame):
     """A question, then a progress bar; hidden while there is nothing to ask.
 
     Signals: `ready` when the weights that a run asked for are there, `refused` with a message
-    when they are not.
+    when they are not, `declined` when the user wants no such suggestion again.
 
     Attributes
     ----------
     asks
         Whether a download waits for an answer, as the preferences say.
+    suggests
+        Whether a run on the built-in features may offer ImageNet's, as the preferences say.
     """
 
     ready = Signal()
     refused = Signal(str)
+    declined = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -90,7 +93,7 @@ class WeightsPanel(QFrame):
         self.bar = make_bar()
         self.yes = QPushButton("Download")
         self.no = QPushButton("Not now")
-        self.asks = True
+        self.asks = self.suggests = True
         self._suggested = False
         self._for_a_run = False
         self._transfer: Transfer | None = None
@@ -118,7 +121,7 @@ class WeightsPanel(QFrame):
 
     def suggest(self) -> None:
         """Say, once, that runs use the built-in features, and offer ImageNet's."""
-        if self._worker is None and not self._suggested:
+        if self._worker is None and self.suggests and not self._suggested:
             self._suggested = True
             self._for_a_run = False
             plain(self.yes)  # it is Run that people look for
@@ -155,6 +158,9 @@ class WeightsPanel(QFrame):
             self.hide()
             if self._for_a_run:
                 self.refused.emit("Nothing was downloaded. Choose other weights to run without.")
+            else:
+                self.suggests = False
+                self.declined.emit()
             return
         self.cancel()
         self.no.setEnabled(False)

@@ -11,6 +11,7 @@ from napari_nst.config import STEERABLE
 from napari_nst.plugin.device_badge import DeviceBadge
 from napari_nst.plugin.ending import Ending
 from napari_nst.plugin.estimate_panel import EstimatePanel
+from napari_nst.plugin.focus import chain_as_seen
 from napari_nst.plugin.frames import Frame
 from napari_nst.plugin.history_form import HistoryForm
 from napari_nst.plugin.launcher import Launcher
@@ -39,7 +40,8 @@ from napari_nst.plugin.window.docking import Docking, OnePerViewer
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-_WIDTH_PX = 320
+_WIDTH_PX = 362
+"""Room for all that can be unfolded; it would be a window's edge that gives way later."""
 _PAIR = ("napari-nst", "sample-pair")
 
 
@@ -79,6 +81,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
             napari_viewer, self.session, self.form, self, self.deleted
         )
         self._shown: Run | None = None
+        self._refusal = ""
         self._lay_out()
         self._connect()
         # The viewer's closing reaches a widget only as its destruction, when its own
@@ -104,7 +107,12 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         """Follow the viewer's layer list; napari calls this."""
         self.form.reset_choices()
         self.sweep_panel.pictures.reset_choices()
-        self._check()
+        self.reconsider()
+
+    def focusNextPrevChild(self, next: bool) -> bool:  # noqa: A002 - Qt's name
+        """Let Tab go on in the order in which the dock is read."""
+        chain_as_seen(self)
+        return super().focusNextPrevChild(next)
 
     def run(self) -> None:
         """Start a run of what the form says, or queue it, or say why not."""
@@ -142,7 +150,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         if self._shown is not None and self._shown in self.session.runs:
             self._shown.framed.disconnect(self._show_frame)
         self._shown = run
-        self.panel.show_steered("")
+        self.panel.name_run(run.name)
         self.panel.plot.show_history(run.points)
         run.framed.connect(self._show_frame)
 
@@ -156,6 +164,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
             self.panel.plot.show_history(run.points)
 
     def _on_added(self, run: Run) -> None:
+        self._refusal = ""
         self.runs_section.show()
         if not self.runs_section.isExpanded():
             self.runs_section.expand(animate=False)
@@ -180,18 +189,28 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         if self.current is not None and self.current.state.active:
             show_error(message)
         else:
-            self.panel.show_state(RunState.IDLE, message)
+            self._refusal = message
+            self._check()
+
+    def reconsider(self, _: object = None) -> None:
+        """Take a refusal back, or say what is wrong now, when the form or the layers changed."""
+        if self._refusal:
+            self._refusal = self.launcher.problem()
+        self._check()
 
     def _check(self) -> None:
         """Enable Run where it can start, and hint at what is missing."""
         problem = self.form.pickers.problem()
         self.panel.set_startable(startable=not problem)
         self.welcome.setVisible(self.form.pickers.is_empty)
-        if self.current is None or not self.current.state.active:
-            hint = "" if self.form.pickers.is_empty else problem
-            idle = self.panel.text.text() if not problem and self.current is not None else hint
-            state = self.current.state if self.current is not None and not problem else None
-            self.panel.show_state(state or RunState.IDLE, idle)
+        run = self.current
+        if run is not None and run.state.active:
+            return
+        hint = self._refusal or ("" if self.form.pickers.is_empty else problem)
+        if run is None or hint or problem:
+            self.panel.show_state(RunState.IDLE, hint)
+        else:
+            self.panel.show_state(run.state, run.text)
 
     def _show_runs(self) -> None:
         self.runs_section.setVisible(bool(self.session.runs) or self.deleted.count > 0)
@@ -225,7 +244,9 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         session.added.connect(self._on_added)
         session.removed.connect(self._on_removed)
         for picker in (self.form.pickers.content, self.form.pickers.style):
-            picker.changed.connect(self._check)
+            picker.changed.connect(self.reconsider)
+        self.form.pickers.start.changed.connect(self.reconsider)
+        self.form.touched.connect(self.reconsider)
         for entry in entries(self.actions_of_runs, self.moments):
             self.runs_list.add_action(entry)
         self.runs_list.selected.connect(self.actions_of_runs.select_layers)

@@ -1,10 +1,11 @@
 """Settings in words: by the names that they have in the form. No Qt here."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from napari_nst.config import StyleConfig
+from napari_nst.config import StyleConfig, absent_word
 from napari_nst.user_presets import NamedPreset, published_preset
 
 PRESET = "name"
@@ -12,6 +13,9 @@ PRESET = "name"
 
 _TITLES = {setting.name: setting.metadata["title"] for setting in fields(StyleConfig)}
 _LABELS = {setting.name: setting.metadata["labels"] for setting in fields(StyleConfig)}
+_CODE_NAMES = re.compile(rf"\b({'|'.join(name for name in _TITLES if '_' in name)})\b")
+"""Names of fields that are no words of English, and so mean the field wherever they stand."""
+
 _NAMES = ("L-BFGS", "Adam")
 """First words of titles that stay as they are within a sentence."""
 
@@ -46,7 +50,7 @@ def describe(settings: Mapping[str, Any]) -> str:
 
 def say(field: str, value: object) -> str:
     """Say a setting by the name that it has in the form."""
-    text = _short(value)
+    text = _absent(field) if value is None or value == () else _short(value)
     return f"{title_of(field)} {_LABELS.get(field, {}).get(text, text)}"
 
 
@@ -56,9 +60,24 @@ def title_of(field: str) -> str:
     return title if title.startswith(_NAMES) else title.lower()
 
 
+def in_words(error: object) -> str:
+    """Say an error with the names that settings have in the form: "Size: between 16 and …"."""
+    first, _, rest = str(error).partition(" ")
+    if first in _TITLES and first != PRESET:
+        rest = rest.removeprefix("is ")
+        return f"{_TITLES[first]}: {_CODE_NAMES.sub(_title, rest)}"
+    return _CODE_NAMES.sub(_title, str(error))
+
+
+def _title(name: re.Match[str]) -> str:
+    return title_of(name[0])
+
+
+def _absent(field: str) -> str:
+    return (absent_word(field) if field in _TITLES else "") or "none"
+
+
 def _short(value: object) -> str:
     if isinstance(value, tuple | list):
-        return ",".join(_short(item) for item in value) or "none"
-    if value is None:
-        return "none"
+        return ",".join(_short(item) for item in value)
     return f"{value:.6g}" if isinstance(value, float) else str(value)

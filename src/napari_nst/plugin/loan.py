@@ -1,0 +1,81 @@
+"""Settings that the form shows for one run only; those of before come back after it."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from napari_nst.config import StyleConfig
+from napari_nst.errors import NstError
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+    from napari_nst.plugin.settings_form import SettingsForm
+
+
+@dataclass(frozen=True)
+class _Before:
+    config: StyleConfig
+    preset: str
+    start: Any
+    content: Any
+
+
+class Loan:
+    """Lends a form the settings to go on from a result.
+
+    They end with the run that is started with them, or when another content is chosen.
+
+    Parameters
+    ----------
+    form
+        The form.
+    """
+
+    def __init__(self, form: "SettingsForm") -> None:
+        self._form = form
+        self._before: _Before | None = None
+        form.pickers.content.changed.connect(self._on_content)
+        form.preset.picked.connect(self.forget)
+
+    def lend(self, config: StyleConfig, *, preset: str, start: "Image | None") -> None:
+        """Show settings and a start; parameters as of `SettingsForm.apply`."""
+        form = self._form
+        if self._before is None:
+            self._before = self._now()
+        form.apply(config, preset=preset)
+        if start is not None:
+            form.pickers.start.value = start
+
+    def end(self) -> None:
+        """Bring back what the form showed before."""
+        before, self._before = self._before, None
+        if before is None:
+            return
+        self._form.apply(before.config, preset=before.preset)
+        start = self._form.pickers.start
+        if before.start in start.choices:
+            start.value = before.start
+
+    def forget(self, _: object = None) -> None:
+        """Keep what the form shows now: the user chose it."""
+        self._before = None
+
+    def settled(self) -> tuple[StyleConfig, str]:
+        """Return settings and own preset that stay; raises ConfigError as `SettingsForm.config`."""
+        if self._before is not None:
+            return self._before.config, self._before.preset
+        own = self._form.preset.own()
+        return self._form.config(), "" if own is None else own.name
+
+    def _now(self) -> _Before | None:
+        try:
+            config, preset = self.settled()
+        except NstError:
+            return None  # the form holds no settings to come back to
+        pickers = self._form.pickers
+        return _Before(config, preset, pickers.start.value, pickers.content.value)
+
+    def _on_content(self, content: object) -> None:
+        """End with the content; layers that come and go tell of it too, unchanged."""
+        if self._before is not None and content != self._before.content:
+            self.end()

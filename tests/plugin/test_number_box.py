@@ -1,0 +1,133 @@
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from qtpy.QtCore import QLocale, Qt
+from qtpy.QtTest import QTest
+
+from napari_nst.errors import ConfigError
+from napari_nst.plugin.controls import make_control
+from napari_nst.plugin.number_box import NumberBox
+
+pytestmark = pytest.mark.gui
+
+
+@pytest.fixture
+def typed(qtbot):
+    """Type a text over what a setting's box shows, key by key, and leave the box."""
+
+    def type_into(name, text):
+        control = make_control(name)
+        qtbot.addWidget(control.widget)
+        control.widget.show()
+        control.widget.lineEdit().clear()
+        QTest.keyClicks(control.widget, text)
+        QTest.keyClick(control.widget, Qt.Key.Key_Return)
+        return control
+
+    return type_into
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("style_strength", "1e9", 1e9),
+        ("style_strength", "1e-9", 1e-9),
+        ("style_strength", "1E+3", 1000.0),
+        ("tv_weight", "0.12345678901234567", 0.12345678901234567),
+        ("style_weight", "1.5e-300", 1.5e-300),
+        ("seed", "1e9", 10**9),
+        ("seed", str(2**63 - 1), 2**63 - 1),
+        ("size", "1e3 px", 1000),
+        ("size", "2048", 2048),
+        ("size", "original", None),
+        ("steps", "preset", None),
+        ("steps", "", None),
+    ],
+)
+@pytest.mark.parametrize("language", [QLocale.Language.English, QLocale.Language.German])
+def test_what_is_typed_is_the_value_in_every_language(typed, name, text, value, language):
+    before = QLocale()
+    QLocale.setDefault(QLocale(language))
+    try:
+        assert typed(name, text).get() == value
+    finally:
+        QLocale.setDefault(before)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("style_strength", "1e20", "Style strength: expected between 0 and 1e.12; got 1e20"),
+        ("style_strength", "-1", "Style strength: expected between"),
+        ("style_strength", "1e", "Style strength: expected a number.*“1e”"),
+        ("style_strength", "0,5", "Style strength: expected a number.*“0,5”"),
+        ("style_strength", "", "Style strength"),
+        ("tv_weight", "nan", "Smoothness: expected a number"),
+        ("size", "15", "Size: expected between 16 px and 65536 px; got 15"),
+        ("size", "1e9", "Size: expected between"),
+        ("size", "20.5", "Size: expected a whole number"),
+        ("seed", "99999999999999999999", "Seed: expected between"),
+        ("seed", "1e999999999", "Seed: expected between"),
+    ],
+)
+def test_what_makes_no_number_stays_and_is_named(typed, name, text, words):
+    control = typed(name, text)
+    assert control.widget.lineEdit().text() == text
+    with pytest.raises(ConfigError, match=words):
+        control.get()
+
+
+def test_another_number_takes_the_place_of_a_bad_text(typed):
+    control = typed("style_strength", "abc")
+    control.set(1.0)
+    assert control.get() == 1
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(value=st.floats(0, 1e12))
+def test_the_text_is_the_number(qtbot, value):
+    box = NumberBox("Weight", low=0, high=1e12)
+    qtbot.addWidget(box)
+    box.setValue(value)
+    assert float(box.lineEdit().text()) == box.read() == value
+
+
+@pytest.mark.parametrize(
+    ("value", "steps", "after"),
+    [
+        (1.0, 1, 1.1),
+        (1.0, -1, 0.99),
+        (0.3, -3, 0.27),
+        (0.0, 1, 0.01),
+        (0.0, -1, 0.0),
+        (150.0, 1, 160.0),
+        (1e12, 1, 1e12),
+    ],
+)
+def test_arrows_go_by_the_order_of_magnitude_within_the_bounds(qtbot, value, steps, after):
+    box = NumberBox("Weight", low=0, high=1e12)
+    qtbot.addWidget(box)
+    box.setValue(value)
+    box.stepBy(steps)
+    assert box.read() == after
+
+
+def test_below_the_least_number_is_the_word_for_none(qtbot):
+    box = NumberBox("Size", low=16, high=100, whole=True, unit="px", absent="original")
+    qtbot.addWidget(box)
+    box.setValue(16)
+    box.stepBy(-1)
+    assert box.read() is None
+    assert box.lineEdit().text() == "original"
+    box.stepBy(1)
+    assert box.read() == 16
+
+
+def test_each_number_is_told_once(qtbot):
+    box = NumberBox("Weight", low=0, high=10)
+    qtbot.addWidget(box)
+    told = []
+    box.valueChanged.connect(told.append)
+    for value in (3.0, 3.0, 4.0):
+        box.setValue(value)
+    assert told == [3.0, 4.0]
