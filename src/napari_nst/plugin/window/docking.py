@@ -58,7 +58,8 @@ def tell_of_runs(viewer: "Viewer", session: "Session") -> None:
     waiting = len(session.queue.waiting)
     queued = f", and {waiting} more in the queue" if waiting else ""
     # The first words count: napari shows no more of them until it is asked to.
-    viewer.status = f"The run goes on. Plugins > Neural Style Transfer opens the dock again: “{run.name}”{queued}."
+    way = "Plugins > Neural Style Transfer opens the dock again"
+    viewer.status = f"The run goes on. {way}: “{run.name}”{queued}."
     show_info(viewer.status)
 
 
