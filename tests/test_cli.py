@@ -272,13 +272,17 @@ def test_weights_status_names_every_place(run):
 
 
 def test_weights_download_shows_progress_and_prints_the_file(run, monkeypatch):
-    def fetch(*, progress, cancelled):
+    def fetch(*, progress, cancelled, waiting):
+        waiting()
+        waiting()
         progress(5, 10)
         assert not cancelled()
         return "weights.safetensors"
 
     monkeypatch.setattr("napari_nst.weights.download", fetch)
-    assert run("weights", "download")[:2] == (0, "weights.safetensors\n")
+    code, out, err = run("weights", "download")
+    assert (code, out) == (0, "weights.safetensors\n")
+    assert err.count("another download is running") == 1
 
 
 def test_info_names_versions_device_threads_precision_and_weights(run):

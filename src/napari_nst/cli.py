@@ -9,6 +9,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
@@ -290,8 +291,12 @@ def download() -> int:
         def show(done: int, total: int) -> None:
             progress.update(task, completed=done, total=total)
 
+        @cache
+        def tell() -> None:
+            say("napari-nst: another download is running; waiting for it")
+
         try:
-            file = fetch(progress=show, cancelled=lambda: cancel.stopped)
+            file = fetch(progress=show, cancelled=lambda: cancel.stopped, waiting=tell)
         except DownloadCancelled as error:
             return fail(str(error), ending.code or INTERRUPTED)
     print(file)

@@ -82,10 +82,12 @@ def test_a_dock_that_is_closed_during_a_run_keeps_its_session(shown, engine, qtb
     assert not shown.keymap
     qtbot.waitUntil(lambda: len(notes) == 1)
     message = str(notes[0].message)
+    assert message.startswith("The run goes on.")
     assert first.name in message
     assert "1 more in the queue" in message
     assert "Plugins > Neural Style Transfer" in message
     assert docks_in(shown) == []
+    assert shown.status == message
     steps = len(first.points)
     qtbot.waitUntil(lambda: len(first.points) > steps)
 

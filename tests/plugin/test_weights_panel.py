@@ -2,6 +2,7 @@ import threading
 from types import SimpleNamespace
 
 import pytest
+from filelock import FileLock
 
 from napari_nst import weights
 from napari_nst.errors import DownloadCancelled, DownloadError
@@ -78,7 +79,7 @@ def test_nothing_is_downloaded_unasked(panel, monkeypatch):
 def test_a_download_shows_progress_and_then_is_ready(panel, monkeypatch, qtbot):
     go = threading.Event()
 
-    def download(*, progress, cancelled):
+    def download(*, progress, cancelled, waiting):
         progress(100_000_000, 500_000_000)
         go.wait(10)
 
@@ -94,7 +95,7 @@ def test_a_download_shows_progress_and_then_is_ready(panel, monkeypatch, qtbot):
 
 
 def test_a_download_can_be_cancelled(panel, monkeypatch, qtbot):
-    def download(*, progress, cancelled):
+    def download(*, progress, cancelled, waiting):
         while not cancelled():
             threading.Event().wait(0.01)
         raise DownloadCancelled("cancelled")
@@ -107,6 +108,21 @@ def test_a_download_can_be_cancelled(panel, monkeypatch, qtbot):
     assert "cancelled" in panel.answers[0]
     panel.ask()
     assert panel.yes.isVisibleTo(panel)
+
+
+def test_another_programs_download_is_waited_for_in_words_and_can_be_cancelled(
+    panel, monkeypatch, qtbot, tmp_path
+):
+    monkeypatch.setenv(weights.FOLDER_VARIABLE, str(tmp_path))
+    with FileLock(tmp_path / "download.lock"):
+        panel.ask()
+        panel.yes.click()
+        qtbot.waitUntil(lambda: panel.text.text().startswith("Another download is running"))
+        assert panel.no.text() == "Cancel"
+        panel.no.click()
+        qtbot.waitUntil(lambda: len(panel.answers) == 1)
+    assert "cancelled" in panel.answers[0]
+    assert panel.isHidden()
 
 
 def test_a_failed_download_says_what_to_do(panel, monkeypatch, qtbot):

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from filelock import FileLock
 
 from napari_nst.errors import DownloadCancelled, DownloadError
 from napari_nst.weights import Source, download, find_imagenet, load, status
@@ -279,6 +280,20 @@ def test_folder_that_cannot_be_written_is_said(
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(DownloadError, match=r"disk refused.*choose another folder"):
         download(source=source, folder=tmp_path / "file" / "below")
+
+
+def test_whoever_waits_for_another_download_is_told_and_then_goes_on(
+    web: tuple[Behaviour, Source], disk: Path
+) -> None:
+    _, source = web
+    told = threading.Event()
+    (disk / "cache").mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor() as pool:
+        with FileLock(disk / "cache" / "download.lock"):
+            waits = pool.submit(download, source=source, waiting=told.set)
+            assert told.wait(30)
+            assert not waits.done()
+        assert _is_good(waits.result(30), source)
 
 
 def test_two_downloads_at_once_take_turns_and_fetch_once(

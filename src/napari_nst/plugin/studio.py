@@ -91,7 +91,7 @@ class Studio(QObject):
         dock.session.ended.connect(self._on_ended)
         dock.session.changed.connect(self._offer)
         dock.sweep_panel.grid_asked.connect(self._show_sweep)
-        dock.docking.put_away.connect(partial(tell_of_runs, dock.session))
+        dock.docking.put_away.connect(partial(tell_of_runs, viewer, dock.session))
         self.autosave.kept.connect(self._on_kept)
         self._show_keys()
         # A destroyed widget's methods can no longer be called; this stack outlives it.

@@ -45,14 +45,19 @@ class Transfer:
     def __init__(self) -> None:
         self.cancelled = threading.Event()
         self.done_and_total = (0, 0)
+        self.waits = False
 
     def report(self, done: int, total: int) -> None:
         """Take note of the bytes there are, in the download's thread."""
         self.done_and_total = (done, total)
 
+    def wait(self) -> None:
+        """Take note that another program downloads, in the download's thread."""
+        self.waits = True
+
     def fetch(self) -> None:
         """Download in the calling thread; raises DownloadError."""
-        weights.download(progress=self.report, cancelled=self.cancelled.is_set)
+        weights.download(progress=self.report, cancelled=self.cancelled.is_set, waiting=self.wait)
 
 
 class _Download(FunctionWorker):  # type: ignore[misc] # napari ships no types
@@ -174,6 +179,8 @@ class WeightsPanel(QFrame):
             self.text.setText(f"Downloading weights: {megabytes_text(done, total)}")
             self.bar.setRange(0, max(1, total // 1000))
             self.bar.setValue(done // 1000)
+        elif self._transfer.waits:
+            self.text.setText("Another download is running; waiting for it…")
 
     def _on_ready(self) -> None:
         self._close()

@@ -39,6 +39,7 @@ def download(
     *,
     progress: Callable[[int, int], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
+    waiting: Callable[[], None] | None = None,
     source: Source = IMAGENET,
     folder: Path | None = None,
     stall_s: float = STALL_S,
@@ -53,6 +54,8 @@ def download(
         Called often, on this thread, with the bytes there are and the bytes there will be.
     cancelled
         Polled about ten times a second, on this thread; True ends the download.
+    waiting
+        Called as often, on this thread, while another download into the folder is running.
     source
         The published file to fetch.
     folder
@@ -78,7 +81,7 @@ def download(
     job = _Job(source, part, progress or (lambda done, total: None), cancelled or (lambda: False))
     with _disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        with _exclusive(folder, job):
+        with _exclusive(folder, job, waiting or (lambda: None)):
             target = folder / CACHED_NAME
             if not _is_good(target, source):
                 _fetch(job, stall_s)
@@ -145,7 +148,7 @@ def _disk_errors(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _exclusive(folder: Path, job: _Job) -> Iterator[None]:
+def _exclusive(folder: Path, job: _Job, waiting: Callable[[], None]) -> Iterator[None]:
     """Wait, cancellably, for the only right to download into `folder`; dies with the process."""
     from filelock import FileLock, Timeout
 
@@ -155,7 +158,7 @@ def _exclusive(folder: Path, job: _Job) -> Iterator[None]:
         try:
             lock.acquire(timeout=LOCK_POLL_S)
         except Timeout:
-            log.debug("waiting for another download into %s", folder)
+            waiting()
     try:
         yield
     finally:

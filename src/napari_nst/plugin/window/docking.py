@@ -50,17 +50,21 @@ def frame_of(dock: QWidget) -> QDockWidget | None:
     return parent if isinstance(parent, QDockWidget) else None
 
 
-def tell_of_runs(session: "Session") -> None:
+def tell_of_runs(viewer: "Viewer", session: "Session") -> None:
     """Tell whoever closes the dock that runs go on, and how to see them again."""
     run = session.current
     if run is None or not session.busy:
         return
     waiting = len(session.queue.waiting)
     queued = f", and {waiting} more in the queue" if waiting else ""
-    show_info(
-        f"“{run.name}” goes on{queued}. Plugins > Neural Style Transfer opens the dock again, "
-        "to watch or stop it."
-    )
+    # The first words count: napari shows no more of them until it is asked to.
+    way = "Plugins > Neural Style Transfer opens the dock again"
+    viewer.status = f"The run goes on. {way}: “{run.name}”{queued}."
+    show_info(viewer.status)
+
+
+_SETTLED_MS = 150
+"""After this the window is laid out anew; napari places notifications by what it finds then."""
 
 
 class Docking(QObject):
@@ -83,6 +87,10 @@ class Docking(QObject):
         self._dock = dock
         self._viewer = viewer
         self._frame: QDockWidget | None = None
+        self._settled = QTimer(self)
+        self._settled.setSingleShot(True)
+        self._settled.setInterval(_SETTLED_MS)
+        self._settled.timeout.connect(self._tell)
         dock.installEventFilter(self)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
@@ -91,7 +99,7 @@ class Docking(QObject):
         if kind == QEvent.Type.ParentChange:
             self._follow()
         elif kind == QEvent.Type.Hide and self._frame is not None and self._frame.isHidden():
-            self.put_away.emit()
+            self._settled.start()
         return super().eventFilter(watched, event)
 
     def _follow(self) -> None:
@@ -117,7 +125,11 @@ class Docking(QObject):
             return
         dock.setParent(window)
         dock.hide()
-        self.put_away.emit()
+        self._settled.start()
+
+    def _tell(self) -> None:
+        if not self._dock.isVisible():
+            self.put_away.emit()
 
     def _drop(self, frame: QDockWidget) -> None:
         """Remove the dock that the widget has moved out of."""
