@@ -18,9 +18,6 @@ from napari_nst.plugin.worker import translated
 LONG_S = 60
 """Whoever waits longer than this has looked elsewhere, and is told that a run is done."""
 
-_PREVIEW = "· preview"
-"""How the dock names previews, which nobody wants to keep."""
-
 
 class Autosave(QObject):
     """Saves the results of a session in threads of their own.
@@ -88,7 +85,8 @@ class Autosave(QObject):
 
 
 def _is_worth_keeping(run: Run) -> bool:
-    return run.result is not None and _PREVIEW not in run.name
+    """Whether a run has a result, and one that is more than a preview."""
+    return run.result is not None and run.plan.full is None
 
 
 def tell_when_done(run: Run, window: QWidget) -> None:

@@ -1,5 +1,6 @@
 """From what the user chose to plans of runs. No Qt here."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from napari_nst.plugin.plans import (
     RunRequest,
     continued,
     extended,
+    preview,
     replayed,
     request_of,
 )
@@ -92,6 +94,36 @@ def weights_word(choice: str) -> str:
     return Path(choice).stem
 
 
+def plan_preview(full: RunPlan) -> RunPlan:
+    """Plan a small and short run that shows where another one would lead."""
+    assert full.request is not None
+    weights = full.request.weights
+    # ImageNet's weights may come between the two runs, which are to use the same.
+    settled = weights_word(weights) if weights == "auto" else weights
+    return replace(
+        full,
+        request=replace(full.request, config=preview(full.request.config)),
+        name=f"{full.name} · preview",
+        full=replace(full, request=replace(full.request, weights=settled)),
+    )
+
+
+def plan_full(run: "Run") -> RunPlan:
+    """Plan the run that `run` is a preview of, with the settings that the preview has by now.
+
+    Raises
+    ------
+    ConfigError
+        If it is no preview.
+    """
+    full = run.plan.full
+    if full is None or full.request is None:
+        raise ConfigError("the run is no preview, so there is no full size to run it at")
+    asked = full.request.config
+    config = run.config.replace(size=asked.size, steps=asked.steps)
+    return replace(full, request=replace(full.request, config=config))
+
+
 def plan_again(run: "Run", viewer: "Viewer", *, weights: str) -> RunPlan:
     """Plan what the run was asked for, without its steering.
 
@@ -118,6 +150,7 @@ def plan_replay(run: "Run", viewer: "Viewer", *, weights: str) -> RunPlan:
         f"{run.name} · replay",
         again.placement,
         preset=again.preset,
+        full=again.full,
     )
 
 

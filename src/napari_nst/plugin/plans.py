@@ -70,6 +70,8 @@ class RunPlan:
         Where it stands in a sweep; None for a run of its own.
     preset
         The own preset that its settings started from, if any.
+    full
+        The run that this is a preview of; None if it is no preview.
     """
 
     request: RunRequest | None
@@ -77,6 +79,7 @@ class RunPlan:
     placement: Placement
     place: Place | None = None
     preset: NamedPreset | None = None
+    full: "RunPlan | None" = None
 
 
 @dataclass(frozen=True, eq=False)

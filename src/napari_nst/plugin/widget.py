@@ -112,6 +112,10 @@ class StyleTransferWidget(QWidget):
         if self.current is not None:
             self.current.resume()
 
+    def _run_full(self) -> None:
+        if self.current is not None:
+            self.actions_of_runs.full([self.current])
+
     def _on_changed(self, run: Run) -> None:
         self._offer_moments()
         if run is not self.current:
@@ -127,6 +131,7 @@ class StyleTransferWidget(QWidget):
             self._shown.framed.disconnect(self._show_frame)
         self._shown = run
         self.panel.show_steered("")
+        self.panel.offer_full(run.plan.full)
         self.panel.plot.show_history(run.points)
         run.framed.connect(self._show_frame)
 
@@ -149,6 +154,7 @@ class StyleTransferWidget(QWidget):
         self._offer_moments()
         if self.current is None:
             self._shown = None
+            self.panel.offer_full(None)
             self._check()
 
     def _on_steer_toggled(self, checked: bool) -> None:
@@ -188,6 +194,7 @@ class StyleTransferWidget(QWidget):
         panel.run_asked.connect(self.run)
         self.estimate_panel.run_asked.connect(self.run)
         panel.preview_asked.connect(self.launcher.preview)
+        panel.full_asked.connect(self._run_full)
         panel.pause_asked.connect(self._pause)
         panel.resume_asked.connect(self._resume)
         panel.stop_asked.connect(self.stop)
