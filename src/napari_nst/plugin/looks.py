@@ -2,7 +2,15 @@
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
-from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QProgressBar, QPushButton, QWidget
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QWidget,
+)
 from superqt import QCollapsible
 
 ACCENT = "#4f6bd6"
@@ -88,6 +96,16 @@ def form_layout() -> QFormLayout:
     rows.setVerticalSpacing(4)
     rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
     return rows
+
+
+def beside(first: QWidget, *others: QWidget) -> QHBoxLayout:
+    """Put widgets into one row of a form; the first gets the room that is left."""
+    row = QHBoxLayout()
+    row.setSpacing(4)
+    row.addWidget(first, stretch=1)
+    for widget in others:
+        row.addWidget(widget)
+    return row
 
 
 def narrow(form: QWidget) -> None:

@@ -9,13 +9,21 @@ from typing import TYPE_CHECKING, Any
 from magicgui.types import FileDialogMode
 from magicgui.widgets import FileEdit
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QComboBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QLabel,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_nst.config import STEERABLE, StyleConfig
 from napari_nst.errors import WeightsError
 from napari_nst.plugin.controls import Control, edits, make_control
 from napari_nst.plugin.layer_pickers import START_CONTENT, START_NOISE, LayerPickers
-from napari_nst.plugin.looks import fold, form_layout, mark, narrow
+from napari_nst.plugin.log_slider import LogSlider
+from napari_nst.plugin.looks import beside, fold, form_layout, mark, narrow
 from napari_nst.plugin.preset_box import PresetBox
 from napari_nst.plugin.preset_menu import PresetMenu
 from napari_nst.plugin.unseen import Unseen
@@ -54,6 +62,9 @@ WEIGHTS_CHOICES = {
     "Untrained (random)": "untrained",
     "File…": "file",
 }
+
+_NUMBER_PX = 92
+"""Room for a number of five digits beside a slider."""
 
 _WEIGHTS_HELP = (
     "The numbers of the network that looks at the pictures. Automatic takes ImageNet's if "
@@ -94,6 +105,9 @@ class SettingsForm(QWidget):
             "colors": make_control("colors"),
             "seed": make_control("seed"),
         }
+        strength = self.basic["style_strength"].widget
+        assert isinstance(strength, QDoubleSpinBox)
+        self.strength_slider = LogSlider(strength)
         self.advanced = {name: make_control(name) for name in ADVANCED}
         self.unseen = Unseen({"name", "init", *self._controls()})
         self.folded = fold("Advanced")
@@ -225,11 +239,7 @@ class SettingsForm(QWidget):
         self._rows = form_layout()
         self._rows.addRow("Content", self.pickers.content.native)
         self._rows.addRow("Style", self.pickers.style.native)
-        presets = QHBoxLayout()
-        presets.setSpacing(4)
-        presets.addWidget(self.preset, stretch=1)
-        presets.addWidget(self.preset_menu)
-        self._rows.addRow("Preset", presets)
+        self._rows.addRow("Preset", beside(self.preset, self.preset_menu))
         self._labels: dict[str, QLabel] = {}
         for name in ("size", "steps", "style_strength", "colors"):
             self._add_row(self._rows, self.basic[name])
@@ -255,4 +265,8 @@ class SettingsForm(QWidget):
         label = QLabel(control.title)
         label.setToolTip(control.widget.toolTip())
         self._labels[control.name] = label
-        rows.addRow(label, control.widget)
+        if control.name == "style_strength":
+            control.widget.setFixedWidth(_NUMBER_PX)
+            rows.addRow(label, beside(self.strength_slider, control.widget))
+        else:
+            rows.addRow(label, control.widget)
