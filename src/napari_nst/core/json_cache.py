@@ -7,7 +7,7 @@ process holds (or a file system without locks) is waited for at most five second
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -38,10 +38,16 @@ def read_cache(file: Path) -> dict[str, Any]:
 
 def write_cache(file: Path, key: str, value: dict[str, Any]) -> None:
     """Add an entry to a cache, keeping the others; raises OSError if the disk refuses."""
+    update_cache(file, lambda kept: kept | {key: value})
+
+
+def update_cache(file: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+    """Replace a cache by what `change` makes of it, and return that; raises as `write_cache`."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with _locked(file.with_suffix(".lock")):
-        text = json.dumps(read_cache(file) | {key: value}, indent=2)
-        replace_file(file, text.encode())
+        changed = change(read_cache(file))
+        replace_file(file, json.dumps(changed, indent=2).encode())
+    return changed
 
 
 @contextmanager

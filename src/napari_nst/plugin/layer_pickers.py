@@ -20,6 +20,7 @@ EMPTY_HINT = (
     "Open two pictures: one to paint, one to paint like. "
     "File > Open Sample > Neural Style Transfer has a ready pair."
 )
+CONTENT_HINT = "Open the picture to paint: the content. The style is chosen already."
 ONE_HINT = "Open a second picture: the style needs a layer of its own."
 SAME_HINT = "Content and style are the same layer. Choose another one for the style."
 BARE_HINT = (
@@ -70,6 +71,8 @@ class LayerPickers:
 
     def problem(self) -> str:
         """Say in one sentence why no run can start; empty if one can."""
+        if self.content.value is None and self.style.value is not None:
+            return CONTENT_HINT
         if self.content.value is None or self.style.value is None:
             return EMPTY_HINT if len(self.images()) == 0 else ONE_HINT
         if self.content.value == CANVAS and not drawn_images(self._viewer, self.style.value):
@@ -156,10 +159,9 @@ class LayerPickers:
     def _suggest(self) -> None:
         """Fill empty pickers in the order in which pictures were opened, results last."""
         pictures = sorted(self.images(), key=is_painted)
-        if self.content.value is None and pictures:
-            self.content.value = next(
-                (layer for layer in pictures if layer != self.style.value), pictures[0]
-            )
+        unused = [layer for layer in pictures if layer != self.style.value]
+        if self.content.value is None and unused:
+            self.content.value = unused[0]
         others = [layer for layer in pictures if layer != self.content.value]
         if self.style.value is None and others:
             self.style.value = others[0]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari_nst.config import StyleConfig
 from napari_nst.errors import ConfigError, ImageError
+from napari_nst.plugin.gallery.open_styles import style_of
 from napari_nst.plugin.pictures import LayerPicture, picture_of
 from napari_nst.plugin.plans import (
     RunPlan,
@@ -67,10 +68,9 @@ def plan_of(
     ImageError
         If a layer's slice is no picture.
     """
-    if pair is None:
-        content, painted = pickers.content_picture(), picture_of(pickers.style.value, dims)
-    else:
-        content, painted = (picture_of(layer, dims) for layer in pair)
+    style = pickers.style.value if pair is None else pair[1]
+    content = pickers.content_picture() if pair is None else picture_of(pair[0], dims)
+    painted = picture_of(style, dims)
     start = pickers.start_layer()
     init = None
     if start is not None:
@@ -84,7 +84,9 @@ def plan_of(
     ]
     # A run of a sweep is named by what differs, which the narrow cells of a grid have room for.
     name = " · ".join(parts[1:] if place is not None else parts)
-    return RunPlan(request, name, content.placement, place, preset)
+    opened = style_of(style)
+    file = opened.name if opened is not None and opened.kind == "file" else ""
+    return RunPlan(request, name, content.placement, place, preset, style_file=file)
 
 
 def weights_word(choice: str) -> str:

@@ -72,6 +72,8 @@ class RunPlan:
         The own preset that its settings started from, if any.
     full
         The run that this is a preview of; None if it is no preview.
+    style_file
+        Where the style was read from; "" if it came from no file.
     """
 
     request: RunRequest | None
@@ -80,6 +82,7 @@ class RunPlan:
     place: Place | None = None
     preset: NamedPreset | None = None
     full: "RunPlan | None" = None
+    style_file: str = ""
 
 
 @dataclass(frozen=True, eq=False)

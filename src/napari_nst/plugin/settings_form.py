@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 from napari_nst.config import STEERABLE, StyleConfig
 from napari_nst.errors import WeightsError
 from napari_nst.plugin.controls import Control, edits, make_control
+from napari_nst.plugin.gallery.chooser import StyleChooser
 from napari_nst.plugin.layer_pickers import START_CONTENT, START_NOISE, LayerPickers
 from napari_nst.plugin.log_slider import LogSlider
 from napari_nst.plugin.looks import beside, fold, form_layout, mark, narrow
@@ -89,6 +90,7 @@ class SettingsForm(QWidget):
         super().__init__()
         self._filling = False
         self.pickers = LayerPickers(viewer)
+        self.styles = StyleChooser(viewer, self.pickers, self)
         self.preset = PresetBox()
         self.preset_menu = PresetMenu(self)
         self.weights = QComboBox()
@@ -238,7 +240,8 @@ class SettingsForm(QWidget):
     def _lay_out(self) -> None:
         self._rows = form_layout()
         self._rows.addRow("Content", self.pickers.content.native)
-        self._rows.addRow("Style", self.pickers.style.native)
+        chooser = (self.styles.browse_button, self.styles.gallery_button)
+        self._rows.addRow("Style", beside(self.pickers.style.native, *chooser))
         self._rows.addRow("Preset", beside(self.preset, self.preset_menu))
         self._labels: dict[str, QLabel] = {}
         for name in ("size", "steps", "style_strength", "colors"):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_error
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_nst.config import STEERABLE
@@ -12,6 +12,7 @@ from napari_nst.plugin.device_badge import DeviceBadge
 from napari_nst.plugin.ending import Ending
 from napari_nst.plugin.estimate_panel import EstimatePanel
 from napari_nst.plugin.frames import Frame
+from napari_nst.plugin.gallery.drops import FileDrops
 from napari_nst.plugin.history_form import HistoryForm
 from napari_nst.plugin.launcher import Launcher
 from napari_nst.plugin.moments import Moments
@@ -77,6 +78,8 @@ class StyleTransferWidget(QWidget):
         self.session.adopt_layers()
         self.studio = Studio(self, napari_viewer)
         self.sections.add(self.panel.plot)
+        weights = self.form.weights_file.native.findChildren(QLineEdit)
+        self.drops = FileDrops(self, self.form.styles.drop, spared=weights)
         self.history_form.refresh()
         self._check()
 
@@ -209,6 +212,7 @@ class StyleTransferWidget(QWidget):
         session.ended.connect(self._on_ended)
         session.added.connect(self._on_added)
         session.removed.connect(self._on_removed)
+        session.added.connect(self.form.styles.remember)
         for picker in (self.form.pickers.content, self.form.pickers.style):
             picker.changed.connect(self._check)
         for entry in entries(self.actions_of_runs, self.moments):
