@@ -59,6 +59,7 @@ def test_what_was_steered_or_recoloured_in_the_preview_is_kept(
     small = docked.current
     assert docked.panel.full.isVisibleTo(docked.panel), "during the preview too"
     qtbot.waitUntil(lambda: bool(small.points))
+    docked.panel.steer.setChecked(True)
     docked.form.basic["style_strength"].widget.setValue(4.0)
     docked.steering.flush()
     docked.panel.full.click()

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QWheelEvent
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QLineEdit
 
 from napari_nst.config import StyleConfig
 from napari_nst.plugin.log_slider import LEAST, MOST, place_of, value_of
@@ -64,6 +64,14 @@ def test_a_number_beyond_an_end_stays_as_it_is(docked, slider, strength, value, 
     assert strength.get() == value
 
 
+@pytest.mark.parametrize("value", [1.0, 0.0012345, 12345.678])
+def test_a_long_number_is_not_cut_off(docked, strength, value):
+    docked.window().show()
+    docked.form.apply(StyleConfig(style_strength=value))
+    line = strength.widget.findChild(QLineEdit)
+    assert line.fontMetrics().horizontalAdvance(line.text()) < line.width()
+
+
 def test_a_dragged_handle_stays_where_the_mouse_has_it(slider):
     for place in range(slider.minimum(), slider.maximum() + 1):
         slider.setValue(place)
@@ -98,6 +106,7 @@ def test_moving_the_slider_steers_the_run_once_it_rests(
     docked.panel.run.click()
     run = docked.current
     qtbot.waitUntil(lambda: bool(run.points))
+    docked.panel.steer.setChecked(True)
     steered = []
     monkeypatch.setattr(run, "steer", lambda **changes: steered.append(changes))
     for place in range(0, place_of(4) + 1, 5):

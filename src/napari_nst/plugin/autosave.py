@@ -85,8 +85,11 @@ class Autosave(QObject):
 
 
 def _is_worth_keeping(run: Run) -> bool:
-    """Whether a run has a result, and one that is more than a preview."""
-    return run.result is not None and run.plan.full is None
+    return run.result is not None and not _is_preview(run)
+
+
+def _is_preview(run: Run) -> bool:
+    return run.plan.full is not None
 
 
 def tell_when_done(run: Run, window: QWidget) -> None:

@@ -102,30 +102,29 @@ class CalmComboBox(QComboBox):
 
     def wheelEvent(self, event: QWheelEvent | None) -> None:
         """Turn the value if the box has the focus."""
-        wheel_if_focused(self, super().wheelEvent, event)
+        _wheel_if_focused(self, super().wheelEvent, event)
 
 
 class _CalmSpinBox(QSpinBox):
     def wheelEvent(self, event: QWheelEvent | None) -> None:
-        wheel_if_focused(self, super().wheelEvent, event)
+        _wheel_if_focused(self, super().wheelEvent, event)
 
 
 class _CalmNumberBox(QDoubleSpinBox):
     """Shows 0.0001 and 1e+06 as short as they are."""
 
     def wheelEvent(self, event: QWheelEvent | None) -> None:
-        wheel_if_focused(self, super().wheelEvent, event)
+        _wheel_if_focused(self, super().wheelEvent, event)
 
     def textFromValue(self, value: float) -> str:
         return f"{value:.10g}"
 
 
-def wheel_if_focused(
+def _wheel_if_focused(
     widget: QWidget,
     turn: Callable[[QWheelEvent | None], None],
     event: QWheelEvent | None,
 ) -> None:
-    """Turn a value if its widget has the focus; else let the form scroll."""
     if widget.hasFocus():
         turn(event)
     elif event is not None:

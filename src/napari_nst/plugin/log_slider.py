@@ -5,9 +5,9 @@ from functools import partial
 
 from qtpy.QtCore import QPoint, QRect, QSignalBlocker, Qt
 from qtpy.QtGui import QColor, QPainter, QPaintEvent, QWheelEvent
-from qtpy.QtWidgets import QDoubleSpinBox, QSizePolicy, QSlider, QStyle, QStyleOptionSlider
+from qtpy.QtWidgets import QLineEdit, QSizePolicy, QSlider, QStyle, QStyleOptionSlider, QWidget
 
-from napari_nst.plugin.controls import wheel_if_focused
+from napari_nst.plugin.controls import Control, edits
 
 LEAST, MOST = 0.1, 10.0
 
@@ -17,6 +17,10 @@ _PLACES = 100
 _TICK_COLOUR = "#8a919b"
 _TICK_PX = 4
 _DIGITS = 2
+_LEAST_PX = 50
+_BOX_PX, _WIDEST_PX = 92, 136
+_BUTTONS_PX = 66
+"""A box's buttons and margins under napari's themes."""
 _KEY, _PAGE = 5, 30
 """A key multiplies by 1.12, a page key by 2."""
 
@@ -26,28 +30,31 @@ class LogSlider(QSlider):
 
     Parameters
     ----------
-    box
-        Holds the number; its name and tooltip become the slider's.
+    control
+        Holds the number; its title and tooltip become the slider's.
     """
 
-    def __init__(self, box: QDoubleSpinBox) -> None:
+    def __init__(self, control: Control) -> None:
         super().__init__(Qt.Orientation.Horizontal)
-        self._box = box
+        self._box = box = control.widget
         self.setRange(place_of(LEAST), place_of(MOST))
         self.setSingleStep(_KEY)
         self.setPageStep(_PAGE)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setAccessibleName(f"{box.accessibleName()}, slider from {LEAST:g} to {MOST:g}")
+        self.setAccessibleName(f"{control.title}, slider from {LEAST:g} to {MOST:g}")
         self.setToolTip(box.toolTip())
-        self.setMinimumHeight(box.sizeHint().height())
+        self.setMinimumSize(_LEAST_PX, box.sizeHint().height())
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        box.valueChanged.connect(self._follow)
-        self.valueChanged.connect(self._move_box)
-        self._follow(box.value())
+        edits(control).connect(self._follow)
+        self.valueChanged.connect(lambda place: control.set(value_of(place)))
+        self._follow(control.get())
 
     def wheelEvent(self, event: QWheelEvent | None) -> None:
         """Move if the slider has the focus; else the form scrolls."""
-        wheel_if_focused(self, super().wheelEvent, event)
+        if self.hasFocus():
+            super().wheelEvent(event)
+        elif event is not None:
+            event.ignore()
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Draw a tick below 1; Qt draws none under a style sheet."""
@@ -61,7 +68,7 @@ class LogSlider(QSlider):
         super().paintEvent(event)
 
     def _x_of(self, place: int) -> int:
-        """Give the middle of the handle when it is at a place."""
+        """Return the middle of the handle when it is at a place."""
         option = QStyleOptionSlider()
         self.initStyleOption(option)
         style = self.style()
@@ -74,13 +81,19 @@ class LogSlider(QSlider):
         return int(groove.left() + along + handle.width() // 2)
 
     def _follow(self, value: float) -> None:
+        self._box.setFixedWidth(_width_for(self._box))
         # The slider's own number is rounded: to follow it would move the handle under the mouse.
         if value != value_of(self.value()):
             with QSignalBlocker(self):
                 self.setValue(place_of(value))
 
-    def _move_box(self, place: int) -> None:
-        self._box.setValue(value_of(place))
+
+def _width_for(box: QWidget) -> int:
+    """Return what a box needs for its text, which may be longer than numbers of the slider."""
+    line = box.findChild(QLineEdit)
+    assert line is not None
+    text_px = box.fontMetrics().horizontalAdvance(line.text())
+    return min(max(text_px + _BUTTONS_PX, _BOX_PX), _WIDEST_PX)
 
 
 def value_of(place: int) -> float:

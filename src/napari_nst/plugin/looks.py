@@ -15,6 +15,9 @@ from superqt import QCollapsible
 
 ACCENT = "#4f6bd6"
 ACCENT_TEXT = "#56b4e9"
+_LEAST_CHARACTERS = 6
+"""Of a combo box: in a dock of 320 px the form has room beside a scroll bar."""
+
 _ARROW_PX = 16
 _ARROW_COLOUR = "#8a919b"
 
@@ -112,4 +115,4 @@ def narrow(form: QWidget) -> None:
     """Let long layer names be cut off rather than widen the dock."""
     for box in form.findChildren(QComboBox):
         box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        box.setMinimumContentsLength(10)
+        box.setMinimumContentsLength(_LEAST_CHARACTERS)

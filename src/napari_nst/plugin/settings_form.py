@@ -9,14 +9,7 @@ from typing import TYPE_CHECKING, Any
 from magicgui.types import FileDialogMode
 from magicgui.widgets import FileEdit
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import (
-    QComboBox,
-    QDoubleSpinBox,
-    QFormLayout,
-    QLabel,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_nst.config import STEERABLE, StyleConfig
 from napari_nst.errors import WeightsError
@@ -64,9 +57,6 @@ WEIGHTS_CHOICES = {
     "File…": "file",
 }
 
-_NUMBER_PX = 92
-"""Room for a number of five digits beside a slider."""
-
 _WEIGHTS_HELP = (
     "The numbers of the network that looks at the pictures. Automatic takes ImageNet's if "
     "they are on this computer, else the built-in ones. Nothing is downloaded unasked."
@@ -107,9 +97,7 @@ class SettingsForm(QWidget):
             "colors": make_control("colors"),
             "seed": make_control("seed"),
         }
-        strength = self.basic["style_strength"].widget
-        assert isinstance(strength, QDoubleSpinBox)
-        self.strength_slider = LogSlider(strength)
+        self.strength_slider = LogSlider(self.basic["style_strength"])
         self.advanced = {name: make_control(name) for name in ADVANCED}
         self.unseen = Unseen({"name", "init", *self._controls()})
         self.folded = fold("Advanced")
@@ -269,7 +257,6 @@ class SettingsForm(QWidget):
         label.setToolTip(control.widget.toolTip())
         self._labels[control.name] = label
         if control.name == "style_strength":
-            control.widget.setFixedWidth(_NUMBER_PX)
             rows.addRow(label, beside(self.strength_slider, control.widget))
         else:
             rows.addRow(label, control.widget)

@@ -1,21 +1,19 @@
 """The buttons beside the Style picker: a file, or the gallery; and what files dropped do."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari.utils.history import get_open_history, update_open_history
 from napari.utils.notifications import show_error, show_info
-from qtpy.QtCore import QObject, QSize, Qt
-from qtpy.QtGui import QIcon
-from qtpy.QtWidgets import QApplication, QFileDialog, QPushButton, QWidget
+from qtpy.QtCore import QObject, Qt
+from qtpy.QtWidgets import QApplication, QFileDialog, QWidget
 
 from napari_nst import samples
 from napari_nst.errors import NstError
-from napari_nst.plugin.gallery.icons import folder_icon, grid_icon
 from napari_nst.plugin.gallery.open_styles import open_style, style_of
 from napari_nst.plugin.gallery.popup import GalleryPopup
 from napari_nst.plugin.gallery.shelf import Shelf, Style, change_shelf, read_shelf
+from napari_nst.plugin.gallery.signs import SignButton, folder, gallery
 from napari_nst.plugin.gallery.thumbnails import Thumbnails
 from napari_nst.plugin.preferences import styles_file
 
@@ -29,8 +27,6 @@ PICTURE_FILTER = (
     "Pictures (*.png *.jpg *.jpeg *.tif *.tiff *.webp *.avif *.gif *.bmp *.jp2 *.psd *.ppm *.tga "
     "*.pcx *.qoi *.ico *.sgi);;All files (*)"
 )
-_WIDTH_PX = 28
-_ICON_PX = QSize(16, 16)
 _SAMPLES = tuple(Style("sample", name) for name in samples.STYLES)
 
 
@@ -52,18 +48,18 @@ class StyleChooser(QObject):
         self._viewer = viewer
         self._pickers = pickers
         self._parent = parent
-        self.browse_button = _button(
-            folder_icon(),
-            "Browse for a style",
-            "<p>Choose a picture file as the style. A file dropped on the dock does the same.</p>",
-            self.browse,
+        self.browse_button = SignButton(
+            folder,
+            name="Browse for a style",
+            tip="Choose a picture file as the style. A file dropped on the dock does the same.",
         )
-        self.gallery_button = _button(
-            grid_icon(),
-            "Gallery of styles",
-            "<p>Choose by looking: the samples, the styles used before, and your favourites.</p>",
-            self.open_gallery,
+        self.gallery_button = SignButton(
+            gallery,
+            name="Gallery of styles",
+            tip="Choose by looking: the samples, the styles used before, and your favourites.",
         )
+        self.browse_button.clicked.connect(lambda: self.browse())
+        self.gallery_button.clicked.connect(lambda: self.open_gallery())
         self.popup = GalleryPopup(self.gallery_button, Thumbnails())
         self.popup.picked.connect(self.pick)
         self.popup.starred.connect(self._on_starred)
@@ -133,14 +129,3 @@ class StyleChooser(QObject):
 
     def _on_removed(self, style: Style) -> None:
         self._list(change_shelf(styles_file(), lambda shelf: shelf.without(style.name)))
-
-
-def _button(icon: QIcon, name: str, tip: str, act: Callable[[], None]) -> QPushButton:
-    button = QPushButton()
-    button.setIcon(icon)
-    button.setIconSize(_ICON_PX)
-    button.setFixedWidth(_WIDTH_PX)
-    button.setToolTip(tip)
-    button.setAccessibleName(name)
-    button.clicked.connect(lambda: act())
-    return button

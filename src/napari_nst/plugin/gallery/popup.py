@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from qtpy.QtCore import QPoint, QSize, Qt, QTimer, Signal
+from qtpy.QtCore import QEvent, QObject, QPoint, QSize, Qt, QTimer, Signal
 from qtpy.QtGui import QHideEvent, QKeyEvent
 from qtpy.QtWidgets import (
     QDialog,
@@ -21,7 +21,8 @@ from napari_nst.plugin.gallery.tile import TILE_PX, Tile
 COLUMNS = 4
 _GAP_PX = 3
 _SCROLLBAR_PX = 14
-_HIGHEST_PX = 430
+_HIGHEST_PX = 520
+_FRAME_COLOUR = "#8a919b"
 _POLL_MS = 100
 _HINT = "Files used as a style appear here; the star keeps them."
 _DIRECTIONS = {
@@ -53,6 +54,8 @@ class GalleryPopup(QDialog):
         super().__init__(parent, Qt.WindowType.Popup)
         self.setWindowTitle("Styles")
         self.setAccessibleName("Gallery of styles")
+        self.setObjectName("gallery")
+        self.setStyleSheet(f"#gallery {{ border: 1px solid {_FRAME_COLOUR}; }}")
         self.tiles: list[Tile] = []
         self.message = QLabel(_HINT)
         self.message.setWordWrap(True)
@@ -128,7 +131,7 @@ class GalleryPopup(QDialog):
         y = min(max(at.y(), room.top()), room.bottom() - self.height())
         self.move(x, y)
         self.show()
-        self._focus(None if self._focused() is None else self._focused())
+        self._focus(self._focused())
 
     def hideEvent(self, event: QHideEvent | None) -> None:
         """Make no more pictures."""
@@ -136,14 +139,18 @@ class GalleryPopup(QDialog):
         self._timer.stop()
         self._thumbnails.drop()
 
-    def keyPressEvent(self, event: QKeyEvent | None) -> None:
-        """Move with the arrows to the next tile in their direction."""
-        step = None if event is None else _DIRECTIONS.get(Qt.Key(event.key()))
-        if step is None:
-            super().keyPressEvent(event)
-        elif (tile := self._tile_towards(step)) is not None:
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Move with the arrows to the next tile in their direction, from a tile or its star."""
+        if not isinstance(event, QKeyEvent) or event.type() != QEvent.Type.KeyPress:
+            return False
+        step = _DIRECTIONS.get(Qt.Key(event.key()))
+        here = next((tile for tile in self.tiles if watched in tile.parts), None)
+        if step is None or here is None:
+            return False
+        if (tile := self._tile_towards(step, here)) is not None:
             tile.setFocus(Qt.FocusReason.TabFocusReason)
             self._scroll.ensureWidgetVisible(tile)
+        return True
 
     def _tile(self, style: Style, *, is_favourite: bool, is_current: bool) -> Tile:
         tile = Tile(style, is_favourite=is_favourite, is_current=is_current)
@@ -151,6 +158,8 @@ class GalleryPopup(QDialog):
         tile.starred.connect(self.starred)
         tile.removed.connect(self.removed)
         tile.asked.connect(self.message.setText)
+        for part in tile.parts:
+            part.installEventFilter(self)
         return tile
 
     def _on_picked(self, style: Style) -> None:
@@ -166,13 +175,10 @@ class GalleryPopup(QDialog):
         if chosen:
             chosen[0].setFocus(Qt.FocusReason.OtherFocusReason)
 
-    def _tile_towards(self, step: QPoint) -> Tile | None:
-        """Find the nearest tile in a direction, of the tiles and their badges the one in focus."""
+    def _tile_towards(self, step: QPoint, here: Tile) -> Tile | None:
+        """Find the nearest tile in a direction; None at the gallery's edge."""
         inside = self._scroll.widget()
-        here = next((tile for tile in self.tiles if tile.isAncestorOf(self.focusWidget())), None)
-        here = here or next((tile for tile in self.tiles if tile.hasFocus()), None)
-        if here is None or inside is None:
-            return None
+        assert inside is not None
         found: list[tuple[int, int]] = []
         start = here.mapTo(inside, QPoint(0, 0))
         for number, tile in enumerate(self.tiles):

@@ -1,19 +1,19 @@
 """One style of the gallery: its picture, its name, and a star if it is a file."""
 
 from qtpy.QtCore import QSize, Qt, Signal
-from qtpy.QtGui import QAction, QIcon, QImage, QKeyEvent, QPixmap
+from qtpy.QtGui import QAction, QFontMetrics, QIcon, QImage, QKeyEvent, QPixmap
 from qtpy.QtWidgets import QToolButton
 
-from napari_nst.plugin.gallery.icons import blank_icon
 from napari_nst.plugin.gallery.shelf import Style
+from napari_nst.plugin.gallery.signs import blank_icon
 from napari_nst.plugin.gallery.thumbnails import Thumbnail
-from napari_nst.plugin.looks import ACCENT_TEXT
+from napari_nst.plugin.looks import ACCENT, ACCENT_TEXT
 
 TILE_PX = QSize(68, 84)
 _PICTURE_PX = 56
 _BADGE_PX = 18
+_TEXT_PX = 10
 _PRESSING = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
-_ARROWS = (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down)
 
 
 class Tile(QToolButton):
@@ -50,10 +50,11 @@ class Tile(QToolButton):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setText(self._short(style.title))
         self.setIcon(blank_icon(_PICTURE_PX, "…"))
-        border = ACCENT_TEXT if is_current else "transparent"
+        border = ACCENT if is_current else "transparent"
         self.setStyleSheet(
             f"Tile {{ background: transparent; border: 2px solid {border}; border-radius: 4px;"
-            " padding: 1px; font-size: 10px; }"
+            f" padding: 1px; font-size: {_TEXT_PX}px; }}"
+            "Tile::menu-indicator { image: none; }"
             f"Tile:hover, Tile:focus {{ background: rgba(128, 128, 128, 70);"
             f" border-color: {ACCENT_TEXT}; }}"
         )
@@ -67,6 +68,11 @@ class Tile(QToolButton):
         self.cross.hide()
         if style.kind == "file":
             self._add_menu()
+
+    @property
+    def parts(self) -> tuple[QToolButton, ...]:
+        """The tile and the buttons in its corners."""
+        return (self, self.star, self.cross)
 
     def show_thumbnail(self, thumbnail: Thumbnail) -> None:
         """Show the picture, or that there is none and why."""
@@ -82,13 +88,11 @@ class Tile(QToolButton):
         self.setIcon(QIcon(QPixmap.fromImage(image.copy())))
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
-        """Pick with Enter, remove with Delete; arrows are the gallery's."""
-        if event is None or event.key() in _ARROWS:
-            if event is not None:
-                event.ignore()
-        elif event.key() in _PRESSING:
+        """Pick with Enter, remove with Delete."""
+        key = None if event is None else event.key()
+        if key in _PRESSING:
             self.click()
-        elif event.key() == Qt.Key.Key_Delete and self.shows.kind == "file":
+        elif key == Qt.Key.Key_Delete and self.shows.kind == "file":
             self.removed.emit(self.shows)
         else:
             super().keyPressEvent(event)
@@ -110,8 +114,10 @@ class Tile(QToolButton):
         self.cross.setAccessibleName(f"Remove: {title}")
 
     def _short(self, title: str) -> str:
-        room = TILE_PX.width() - 12
-        return self.fontMetrics().elidedText(title, Qt.TextElideMode.ElideMiddle, room)
+        font = self.font()
+        font.setPixelSize(_TEXT_PX)
+        room = TILE_PX.width() - 8
+        return QFontMetrics(font).elidedText(title, Qt.TextElideMode.ElideMiddle, room)
 
     def _badge(self, sign: str, tip: str) -> QToolButton:
         """Make a small button in a corner."""
