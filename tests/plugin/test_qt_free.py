@@ -16,6 +16,9 @@ MODULES = [
     "curves",
     "preferences",
     "keys",
+    "gallery.shelf",
+    "gallery.thumbnails",
+    "gallery.open_styles",
 ]
 
 

@@ -293,12 +293,15 @@ def test_a_star_keeps_a_file_and_is_taken_off_again(docked, pictures, gallery, p
 def test_what_is_missing_or_broken_says_so_and_can_be_removed(
     docked, pictures, gallery, tmp_path, painting
 ):
-    (tmp_path / "broken.png").write_text("no picture")
-    popup = gallery([tmp_path / "gone.png", tmp_path / "broken.png"], [painting])
+    deep = tmp_path / "a_very_long_name_of_a_folder_that_no_line_of_the_gallery_can_hold"
+    deep.mkdir()
+    (deep / "broken.png").write_text("no picture")
+    popup = gallery([deep / "gone.png", deep / "broken.png"], [painting])
     for name, sentence in (("gone", "does not exist"), ("broken", "cannot be read as a picture")):
         tile = tile_of(popup, name)
         tile.click()
         assert sentence in popup.message.text()
+        assert popup.message.minimumSizeHint().width() < popup.width(), "long paths are wrapped"
         assert sentence in tile.accessibleDescription()
         assert popup.isVisible()
         assert style_of_form(docked) == pictures[1]

@@ -1,5 +1,6 @@
 """The gallery: thumbnails in groups, in a window that one choice closes."""
 
+import re
 from collections.abc import Iterable, Mapping
 
 from qtpy.QtCore import QEvent, QObject, QPoint, QSize, Qt, QTimer, Signal
@@ -157,7 +158,7 @@ class GalleryPopup(QDialog):
         tile.picked.connect(self._on_picked)
         tile.starred.connect(self.starred)
         tile.removed.connect(self.removed)
-        tile.asked.connect(self.message.setText)
+        tile.asked.connect(self._say)
         for part in tile.parts:
             part.installEventFilter(self)
         return tile
@@ -165,6 +166,10 @@ class GalleryPopup(QDialog):
     def _on_picked(self, style: Style) -> None:
         self.hide()
         self.picked.emit(style)
+
+    def _say(self, sentence: str) -> None:
+        # Zero-width spaces, for Qt breaks no line within a path.
+        self.message.setText(re.sub(r"([/\\_-])", "\\1\u200b", sentence))
 
     def _focused(self) -> Style | None:
         return next((tile.shows for tile in self.tiles if tile.hasFocus()), None)

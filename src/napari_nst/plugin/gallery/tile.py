@@ -40,6 +40,7 @@ class Tile(QToolButton):
     def __init__(self, style: Style, *, is_favourite: bool, is_current: bool) -> None:
         super().__init__()
         self.shows = style
+        self._is_file = style.kind == "file"
         self.problem = ""
         self.star = self._badge("★" if is_favourite else "☆", "Favourite")
         self.cross = self._badge("✕", "Remove")
@@ -64,9 +65,9 @@ class Tile(QToolButton):
         self.cross.clicked.connect(lambda: self.removed.emit(style))
         self.star.move(TILE_PX.width() - _BADGE_PX - 5, 3)
         self.cross.move(5, 3)
-        self.star.setVisible(style.kind == "file")
+        self.star.setVisible(self._is_file)
         self.cross.hide()
-        if style.kind == "file":
+        if self._is_file:
             self._add_menu()
 
     @property
@@ -92,7 +93,7 @@ class Tile(QToolButton):
         key = None if event is None else event.key()
         if key in _PRESSING:
             self.click()
-        elif key == Qt.Key.Key_Delete and self.shows.kind == "file":
+        elif key == Qt.Key.Key_Delete and self._is_file:
             self.removed.emit(self.shows)
         else:
             super().keyPressEvent(event)
@@ -106,7 +107,7 @@ class Tile(QToolButton):
     def _describe(self) -> None:
         """Say by tooltip and to screen readers what the tile is."""
         title = self.shows.title
-        where = self.shows.name if self.shows.kind == "file" else f"{title}, a sample"
+        where = self.shows.name if self._is_file else f"{title}, a sample"
         self.setToolTip(self.problem or where)
         self.setAccessibleName(title)
         self.setAccessibleDescription(self.problem or where)
@@ -117,7 +118,9 @@ class Tile(QToolButton):
         font = self.font()
         font.setPixelSize(_TEXT_PX)
         room = TILE_PX.width() - 8
-        return QFontMetrics(font).elidedText(title, Qt.TextElideMode.ElideMiddle, room)
+        # Names of files often differ at their ends.
+        mode = Qt.TextElideMode.ElideMiddle if self._is_file else Qt.TextElideMode.ElideRight
+        return QFontMetrics(font).elidedText(title, mode, room)
 
     def _badge(self, sign: str, tip: str) -> QToolButton:
         """Make a small button in a corner."""
