@@ -21,10 +21,11 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(autouse=True)
 def forget_last_settings():
-    """Let no test start with the settings that another one used last."""
+    """Let no test start with the settings and styles that another one used last."""
     yield
-    if "napari.settings" in sys.modules and (path := preferences.last_file()):
-        path.unlink(missing_ok=True)
+    if "napari.settings" in sys.modules:
+        for path in filter(None, (preferences.last_file(), preferences.styles_file())):
+            path.unlink(missing_ok=True)
 
 
 @pytest.fixture

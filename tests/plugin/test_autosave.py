@@ -25,6 +25,7 @@ class FakeSession(QObject):
 class FakeRun:
     def __init__(self, name, tmp_path):
         self.name = name
+        self.plan = SimpleNamespace(full=None)
         self.text = "Finished: 5 steps."
         self.state = RunState.DONE
         self.result = result(5)

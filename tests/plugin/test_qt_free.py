@@ -19,6 +19,9 @@ MODULES = [
     "scene.extents",
     "scene.reveal",
     "scene.staging",
+    "gallery.shelf",
+    "gallery.thumbnails",
+    "gallery.open_styles",
 ]
 
 

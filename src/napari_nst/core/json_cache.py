@@ -38,15 +38,16 @@ def read_cache(file: Path) -> dict[str, Any]:
 
 def write_cache(file: Path, key: str, value: dict[str, Any]) -> None:
     """Add an entry to a cache, keeping the others; raises OSError if the disk refuses."""
-    change_cache(file, lambda kept: kept | {key: value})
+    update_cache(file, lambda kept: kept | {key: value})
 
 
-def change_cache(file: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-    """Replace a cache by what `change` makes of it; raises OSError if the disk refuses."""
+def update_cache(file: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+    """Replace a cache by what `change` makes of it, and return that; raises as `write_cache`."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with _locked(file.with_suffix(".lock")):
-        text = json.dumps(change(read_cache(file)), indent=2)
-        replace_file(file, text.encode())
+        changed = change(read_cache(file))
+        replace_file(file, json.dumps(changed, indent=2).encode())
+    return changed
 
 
 @contextmanager

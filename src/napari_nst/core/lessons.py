@@ -20,7 +20,7 @@ from time import perf_counter
 from typing import Any, TypeVar
 
 from napari_nst.core.control import RunControl
-from napari_nst.core.json_cache import change_cache, read_cache
+from napari_nst.core.json_cache import read_cache, update_cache
 
 Step = TypeVar("Step")
 Result = TypeVar("Result")
@@ -90,7 +90,7 @@ def teach(key: str, *, measured_s: float, estimated_s: float) -> None:
 
     file = cache_file()
     try:
-        change_cache(file, change)
+        update_cache(file, change)
     except OSError as error:
         logger.warning("what this run teaches cannot be kept in %s: %s", file, error)
 

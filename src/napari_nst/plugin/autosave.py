@@ -20,9 +20,6 @@ from napari_nst.plugin.worker import translated
 LONG_S = 60
 """Whoever waits longer than this has looked elsewhere, and is told that a run is done."""
 
-_PREVIEW = "· preview"
-"""How the dock names previews, which nobody wants to keep."""
-
 
 @dataclass(frozen=True)
 class Stake:
@@ -131,7 +128,7 @@ def _is_worth_keeping(run: Run) -> bool:
 
 
 def _is_preview(run: Run) -> bool:
-    return _PREVIEW in run.name
+    return run.plan.full is not None
 
 
 def tell_when_done(run: Run, window: QWidget) -> None:

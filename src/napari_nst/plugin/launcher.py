@@ -9,8 +9,8 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_nst.config import StyleConfig
 from napari_nst.errors import NstError
-from napari_nst.plugin.planner import plan_of
-from napari_nst.plugin.plans import RunPlan, preview
+from napari_nst.plugin.planner import plan_of, plan_preview
+from napari_nst.plugin.plans import RunPlan
 from napari_nst.plugin.sweep import Pair, Place, Variant
 from napari_nst.plugin.weights_panel import (
     WeightsPanel,
@@ -161,8 +161,7 @@ class Launcher(QObject):
         return [self._plan(self._form.config(), weights, preset=self._form.preset.own())]
 
     def _plan_preview(self, weights: str) -> list[RunPlan]:
-        config, preset = preview(self._form.config()), self._form.preset.own()
-        return [self._plan(config, weights, label="preview", preset=preset)]
+        return [plan_preview(full) for full in self._plan_run(weights)]
 
     def _plan_variants(self, variants: list[Variant], weights: str) -> list[RunPlan]:
         number = next(self._numbers)

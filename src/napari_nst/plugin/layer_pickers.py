@@ -21,6 +21,7 @@ EMPTY_HINT = (
     "Open two pictures: one to paint, one to paint like. "
     "File > Open Sample > Neural Style Transfer has a ready pair."
 )
+CONTENT_HINT = "Open the picture to paint: the content. The style is chosen already."
 ONE_HINT = "Open a second picture: the style needs a layer of its own."
 SAME_HINT = "Content and style are the same layer. Choose another one for the style."
 GONE_HINTS = {
@@ -82,6 +83,8 @@ class LayerPickers:
         """Say in one sentence why no run can start; empty if one can."""
         if self.images() and self._gone:
             return next(hint for name, hint in GONE_HINTS.items() if name in self._gone)
+        if self.content.value is None and self.style.value is not None:
+            return CONTENT_HINT
         if self.content.value is None or self.style.value is None:
             return EMPTY_HINT if len(self.images()) == 0 else ONE_HINT
         if self.content.value == CANVAS and not drawn_images(self._viewer, self.style.value):
@@ -180,10 +183,9 @@ class LayerPickers:
             self._gone.clear()
             if self.start.value is None:
                 self.start.value = START_CONTENT
-        if self.content.value is None and pictures and self.content.name not in self._gone:
-            self.content.value = next(
-                (layer for layer in pictures if layer != self.style.value), pictures[0]
-            )
+        unused = [layer for layer in pictures if layer != self.style.value]
+        if self.content.value is None and unused and self.content.name not in self._gone:
+            self.content.value = unused[0]
         others = [layer for layer in pictures if layer != self.content.value]
         if self.style.value is None and others and self.style.name not in self._gone:
             self.style.value = others[0]

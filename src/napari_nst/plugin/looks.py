@@ -2,13 +2,23 @@
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
-from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QProgressBar, QPushButton, QWidget
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QWidget,
+)
 from superqt import QCollapsible
 
 ACCENT = "#4f6bd6"
 ACCENT_TEXT = "#56b4e9"
 NAME_MARGIN_PX = 6
 """Taken off where names are shortened: napari's style keeps some pixels of a label's width."""
+_LEAST_CHARACTERS = 6
+"""Of a combo box: in a dock of 320 px the form has room beside a scroll bar."""
 
 _ARROW_PX = 16
 _ARROW_COLOUR = "#8a919b"
@@ -113,8 +123,18 @@ def form_layout() -> QFormLayout:
     return rows
 
 
+def beside(first: QWidget, *others: QWidget) -> QHBoxLayout:
+    """Put widgets into one row of a form; the first gets the room that is left."""
+    row = QHBoxLayout()
+    row.setSpacing(4)
+    row.addWidget(first, stretch=1)
+    for widget in others:
+        row.addWidget(widget)
+    return row
+
+
 def narrow(form: QWidget) -> None:
     """Let long layer names be cut off rather than widen the dock."""
     for box in form.findChildren(QComboBox):
         box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        box.setMinimumContentsLength(10)
+        box.setMinimumContentsLength(_LEAST_CHARACTERS)

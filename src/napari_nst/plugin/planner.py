@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 from napari_nst.config import StyleConfig
 from napari_nst.errors import ConfigError, ImageError
+from napari_nst.plugin.gallery.open_styles import style_of
 from napari_nst.plugin.pictures import LayerPicture, picture_of
 from napari_nst.plugin.plans import (
     RunPlan,
     RunRequest,
     continued,
     extended,
+    preview,
     replayed,
     request_of,
 )
@@ -79,10 +81,9 @@ def plan_of(
     ImageError
         If a layer's slice is no picture.
     """
-    if pair is None:
-        content, painted = pickers.content_picture(), picture_of(pickers.style.value, dims)
-    else:
-        content, painted = (picture_of(layer, dims) for layer in pair)
+    style = pickers.style.value if pair is None else pair[1]
+    content = pickers.content_picture() if pair is None else picture_of(pair[0], dims)
+    painted = picture_of(style, dims)
     start = pickers.start_layer()
     init = None
     if start is not None:
@@ -97,7 +98,16 @@ def plan_of(
         parts.append(weights_word(weights))
     # A run of a sweep is named by what differs, which the narrow cells of a grid have room for.
     name = " · ".join(parts[1:] if place is not None else parts)
-    return RunPlan(request, name, content.placement, place, preset, "" if label else title)
+    opened = style_of(style)
+    return RunPlan(
+        request,
+        name,
+        content.placement,
+        place,
+        preset,
+        pair="" if label else title,
+        style_file=opened.name if opened is not None and opened.kind == "file" else "",
+    )
 
 
 def _what_differs(config: StyleConfig, preset: NamedPreset | None, last: RunPlan | None) -> str:
@@ -119,6 +129,36 @@ def weights_word(choice: str) -> str:
     if choice == "auto":
         return "builtin" if find_imagenet() is None else "imagenet"
     return Path(choice).stem
+
+
+def plan_preview(full: RunPlan) -> RunPlan:
+    """Plan a small and short run that shows where another one would lead."""
+    assert full.request is not None
+    weights = full.request.weights
+    # ImageNet's weights may come between the two runs, which are to use the same.
+    settled = weights_word(weights) if weights == "auto" else weights
+    return replace(
+        full,
+        request=replace(full.request, config=preview(full.request.config)),
+        name=f"{full.name} · preview",
+        full=replace(full, request=replace(full.request, weights=settled)),
+    )
+
+
+def plan_full(run: "Run") -> RunPlan:
+    """Plan the run that `run` is a preview of, with the settings that the preview has by now.
+
+    Raises
+    ------
+    ConfigError
+        If it is no preview.
+    """
+    full = run.plan.full
+    if full is None or full.request is None:
+        raise ConfigError("the run is no preview, so there is no full size to run it at")
+    asked = full.request.config
+    config = run.config.replace(size=asked.size, steps=asked.steps)
+    return replace(full, request=replace(full.request, config=config))
 
 
 def plan_again(run: "Run", viewer: "Viewer", *, weights: str) -> RunPlan:
@@ -147,6 +187,7 @@ def plan_replay(run: "Run", viewer: "Viewer", *, weights: str) -> RunPlan:
         f"{run.name} · replay",
         again.placement,
         preset=again.preset,
+        full=again.full,
     )
 
 

@@ -72,6 +72,10 @@ class RunPlan:
         The own preset that its settings started from, if any.
     pair
         Names of content and style, as "harbour × waves"; empty for a run named otherwise.
+    full
+        The run that this is a preview of; None if it is no preview.
+    style_file
+        Where the style was read from; "" if it came from no file.
     """
 
     request: RunRequest | None
@@ -80,6 +84,8 @@ class RunPlan:
     place: Place | None = None
     preset: NamedPreset | None = None
     pair: str = ""
+    full: "RunPlan | None" = None
+    style_file: str = ""
 
 
 @dataclass(frozen=True, eq=False)

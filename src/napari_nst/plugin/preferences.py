@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 PLUGIN = "napari-nst"
 _LAST_FILE = f"{PLUGIN}.last.json"
+_STYLES_FILE = f"{PLUGIN}.styles.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,9 +220,18 @@ class LastUsed:
 
 def last_file() -> Path | None:
     """Name the file of the settings last used; None where napari keeps no files."""
+    return _beside_settings(_LAST_FILE)
+
+
+def styles_file() -> Path | None:
+    """Name the file of recent styles and favourites; None where napari keeps no files."""
+    return _beside_settings(_STYLES_FILE)
+
+
+def _beside_settings(name: str) -> Path | None:
     settings = plugin_settings()
     folder = None if settings is None or not settings.config_path else settings.config_path.parent
-    return folder / _LAST_FILE if folder else None
+    return folder / name if folder else None
 
 
 def _folder(text: str) -> Path | None:

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QInputDialog, QMessageBox,
 from napari_nst.config import Colors
 from napari_nst.errors import NstError
 from napari_nst.plugin.export import export_run
-from napari_nst.plugin.planner import plan_again, plan_more, plan_replay
+from napari_nst.plugin.planner import plan_again, plan_full, plan_more, plan_replay
 from napari_nst.plugin.plans import RunPlan, continued
 from napari_nst.plugin.window.save_dialog import save_runs
 from napari_nst.plugin.worker import translated
@@ -88,6 +88,14 @@ class RunActions:
         """Repeat runs with their steering, bit for bit."""
         for run in runs:
             self._start(partial(plan_replay, run, self._viewer))
+
+    def full(self, runs: "list[Run]") -> None:
+        """Run what previews show at full size, with the settings that they have by now."""
+        try:
+            for run in runs:
+                self._session.start(plan_full(run))
+        except NstError as error:
+            show_error(str(error))
 
     def more(self, runs: "list[Run]") -> None:
         """Ask how many, and take more steps from the results."""

@@ -86,6 +86,12 @@ def _entries_of_settings(actions: "RunActions") -> list[RunAction]:
             lambda runs: True,
         ),
         RunAction(
+            "The same, at full size",
+            "What the preview shows, at the size and steps that the form had when it was asked for",
+            actions.full,
+            lambda runs: all(run.plan.full is not None for run in runs),
+        ),
+        RunAction(
             "Replay",
             "Repeat the run with all that was steered: it comes out the same",
             actions.replay,

@@ -7,6 +7,7 @@ from superqt import QElidingLabel
 from napari_nst.plugin.frames import Frame
 from napari_nst.plugin.looks import NAME_MARGIN_PX, colour_bar, make_bar, primary
 from napari_nst.plugin.loss_plot import LossPlot
+from napari_nst.plugin.plans import RunPlan
 from napari_nst.plugin.progress import RunState
 
 STATE_COLOURS = {
@@ -29,12 +30,13 @@ _DOTS = 3
 class RunPanel(QWidget):
     """Shows one run and asks for its start, pause, resume and stop; the dock places `plot`.
 
-    Signals: `run_asked`, `preview_asked`, `pause_asked`, `resume_asked`, `stop_asked`,
-    `save_asked`.
+    Signals: `run_asked`, `preview_asked`, `full_asked`, `pause_asked`, `resume_asked`,
+    `stop_asked`, `save_asked`.
     """
 
     run_asked = Signal()
     preview_asked = Signal()
+    full_asked = Signal()
     pause_asked = Signal()
     resume_asked = Signal()
     stop_asked = Signal()
@@ -53,6 +55,8 @@ class RunPanel(QWidget):
             "<p>The same at 256 px and with few steps: shows in seconds where the full run "
             "would lead.</p>"
         )
+        self.full = QPushButton("The same, at full size")
+        self.full.hide()
         self.pause = QPushButton("Pause")
         self.pause.setToolTip("Hold the run after the step it is at; Resume goes on")
         self.stop = QPushButton("Stop")
@@ -92,6 +96,7 @@ class RunPanel(QWidget):
         self._lay_out()
         self.run.clicked.connect(self.run_asked)
         self.preview.clicked.connect(self.preview_asked)
+        self.full.clicked.connect(self.full_asked)
         self.pause.clicked.connect(self._on_pause)
         self.stop.clicked.connect(self.stop_asked)
         self.save.clicked.connect(self.save_asked)
@@ -132,6 +137,18 @@ class RunPanel(QWidget):
         self.steer_name.setText(name)
         self.steer_name.setToolTip(name)
         self.show_steered("")
+
+    def offer_full(self, plan: RunPlan | None) -> None:
+        """Offer the run that a preview shows; None offers nothing."""
+        self.full.setVisible(plan is not None)
+        if plan is not None and plan.request is not None:
+            size, steps = plan.request.config.size, plan.request.config.steps
+            at = "the content's own size" if size is None else f"{size} px"
+            count = "the preset's" if steps is None else steps
+            self.full.setToolTip(
+                "<p>Run what this preview shows, with its settings and pictures, at the size and "
+                f"steps that the form had when it was asked for: {at}, {count} steps.</p>"
+            )
 
     def show_steered(self, text: str) -> None:
         """Say what was steered last, such as "style strength 4"; empty if nothing was."""
@@ -177,7 +194,14 @@ class RunPanel(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(buttons)
-        for widget in (self.state, self.text, self.bar, self.steer_row, self.steered):
+        for widget in (
+            self.full,
+            self.state,
+            self.text,
+            self.bar,
+            self.steer_row,
+            self.steered,
+        ):
             column.addWidget(widget)
 
 

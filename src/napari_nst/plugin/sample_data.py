@@ -8,6 +8,7 @@ import numpy.typing as npt
 from qtpy.QtCore import QTimer
 
 from napari_nst import samples
+from napari_nst.plugin.gallery.open_styles import SAMPLE_KEY
 from napari_nst.plugin.grid_fit import fit_grid
 
 LayerData = tuple[npt.NDArray[np.uint8], dict[str, Any], str]
@@ -70,4 +71,5 @@ def mosaic() -> list[LayerData]:
 
 
 def _layer(name: str, pixels: npt.NDArray[np.uint8]) -> list[LayerData]:
-    return [(pixels, {"name": name, "rgb": True}, "image")]
+    metadata = {SAMPLE_KEY: name} if name in samples.STYLES else {}
+    return [(pixels, {"name": name, "rgb": True, "metadata": metadata}, "image")]

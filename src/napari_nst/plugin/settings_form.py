@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 from magicgui.types import FileDialogMode
 from magicgui.widgets import FileEdit
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_nst.config import STEERABLE, StyleConfig
 from napari_nst.errors import WeightsError
 from napari_nst.plugin.controls import Control, edits, make_control, shown
+from napari_nst.plugin.gallery.chooser import StyleChooser
 from napari_nst.plugin.layer_pickers import START_CONTENT, START_NOISE, LayerPickers
 from napari_nst.plugin.loan import Loan
-from napari_nst.plugin.looks import fold, form_layout, mark, narrow
+from napari_nst.plugin.log_slider import LogSlider
+from napari_nst.plugin.looks import beside, fold, form_layout, mark, narrow
 from napari_nst.plugin.preset_box import PresetBox
 from napari_nst.plugin.preset_menu import PresetMenu
 from napari_nst.plugin.unseen import Unseen
@@ -81,6 +83,7 @@ class SettingsForm(QWidget):
         super().__init__()
         self._filling = False
         self.pickers = LayerPickers(viewer)
+        self.styles = StyleChooser(viewer, self.pickers, self)
         self.preset = PresetBox()
         self.preset_menu = PresetMenu(self)
         self.weights = QComboBox()
@@ -97,6 +100,7 @@ class SettingsForm(QWidget):
             "colors": make_control("colors"),
             "seed": make_control("seed"),
         }
+        self.strength_slider = LogSlider(self.basic["style_strength"])
         self.advanced = {name: make_control(name) for name in ADVANCED}
         self.unseen = Unseen({"name", "init", *self._controls()})
         self.folded = fold("Advanced")
@@ -232,12 +236,9 @@ class SettingsForm(QWidget):
     def _lay_out(self) -> None:
         self._rows = form_layout()
         self._rows.addRow("Content", self.pickers.content.native)
-        self._rows.addRow("Style", self.pickers.style.native)
-        presets = QHBoxLayout()
-        presets.setSpacing(4)
-        presets.addWidget(self.preset, stretch=1)
-        presets.addWidget(self.preset_menu)
-        self._rows.addRow("Preset", presets)
+        chooser = (self.styles.browse_button, self.styles.gallery_button)
+        self._rows.addRow("Style", beside(self.pickers.style.native, *chooser))
+        self._rows.addRow("Preset", beside(self.preset, self.preset_menu))
         self._labels: dict[str, QLabel] = {}
         for name in ("size", "steps", "style_strength", "colors"):
             self._add_row(self._rows, self.basic[name])
@@ -263,4 +264,7 @@ class SettingsForm(QWidget):
         label = QLabel(control.title)
         label.setToolTip(control.widget.toolTip())
         self._labels[control.name] = label
-        rows.addRow(label, control.widget)
+        if control.name == "style_strength":
+            rows.addRow(label, beside(self.strength_slider, control.widget))
+        else:
+            rows.addRow(label, control.widget)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_error
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_nst.config import STEERABLE
@@ -13,6 +13,7 @@ from napari_nst.plugin.ending import Ending
 from napari_nst.plugin.estimate_panel import EstimatePanel
 from napari_nst.plugin.focus import chain_as_seen
 from napari_nst.plugin.frames import Frame
+from napari_nst.plugin.gallery.drops import FileDrops
 from napari_nst.plugin.history_form import HistoryForm
 from napari_nst.plugin.launcher import Launcher
 from napari_nst.plugin.moments import Moments, run_at_hand
@@ -91,6 +92,8 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         self.session.adopt_layers()
         self.studio = Studio(self, napari_viewer)
         self.sections.add(self.panel.plot)
+        weights = self.form.weights_file.native.findChildren(QLineEdit)
+        self.drops = FileDrops(self, self.form.styles.drop, spared=weights)
         self.history_form.refresh()
         self._check()
 
@@ -135,6 +138,10 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         if self.current is not None:
             self.actions_of_runs.save([self.current])
 
+    def _run_full(self) -> None:
+        if self.current is not None:
+            self.actions_of_runs.full([self.current])
+
     def _on_changed(self, run: Run) -> None:
         self.offer_moments()
         if run is not self.current:
@@ -151,6 +158,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
             self._shown.framed.disconnect(self._show_frame)
         self._shown = run
         self.panel.name_run(run.name)
+        self.panel.offer_full(run.plan.full)
         self.panel.plot.show_history(run.points)
         run.framed.connect(self._show_frame)
 
@@ -175,6 +183,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         if self.current is None:
             self._shown = None
             self.panel.save.setEnabled(False)
+            self.panel.offer_full(None)
             self._check()
 
     def _on_steer_toggled(self, checked: bool) -> None:
@@ -228,6 +237,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         panel.run_asked.connect(self.run)
         self.estimate_panel.run_asked.connect(self.run)
         panel.preview_asked.connect(self.launcher.preview)
+        panel.full_asked.connect(self._run_full)
         panel.pause_asked.connect(self._pause)
         panel.resume_asked.connect(self._resume)
         panel.stop_asked.connect(self.stop)
@@ -243,6 +253,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         session.ended.connect(self._on_ended)
         session.added.connect(self._on_added)
         session.removed.connect(self._on_removed)
+        session.added.connect(self.form.styles.remember)
         for picker in (self.form.pickers.content, self.form.pickers.style):
             picker.changed.connect(self.reconsider)
         self.form.pickers.start.changed.connect(self.reconsider)
