@@ -98,9 +98,16 @@ def test_tab_goes_as_one_reads_and_past_what_is_folded(shown, qtbot):
     dock = shown(1280, 800)
     dock.form.pickers.content.native.setFocus()
     first = [dock.window().focusWidget()]
-    stops = first + tabbed(dock, qtbot, 9)
-    basic = dock.form.basic
-    assert stops[1:3] == [dock.form.pickers.style.native, dock.form.preset]
+    stops = first + tabbed(dock, qtbot, 12)
+    basic, styles = dock.form.basic, dock.form.styles
+    assert stops[1:5] == [
+        dock.form.pickers.style.native,
+        styles.browse_button,
+        styles.gallery_button,
+        dock.form.preset,
+    ]
+    slider = stops.index(dock.form.strength_slider)
+    assert stops[slider + 1] is basic["style_strength"].widget
     assert [stop for stop in stops if isinstance(stop, NumberBox)] == [
         basic[name].widget for name in ("size", "steps", "style_strength")
     ]

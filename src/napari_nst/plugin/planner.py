@@ -141,6 +141,7 @@ def plan_preview(full: RunPlan) -> RunPlan:
         full,
         request=replace(full.request, config=preview(full.request.config)),
         name=f"{full.name} · preview",
+        pair="",
         full=replace(full, request=replace(full.request, weights=settled)),
     )
 
