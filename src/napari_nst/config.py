@@ -6,9 +6,7 @@ the one place that the validator, the command line and the dock widget read.
 
 import json
 import math
-import types
 from collections.abc import Iterable, Mapping, Sized
-from dataclasses import Field as DataclassField
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cache
 from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
@@ -17,7 +15,7 @@ from napari_nst.core.vgg import tap_geometry
 from napari_nst.errors import ConfigError, shown
 from napari_nst.json_reader import parse_json
 from napari_nst.presets import DEFAULT_OF_2026_11, PRESETS
-from napari_nst.setting_values import plain_value
+from napari_nst.setting_values import MOST, check_value, plain_value
 
 ContentLoss = Literal["mse", "half_sum"]
 StyleLoss = Literal["gram", "gram_paper", "gram_moments", "wasserstein", "local_wasserstein"]
@@ -54,9 +52,6 @@ STEERABLE = (
     "learning_rate",
 )
 """Fields that may change while a run is on."""
-
-_MOST = 1e12
-"""The largest weight: the dock's boxes hold no more, and products of two fit into float32."""
 
 
 def _setting(
@@ -112,7 +107,7 @@ class StyleConfig:
         "Style strength",
         "Multiplies the style term: 1 is as in the preset, more paints bolder.",
         minimum=0,
-        maximum=_MOST,
+        maximum=MOST,
     )
     colors: Colors = _setting(
         "none",
@@ -122,17 +117,17 @@ class StyleConfig:
         labels=COLORS_LABELS,
     )
     content_weight: float = _setting(
-        1.0, "Content weight", "Weight of the content term (alpha).", minimum=0, maximum=_MOST
+        1.0, "Content weight", "Weight of the content term (alpha).", minimum=0, maximum=MOST
     )
     style_weight: float = _setting(
-        1e3, "Style weight", "Weight of the style term (beta).", minimum=0, maximum=_MOST
+        1e3, "Style weight", "Weight of the style term (beta).", minimum=0, maximum=MOST
     )
     tv_weight: float = _setting(
         0.0,
         "Smoothness",
         "Weight of the total variation: more is smoother.",
         minimum=0,
-        maximum=_MOST,
+        maximum=MOST,
     )
     content_layers: tuple[str, ...] = _setting(
         ("relu4_2",), "Content layers", "VGG-19 layers at which content is compared."
@@ -142,7 +137,7 @@ class StyleConfig:
         "Content layer weights",
         "Weight of each content layer; “equal” is 1 each.",
         minimum=0,
-        maximum=_MOST,
+        maximum=MOST,
         absent="equal",
     )
     style_layers: tuple[str, ...] = _setting(
@@ -155,7 +150,7 @@ class StyleConfig:
         "Style layer weights",
         "Weight of each style layer; “equal” is 1 each.",
         minimum=0,
-        maximum=_MOST,
+        maximum=MOST,
         absent="equal",
     )
     content_loss: ContentLoss = _setting(
@@ -176,7 +171,7 @@ class StyleConfig:
         "Moments weight",
         "Weight of means and deviations in gram_moments.",
         minimum=0,
-        maximum=_MOST,
+        maximum=MOST,
     )
     variable: Variable = _setting(
         "byte", "Optimised variable", "Range of the optimised picture: unit 0-1, byte 0-255."
@@ -231,15 +226,15 @@ class StyleConfig:
         1e-7,
         "L-BFGS gradient tolerance",
         "Stop below this gradient; -1 never stops.",
-        minimum=-_MOST,
-        maximum=_MOST,
+        minimum=-MOST,
+        maximum=MOST,
     )
     lbfgs_tolerance_change: float = _setting(
         1e-9,
         "L-BFGS change tolerance",
         "Stop below this change; -1 never stops.",
-        minimum=-_MOST,
-        maximum=_MOST,
+        minimum=-MOST,
+        maximum=MOST,
     )
     lbfgs_preconditioner: Preconditioner = _setting(
         "none",
@@ -319,7 +314,7 @@ class StyleConfig:
         for setting in fields(self):
             is_list = get_origin(setting_type(setting.name)) is tuple
             value = plain_value(getattr(self, setting.name), is_list=is_list)
-            _validate(setting, value)
+            check_value(setting, setting_type(setting.name), value)
             object.__setattr__(self, setting.name, value)  # as dataclasses do for frozen ones
         _validate_layers(self)
 
@@ -460,60 +455,6 @@ def _refuse_unknown(names: Iterable[object]) -> None:
     if unknown := [name for name in names if name not in known]:
         first = unknown[0] if isinstance(unknown[0], str) else shown(unknown[0])
         raise ConfigError(f"unknown setting {first[:80]}; known: {', '.join(sorted(known))}")
-
-
-def _validate(setting: DataclassField[Any], value: object) -> None:
-    annotation = setting_type(setting.name)
-    if value is None and _is_optional(annotation):
-        return
-    if get_origin(annotation) is tuple:
-        if not isinstance(value, tuple):
-            raise ConfigError(f"{setting.name} is a list of values; got {shown(value)}")
-        for item in value:
-            _validate_scalar(setting, get_args(annotation)[0], item)
-    else:
-        _validate_scalar(setting, annotation, value)
-
-
-def _is_optional(annotation: object) -> bool:
-    return isinstance(annotation, types.UnionType)
-
-
-def _validate_scalar(
-    setting: DataclassField[Any],
-    annotation: Any,  # noqa: ANN401 - a type expression
-    value: object,
-) -> None:
-    if allowed := choices(setting.name):
-        if not isinstance(value, str) or value not in allowed:
-            raise ConfigError(f"{setting.name} is one of {', '.join(allowed)}; got {shown(value)}")
-        return
-    kind = get_args(annotation)[0] if _is_optional(annotation) else annotation
-    if kind is str:
-        if not isinstance(value, str):
-            raise ConfigError(f"{setting.name} is a text; got {shown(value)}")
-        return
-    _validate_number(setting, kind, value)
-
-
-def _validate_number(setting: DataclassField[Any], kind: type, value: object) -> None:
-    accepted = (int, float) if kind is float else (int,)
-    word = "a number" if kind is float else "a whole number"
-    if not isinstance(value, accepted) or isinstance(value, bool) or not _is_finite(value):
-        raise ConfigError(f"{setting.name} is {word}; got {shown(value)}")
-    low, high = setting.metadata["minimum"], setting.metadata["maximum"]
-    if (low is not None and value < low) or (high is not None and value > high):
-        most = f"{high:g}" if isinstance(high, float) else high
-        is_open = high is None or (value < low and high == _MOST)  # a bound nobody meets
-        bounds = f"at least {low}" if is_open else f"between {low} and {most}"
-        raise ConfigError(f"{setting.name} is {bounds}; got {shown(value)}")
-
-
-def _is_finite(value: float) -> bool:
-    try:
-        return math.isfinite(value)
-    except OverflowError:  # an integer beyond every float
-        return False
 
 
 def _validate_layers(config: StyleConfig) -> None:

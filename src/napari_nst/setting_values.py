@@ -1,12 +1,20 @@
-"""Values of settings as callers give them, brought to plain Python's types.
+"""Values of settings as callers give them, brought to plain Python's types and checked.
 
 A record must become JSON, and numpy's numbers are no JSON: they are turned into Python's when
 they enter, and arrays and lists into tuples where a field is a tuple.
 """
 
-from typing import Any
+import math
+import types
+from dataclasses import Field
+from typing import Any, Literal, get_args, get_origin
 
 import numpy as np
+
+from napari_nst.errors import ConfigError, shown
+
+MOST = 1e12
+"""The largest weight: the dock's boxes hold no more, and products of two fit into float32."""
 
 _PLAIN = (str, int, float, type(None))
 
@@ -36,3 +44,72 @@ def _plain_scalar(value: object) -> object:
     if isinstance(value, np.longdouble):  # its item() is itself
         return float(value)
     return value.item() if isinstance(value, np.generic) else value
+
+
+def check_value(
+    setting: Field[Any],
+    annotation: Any,  # noqa: ANN401 - a type expression
+    value: object,
+) -> None:
+    """Raise ConfigError if a value is not of a field's type, choices and bounds.
+
+    Parameters
+    ----------
+    setting
+        The field; "minimum" and "maximum" of its metadata are its bounds.
+    annotation
+        Its type, resolved.
+    value
+        In plain Python types.
+    """
+    if value is None and _is_optional(annotation):
+        return
+    if get_origin(annotation) is tuple:
+        if not isinstance(value, tuple):
+            raise ConfigError(f"{setting.name} is a list of values; got {shown(value)}")
+        for item in value:
+            _check_scalar(setting, get_args(annotation)[0], item)
+    else:
+        _check_scalar(setting, annotation, value)
+
+
+def _is_optional(annotation: object) -> bool:
+    return isinstance(annotation, types.UnionType)
+
+
+def _check_scalar(
+    setting: Field[Any],
+    annotation: Any,  # noqa: ANN401 - a type expression
+    value: object,
+) -> None:
+    if get_origin(annotation) is Literal:
+        allowed = get_args(annotation)
+        if not isinstance(value, str) or value not in allowed:
+            raise ConfigError(f"{setting.name} is one of {', '.join(allowed)}; got {shown(value)}")
+        return
+    kind = get_args(annotation)[0] if _is_optional(annotation) else annotation
+    if kind is str:
+        if not isinstance(value, str):
+            raise ConfigError(f"{setting.name} is a text; got {shown(value)}")
+        return
+    _check_number(setting, kind, value)
+
+
+def _check_number(setting: Field[Any], kind: type, value: object) -> None:
+    accepted = (int, float) if kind is float else (int,)
+    word = "a number" if kind is float else "a whole number"
+    if not isinstance(value, accepted) or isinstance(value, bool) or not _is_finite(value):
+        raise ConfigError(f"{setting.name} is {word}; got {shown(value)}")
+    low, high = setting.metadata["minimum"], setting.metadata["maximum"]
+    if (low is not None and value < low) or (high is not None and value > high):
+        most = f"{high:g}" if isinstance(high, float) else high
+        is_open = high is None or (value < low and high == MOST)  # a bound nobody meets
+        bounds = f"at least {low}" if is_open else f"between {low} and {most}"
+        raise ConfigError(f"{setting.name} is {bounds}; got {shown(value)}")
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer beyond every float
+        return False
