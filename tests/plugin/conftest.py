@@ -29,6 +29,17 @@ def forget_last_settings():
 
 
 @pytest.fixture
+def settings():
+    """Napari's preferences of ours, as they were again after the test."""
+    settings = preferences.plugin_settings()
+    before = settings.model_dump()
+    yield settings
+    for group in ("runs", "history", "files"):
+        for key, value in before[group].items():
+            setattr(getattr(settings, group), key, value)
+
+
+@pytest.fixture
 def engine(monkeypatch):
     """Replace the engine: engine(total, wait_s=..., fail_at=..., error=..., closed=...)."""
 

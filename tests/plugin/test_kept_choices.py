@@ -3,21 +3,9 @@
 import pytest
 from qtpy.QtWidgets import QFileDialog
 
-from napari_nst.plugin import preferences
 from napari_nst.plugin.preferences import Preferences, prefer
 
 pytestmark = pytest.mark.gui
-
-
-@pytest.fixture
-def settings():
-    """Napari's preferences of ours, as they were again after the test."""
-    settings = preferences.plugin_settings()
-    before = settings.model_dump()
-    yield settings
-    for group in ("runs", "history", "files"):
-        for key, value in before[group].items():
-            setattr(getattr(settings, group), key, value)
 
 
 def test_folders_are_browsed_for_and_kept_in_the_preferences(

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from napari_nst.config import StyleConfig
-from napari_nst.plugin import preferences
 from napari_nst.plugin.close_guard import Answer
 from napari_nst.plugin.keys import KEYS, key_text
 from napari_nst.plugin.preferences import LastUsed
@@ -13,17 +12,6 @@ from napari_nst.plugin.studio import main_window_of
 pytestmark = pytest.mark.gui
 
 DOCK = ("napari-nst", "Neural Style Transfer")
-
-
-@pytest.fixture
-def settings():
-    """Napari's preferences of ours, as they were again after the test."""
-    settings = preferences.plugin_settings()
-    before = settings.model_dump()
-    yield settings
-    for group in ("runs", "history", "files"):
-        for key, value in before[group].items():
-            setattr(getattr(settings, group), key, value)
 
 
 def black():

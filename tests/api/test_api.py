@@ -17,34 +17,13 @@ from napari_nst.core.gradient import Evaluation
 from napari_nst.errors import ConfigError, ImageError, NstError, WeightsError
 from napari_nst.presets import BUILTIN_LAYER_WEIGHTS, BUILTIN_RATIO, PRESETS, REFERENCE_RATIO
 from napari_nst.weights import Weights, load
-
-LAYERS = {"style_layers": ("relu1_1", "relu2_1"), "content_layers": ("relu2_2",)}
-
-
-@pytest.fixture(scope="module")
-def weights() -> Weights:
-    return load("untrained")
-
-
-@pytest.fixture
-def content() -> np.ndarray:
-    return np.random.default_rng(0).integers(0, 256, (40, 56, 3), np.uint8)
-
-
-@pytest.fixture
-def style() -> np.ndarray:
-    return np.random.default_rng(1).integers(0, 120, (48, 48, 3), np.uint8)
-
-
-def _config(**changes: object) -> StyleConfig:
-    settings = {"size": None, "steps": 6, "precision": "float32"} | LAYERS | changes
-    return StyleConfig.preset("gatys", **settings)
+from tests.api.settings import LAYERS, shallow
 
 
 def test_a_run_lowers_the_loss_and_changes_the_picture(
     content: np.ndarray, style: np.ndarray, weights: Weights
 ) -> None:
-    result = stylize(content, style, _config(steps=15), weights=weights, device="cpu")
+    result = stylize(content, style, shallow(steps=15), weights=weights, device="cpu")
     assert result.reason == "finished"
     assert result.image.shape == content.shape
     assert result.image.dtype == np.uint8
@@ -54,14 +33,14 @@ def test_a_run_lowers_the_loss_and_changes_the_picture(
 
 
 def test_a_picture_in_its_own_style_stays_as_it_is(content: np.ndarray, weights: Weights) -> None:
-    result = stylize(content, content, _config(), weights=weights)
+    result = stylize(content, content, shallow(), weights=weights)
     np.testing.assert_array_equal(result.image, content)
 
 
 def test_the_contents_detail_comes_back_at_each_finer_scale(
     content: np.ndarray, weights: Weights
 ) -> None:
-    config = _config(pyramid="down_to", min_scale=16, scale_ratio=2.0, steps=3)
+    config = shallow(pyramid="down_to", min_scale=16, scale_ratio=2.0, steps=3)
     blurred, whole = (
         stylize(content, content, config.replace(scale_detail=share), weights=weights).image
         for share in (0.0, 1.0)
@@ -86,7 +65,7 @@ def test_a_run_without_settings_is_the_preset_default(
 def test_steps_count_through_the_scales_and_terms_add_up(
     content: np.ndarray, style: np.ndarray, weights: Weights
 ) -> None:
-    config = _config(
+    config = shallow(
         pyramid="down_to", min_scale=28, scale_ratio=2.0, scale_steps=(2, 1), tv_weight=1e-3
     )
     steps = list(iter_stylize(content, style, config, weights=weights))
@@ -101,7 +80,7 @@ def test_steps_count_through_the_scales_and_terms_add_up(
 def test_the_loss_is_read_before_the_step_and_the_picture_after_it(
     content: np.ndarray, style: np.ndarray, weights: Weights
 ) -> None:
-    config = _config(init="content")
+    config = shallow(init="content")
     run = iter_stylize(content, style, config, weights=weights)
     first = next(run)
     assert first.terms["content"] == pytest.approx(0, abs=1e-9 * first.loss)
@@ -109,7 +88,7 @@ def test_the_loss_is_read_before_the_step_and_the_picture_after_it(
     third = next(run)
     picture = third.image()
     fourth = next(run)
-    again = stylize(content, style, _config(steps=1), weights=weights, init=picture)
+    again = stylize(content, style, shallow(steps=1), weights=weights, init=picture)
     assert again.history[0].terms["style"] == pytest.approx(fourth.terms["style"], rel=0.05)
 
 
@@ -117,7 +96,7 @@ def test_the_loss_is_read_before_the_step_and_the_picture_after_it(
 def test_float32_runs_repeat_bit_for_bit(
     content: np.ndarray, style: np.ndarray, weights: Weights, optimizer: str
 ) -> None:
-    config = _config(optimizer=optimizer, init="noise", seed=5)
+    config = shallow(optimizer=optimizer, init="noise", seed=5)
     one, two = (stylize(content, style, config, weights=weights) for _ in range(2))
     np.testing.assert_array_equal(one.image, two.image)
     assert [p.loss for p in one.history] == [p.loss for p in two.history]
@@ -134,21 +113,21 @@ def test_the_result_is_of_the_contents_kind(
         "uint16": content.astype(np.uint16) * 257,
         "float32": (content / 255).astype(np.float32),
     }[dtype]
-    result = stylize(as_kind, style, _config(steps=1), weights=weights)
+    result = stylize(as_kind, style, shallow(steps=1), weights=weights)
     assert result.image.dtype == np.dtype(dtype)
 
 
 def test_size_sets_the_longest_side_and_keeps_the_aspect(
     content: np.ndarray, style: np.ndarray, weights: Weights
 ) -> None:
-    result = stylize(content, style, _config(size=80, steps=1), weights=weights)
+    result = stylize(content, style, shallow(size=80, steps=1), weights=weights)
     assert result.image.shape == (57, 80, 3)
 
 
 def test_opacity_is_kept(content: np.ndarray, style: np.ndarray, weights: Weights) -> None:
     opacity = np.full((*content.shape[:2], 1), 90, np.uint8)
     result = stylize(
-        np.concatenate([content, opacity], 2), style, _config(steps=1), weights=weights
+        np.concatenate([content, opacity], 2), style, shallow(steps=1), weights=weights
     )
     assert result.image.shape == (40, 56, 4)
     assert (result.image[..., 3] == 90).all()
@@ -157,8 +136,8 @@ def test_opacity_is_kept(content: np.ndarray, style: np.ndarray, weights: Weight
 def test_two_equal_styles_are_one_style(
     content: np.ndarray, style: np.ndarray, weights: Weights
 ) -> None:
-    one = stylize(content, style, _config(steps=2), weights=weights)
-    two = stylize(content, [style, style], _config(steps=2), weights=weights)
+    one = stylize(content, style, shallow(steps=2), weights=weights)
+    two = stylize(content, [style, style], shallow(steps=2), weights=weights)
     np.testing.assert_allclose(two.image.astype(int), one.image.astype(int), atol=1)
 
 
@@ -166,7 +145,7 @@ def test_stop_ends_the_run_with_the_picture_so_far(
     content: np.ndarray, style: np.ndarray, weights: Weights
 ) -> None:
     control = RunControl()
-    run = iter_stylize(content, style, _config(steps=50), weights=weights, control=control)
+    run = iter_stylize(content, style, shallow(steps=50), weights=weights, control=control)
     next(run)
     step = next(run)
     picture, record = step.image(), step.record()
@@ -185,7 +164,7 @@ def test_stop_before_the_first_step_gives_the_start(
 ) -> None:
     control = RunControl()
     control.stop()
-    result = stylize(content, style, _config(), weights=weights, control=control)
+    result = stylize(content, style, shallow(), weights=weights, control=control)
     assert result.reason == "stopped"
     np.testing.assert_array_equal(result.image, content)
 
@@ -194,7 +173,7 @@ def test_a_paused_run_waits_and_goes_on(
     content: np.ndarray, style: np.ndarray, weights: Weights
 ) -> None:
     control = RunControl()
-    run = iter_stylize(content, style, _config(steps=2), weights=weights, control=control)
+    run = iter_stylize(content, style, shallow(steps=2), weights=weights, control=control)
     next(run)
     control.pause()
     timer = threading.Timer(0.2, control.resume)
@@ -208,7 +187,7 @@ def test_steering_is_recorded_and_repeats_bit_for_bit(
 ) -> None:
     def steered() -> Iterator[np.ndarray]:
         control = RunControl()
-        run = iter_stylize(content, style, _config(steps=8), weights=weights, control=control)
+        run = iter_stylize(content, style, shallow(steps=8), weights=weights, control=control)
         while True:
             try:
                 if next(run).iteration == 3:
@@ -241,7 +220,7 @@ def test_a_diverging_run_ends_with_the_last_good_picture(
         return found
 
     monkeypatch.setattr(run_module, "loss_and_gradient", breaks_at_the_fourth)
-    result = stylize(content, style, _config(), weights=weights)
+    result = stylize(content, style, shallow(), weights=weights)
     assert result.reason == "diverged"
     assert len(result.history) == 4
     good = (calls[2][0].permute(1, 2, 0).clamp(0, 1) * 255).round().numpy()
@@ -252,7 +231,7 @@ def test_a_diverging_run_ends_with_the_last_good_picture(
 def test_lbfgs_leaps_only_where_the_originals_course_is_kept(
     content: np.ndarray, style: np.ndarray, weights: Weights, balance: str
 ) -> None:
-    config = _config(init="noise", balance=balance, steps=8, learning_rate=30.0)
+    config = shallow(init="noise", balance=balance, steps=8, learning_rate=30.0)
     shown = [
         step.image().astype(float) for step in iter_stylize(content, style, config, weights=weights)
     ]
@@ -263,7 +242,7 @@ def test_lbfgs_leaps_only_where_the_originals_course_is_kept(
 def test_the_record_survives_json_and_says_what_was_decided(
     content: np.ndarray, style: np.ndarray, weights: Weights
 ) -> None:
-    record = stylize(content, style, _config(steps=1), weights=weights, device="cpu").record
+    record = stylize(content, style, shallow(steps=1), weights=weights, device="cpu").record
     assert RunRecord.from_json(record.to_json()) == record
     assert record.resolved["device"] == "cpu"
     assert record.resolved["precision"] == "float32"
@@ -291,7 +270,7 @@ def test_matched_balance_does_not_depend_on_the_scale_of_the_weights(
 def test_weights_act_on_a_matched_run(
     content: np.ndarray, style: np.ndarray, weights: Weights
 ) -> None:
-    config = _config(steps=1, balance="matched", init="noise")
+    config = shallow(steps=1, balance="matched", init="noise")
 
     def terms(**changes: float) -> dict[str, float]:
         run = stylize(content, style, config.replace(**changes), weights=weights)
@@ -324,8 +303,8 @@ def test_bfloat16_paints_nearly_the_same_picture(
     content: np.ndarray, style: np.ndarray, weights: Weights
 ) -> None:
     settings = {"optimizer": "adam", "learning_rate": 3.0, "steps": 12}
-    exact = stylize(content, style, _config(**settings), weights=weights)
-    rough = stylize(content, style, _config(precision="bfloat16", **settings), weights=weights)
+    exact = stylize(content, style, shallow(**settings), weights=weights)
+    rough = stylize(content, style, shallow(precision="bfloat16", **settings), weights=weights)
     assert rough.record.resolved["precision"] == "bfloat16"
     assert rough.history[-1].loss == pytest.approx(exact.history[-1].loss, rel=0.02)
 
@@ -352,9 +331,9 @@ def test_errors_of_the_run_are_the_projects_own(
     with pytest.raises(ImageError, match="too small"):
         stylize(content[:9, :9], style, StyleConfig(size=None), weights=weights)
     with pytest.raises(NstError):
-        stylize(content, style, _config(), weights=weights, device="cuda:77")
+        stylize(content, style, shallow(), weights=weights, device="cuda:77")
     with pytest.raises(WeightsError):
-        stylize(content, style, _config(), weights="/no/such/file.safetensors")
+        stylize(content, style, shallow(), weights="/no/such/file.safetensors")
     with pytest.raises(ConfigError):
         stylize(content, style, StyleConfig(content_layers=("relu6_1",)), weights=weights)
 
@@ -388,8 +367,8 @@ def test_an_ended_run_leaves_no_network_or_optimiser_to_the_garbage_collector(
     gc.collect()
     gc.disable()
     try:
-        stylize(content, style, _config(steps=2), weights=weights)
-        early = iter_stylize(content, style, _config(steps=4), weights=weights)
+        stylize(content, style, shallow(steps=2), weights=weights)
+        early = iter_stylize(content, style, shallow(steps=4), weights=weights)
         next(early)
         early.close()
         del early
@@ -399,134 +378,11 @@ def test_an_ended_run_leaves_no_network_or_optimiser_to_the_garbage_collector(
         gc.enable()
 
 
-def _statistics(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    colours = image[..., :3].reshape(-1, 3) / np.iinfo(image.dtype).max
-    return colours.mean(0), np.cov(colours.T, bias=True)
-
-
-def _soft(seed: int, centre: tuple[float, float, float]) -> np.ndarray:
-    """A picture whose colours keep well within their range."""
-    noise = np.random.default_rng(seed).normal(size=(48, 64, 3)) @ np.diag([0.05, 0.04, 0.06])
-    return np.rint((noise + centre).clip(0, 1) * 255).astype(np.uint8)
-
-
-def test_a_result_gets_the_colours_that_are_asked_for_and_others_afterwards(
-    weights: Weights,
-) -> None:
-    content, style = _soft(1, (0.3, 0.5, 0.6)), _soft(2, (0.6, 0.5, 0.4))
-    config = _config(steps=2, colors="style", size=None)
-    result = stylize(content, style, config, weights=weights)
-    for colors, wanted in (("style", style), ("content", content)):
-        recoloured = result.with_colors(colors)
-        mean, covariance = _statistics(recoloured.image)
-        wanted_mean, wanted_covariance = _statistics(wanted)
-        np.testing.assert_allclose(mean, wanted_mean, atol=2 / 255)
-        np.testing.assert_allclose(covariance, wanted_covariance, atol=5e-4)
-        assert recoloured.record.ending.colors == colors
-        assert recoloured.record.config.colors == "style"
-    np.testing.assert_array_equal(result.with_colors("style").image, result.image)
-    painted = result.with_colors("none").image
-    np.testing.assert_allclose(painted / 255, result.painted.clip(0, 1), atol=0.5 / 255 + 1e-6)
-    back = result.with_colors("content").with_colors("style")
-    assert back.record == result.record
-
-
-def test_recolouring_keeps_opacity_and_16_bits(weights: Weights) -> None:
-    rgb = _soft(1, (0.3, 0.5, 0.6)).astype(np.uint16) * 257
-    alpha = np.full((48, 64, 1), 40000, np.uint16)
-    alpha[:, :20] = 0
-    content = np.concatenate([rgb, alpha], axis=2)
-    result = stylize(content, _soft(2, (0.6, 0.5, 0.4)), _config(steps=1), weights=weights)
-    recoloured = result.with_colors("style").image
-    assert recoloured.dtype == np.uint16
-    np.testing.assert_array_equal(recoloured[..., 3], content[..., 3])
-
-
-def test_a_replay_repeats_colours_that_were_changed_on_the_way_and_at_the_end(
-    content: np.ndarray, style: np.ndarray, weights: Weights
-) -> None:
-    config = _config(steps=4, colors="style")
-    control = RunControl()
-    run = iter_stylize(content, style, config, weights=weights, control=control)
-    next(run)
-    control.steer(colors="none")
-    images = []
-    while True:
-        try:
-            images.append(next(run).image())
-        except StopIteration as end:
-            result = end.value
-            break
-    assert [(e.step, e.field, e.value) for e in result.record.events] == [(1, "colors", "none")]
-    changed = result.with_colors("content")
-    again = stylize(content, style, config, weights=weights, events=changed.record.events)
-    np.testing.assert_array_equal(again.image, changed.image)
-    assert again.record.events == changed.record.events
-    # Other colours leave the run itself alone.
-    plain = stylize(content, style, config, weights=weights)
-    np.testing.assert_array_equal(plain.painted, changed.painted)
-    assert [p.loss for p in plain.history] == [p.loss for p in result.history]
-
-
-def test_colours_chosen_afterwards_count_with_fewer_and_with_more_steps(
-    content: np.ndarray, style: np.ndarray, weights: Weights
-) -> None:
-    config = _config(steps=3, colors="style")
-    events = stylize(content, style, config, weights=weights).with_colors("none").record.events
-    for steps in (2, 5):
-        again = stylize(content, style, config.replace(steps=steps), weights=weights, events=events)
-        assert again.record.ending.colors == "none"
-        shown = again.image / 255
-        np.testing.assert_allclose(shown, again.painted.clip(0, 1), atol=0.5 / 255 + 1e-6)
-
-
-@pytest.mark.parametrize("colors", ["red", None, 5, ["style"], ""])
-def test_colours_that_there_are_not_are_refused(
-    content: np.ndarray, style: np.ndarray, weights: Weights, colors: object
-) -> None:
-    result = stylize(content, style, _config(steps=1), weights=weights)
-    with pytest.raises(ConfigError, match="colors is one of"):
-        result.with_colors(colors)
-    with pytest.raises(ConfigError, match="colors is one of"):
-        result.record.with_colors(colors)
-
-
-def test_a_record_without_colours_cannot_be_recoloured(
-    content: np.ndarray, style: np.ndarray, weights: Weights
-) -> None:
-    result = stylize(content, style, _config(steps=1), weights=weights)
-    resolved = {k: v for k, v in result.record.resolved.items() if k != "palette"}
-    older = replace(result, record=result.record.replace(resolved=resolved))
-    with pytest.raises(ConfigError, match="run it again"):
-        older.with_colors("content")
-
-
-@pytest.mark.parametrize(
-    "part",
-    [
-        *(None, 3, {}),
-        {"mean": "x", "second": []},
-        {"mean": [0, 0, 0], "second": [[1] * 3] * 2},
-        {"mean": [1e160, 0, 0], "second": [[0.1] * 3] * 3},
-        {"mean": [0.5] * 3, "second": [[0, 0.1, 0], [0.2, 0, 0], [0, 0, 0]]},
-        {"mean": [0.5] * 3, "second": [[float("nan")] * 3] * 3},
-    ],
-)
-def test_a_record_with_damaged_colours_is_refused_by_a_sentence(
-    content: np.ndarray, style: np.ndarray, weights: Weights, part: object
-) -> None:
-    result = stylize(content, style, _config(steps=1), weights=weights)
-    for palette in (part, {"content": part, "style": part}):
-        resolved = result.record.resolved | {"palette": palette}
-        with pytest.raises(ConfigError, match="run it again"):
-            replace(result, record=result.record.replace(resolved=resolved)).with_colors("style")
-
-
 @pytest.mark.parametrize("style_loss", get_args(StyleLoss))
 def test_a_style_alone_is_painted_from_noise_by_every_loss(
     style: np.ndarray, weights: Weights, style_loss: str
 ) -> None:
-    config = _config(
+    config = shallow(
         steps=6, style_loss=style_loss, content_weight=0.0, init="noise", noise_std=40.0
     )
     result = stylize(style, style, config, weights=weights)
