@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from napari_nst.plugin import sample_data
+from napari_nst.plugin.scene.extents import overlap, rectangle_of, seen, union
 
 pytestmark = pytest.mark.gui
 
@@ -14,14 +15,18 @@ def test_the_ready_pair_opens_as_content_and_style(docked, viewer):
     assert docked.panel.run.isEnabled()
 
 
-def test_the_ready_pair_stands_side_by_side_but_takes_no_view_that_is_in_use(viewer):
-    first, second = viewer.open_sample("napari-nst", "sample-pair")
-    grid = viewer.canvas.grid
-    places = [grid.position(viewer.layers.index(at), viewer.layers) for at in (first, second)]
-    assert places == [(0, 0), (0, 1)]
-    grid.enabled = False
+def test_the_ready_pair_stands_side_by_side_but_takes_no_view_that_is_in_use(viewer, qtbot):
+    pair = viewer.open_sample("napari-nst", "sample-pair")
+    qtbot.wait(50)
+    content, style = (rectangle_of(layer, viewer.dims) for layer in pair)
+    assert overlap(content, style) == 0
+    both = union([content, style])
+    assert overlap(seen(viewer), both) == pytest.approx(np.prod(both[1] - both[0]))
+    assert not viewer.canvas.grid.enabled
+    viewer.scene.camera.zoom = 7
     viewer.open_sample("napari-nst", "sample-pair")
-    assert not grid.enabled
+    qtbot.wait(50)
+    assert viewer.scene.camera.zoom == 7
 
 
 @pytest.mark.parametrize(

@@ -9,25 +9,32 @@ from qtpy.QtCore import QTimer
 
 from napari_nst import samples
 from napari_nst.plugin.gallery.open_styles import SAMPLE_KEY
-from napari_nst.plugin.grid_fit import fit_grid
 
 LayerData = tuple[npt.NDArray[np.uint8], dict[str, Any], str]
 
 PAIR = ("coffee", "brush strokes")
 """Content and style of the ready pair."""
 
+_GAP = 0.05
+"""Between them, as a share of the content's width."""
+
 
 def ready_pair() -> list[LayerData]:
-    """Open a content and a style, in the order in which the dock picks them up.
+    """Open a content and a style beside it, in the order in which the dock picks them up.
 
-    An empty viewer shows them side by side; one that is in use keeps its view.
+    An empty viewer shows both; one that is in use keeps its view.
     """
     viewer = napari.current_viewer()
     if viewer is not None and not viewer.layers:
-        viewer.canvas.grid.enabled = True
-        QTimer.singleShot(0, lambda: fit_grid(viewer))  # once both are there
+        QTimer.singleShot(0, viewer.reset_view)  # once both are there
     content, style = PAIR
-    return [*_layer(content, samples.photograph(content)), *_layer(style, samples.STYLES[style]())]
+    photograph = samples.photograph(content)
+    beside = photograph.shape[1] * (1 + _GAP)
+    ((pixels, arguments, kind),) = _layer(style, samples.STYLES[style]())
+    return [
+        *_layer(content, photograph),
+        (pixels, arguments | {"translate": (0, beside)}, kind),
+    ]
 
 
 def astronaut() -> list[LayerData]:
