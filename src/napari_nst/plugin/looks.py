@@ -15,6 +15,7 @@ from superqt import QCollapsible
 
 ACCENT = "#4f6bd6"
 ACCENT_TEXT = "#56b4e9"
+_BAD = "#e5604c"
 NAME_MARGIN_PX = 6
 """Taken off where names are shortened: napari's style keeps some pixels of a label's width."""
 _LEAST_CHARACTERS = 6
@@ -106,6 +107,12 @@ def primary(button: QPushButton) -> None:
 def plain(button: QPushButton) -> None:
     """Make a button look like any other again."""
     button.setStyleSheet("")
+
+
+def frame_bad(box: QWidget, *, bad: bool) -> None:
+    """Put a red frame around a box whose text makes no value, or take it away."""
+    frame = f"border: 1px solid {_BAD}; padding: 0px 9px;"  # a pixel less than napari's padding
+    box.setStyleSheet(f"{type(box).__name__} {{ {frame} }}" if bad else "")
 
 
 def mark(label: QLabel, title: str, *, marked: bool) -> None:

@@ -201,6 +201,11 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
             self._refusal = message
             self._check()
 
+    def _on_misfit(self, message: str) -> None:
+        """Say beside the state what a field cannot take; during a run its red frame is enough."""
+        self._refusal = message
+        self._check()
+
     def reconsider(self, _: object = None) -> None:
         """Take a refusal back, or say what is wrong now, when the form or the layers changed."""
         if self._refusal:
@@ -258,6 +263,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
             picker.changed.connect(self.reconsider)
         self.form.pickers.start.changed.connect(self.reconsider)
         self.form.touched.connect(self.reconsider)
+        self.form.refused.connect(self._on_misfit)
         for entry in entries(self.actions_of_runs, self.moments):
             self.runs_list.add_action(entry)
         self.runs_list.selected.connect(self.actions_of_runs.select_layers)
