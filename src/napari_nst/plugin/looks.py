@@ -23,6 +23,19 @@ _LEAST_CHARACTERS = 6
 
 _ARROW_PX = 16
 _ARROW_COLOUR = "#8a919b"
+_FOCUS_STYLE = (
+    # An outline would change no size, but Qt draws none around these; each border takes its
+    # pixel from napari's padding.
+    f"QPushButton:focus {{ border: 1px solid {ACCENT_TEXT}; padding: 3px; }}"
+    f"QComboBox:focus {{ border: 1px solid {ACCENT_TEXT}; padding: 2px 9px 2px 7px; }}"
+    f"QAbstractSpinBox:focus {{ border: 1px solid {ACCENT_TEXT}; padding: 0px 9px; }}"
+    f"QLineEdit:focus {{ border: 1px solid {ACCENT_TEXT}; padding: 1px; }}"
+    "QAbstractSpinBox > QLineEdit:focus { border: none; padding: 2px; }"
+    f"QCheckBox::indicator:focus {{ border: 1px solid {ACCENT_TEXT}; padding: 0px; }}"
+    f"QSlider::handle:horizontal:focus {{ background: {ACCENT_TEXT}; }}"
+    f"QTableView::indicator {{ border: 1px solid {_ARROW_COLOUR}; border-radius: 2px; }}"
+    f"QTableView::indicator:checked {{ background: {ACCENT}; }}"
+)
 
 
 class Fold(QCollapsible):
@@ -61,6 +74,7 @@ def quiet(section: QCollapsible) -> None:
         "QPushButton, QPushButton:checked, QPushButton:pressed {"
         " background: transparent; border: none; text-align: left; padding: 3px 0px; }"
         "QPushButton:hover { color: palette(highlight); }"
+        f"QPushButton:focus {{ border: 1px solid {ACCENT_TEXT}; padding: 2px 0px; }}"
     )
     section.toggleButton().setFixedHeight(24)
     layout = section.layout()
@@ -97,10 +111,16 @@ def colour_bar(bar: QProgressBar, colour: str) -> None:
     )
 
 
+def show_focus(dock: QWidget) -> None:
+    """Let the dock show where the keyboard is; napari's themes do not."""
+    dock.setStyleSheet(_FOCUS_STYLE)
+
+
 def primary(button: QPushButton) -> None:
     """Make the button that people look for stand out."""
     button.setStyleSheet(
         f"QPushButton:enabled {{ background: {ACCENT}; color: white; font-weight: bold; }}"
+        "QPushButton:focus { border: 1px solid white; padding: 3px; }"
     )
 
 

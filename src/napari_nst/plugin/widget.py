@@ -16,6 +16,7 @@ from napari_nst.plugin.frames import Frame
 from napari_nst.plugin.gallery.drops import FileDrops
 from napari_nst.plugin.history_form import HistoryForm
 from napari_nst.plugin.launcher import Launcher
+from napari_nst.plugin.looks import show_focus
 from napari_nst.plugin.moments import Moments, run_at_hand
 from napari_nst.plugin.progress import RunState
 from napari_nst.plugin.run import Run
@@ -290,3 +291,4 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         for widget in (self.badge, self.weights_panel, self.estimate_panel, self.panel):
             column.addWidget(widget)
         self.setMinimumWidth(_WIDTH_PX)
+        show_focus(self)
