@@ -163,7 +163,7 @@ def pressed(window):
 def test_the_box_names_the_results(pressed):
     answer, text, names, _ = pressed(Stake((RUN,) * 8), "Discard")
     assert answer is Answer.DISCARD
-    assert text == "8 results are in no file with their settings. Save before closing?"
+    assert text == "8 results are not saved yet (with their settings). Save before closing?"
     assert names.count("harbour") == 6
     assert names.endswith("…")
 

@@ -53,7 +53,7 @@ class RunPanel(QWidget):
         self.preview = QPushButton("Preview")
         self.preview.setToolTip(
             "<p>The same at 256 px and with few steps: shows in seconds where the full run "
-            "would lead.</p>"
+            "would lead. Where Size is below 256 px it paints at that size, with fewer steps.</p>"
         )
         self.full = QPushButton("The same, at full size")
         self.full.hide()
