@@ -1,6 +1,6 @@
 """The form of the dock: pickers and settings in, a StyleConfig and a weights choice out."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -147,6 +147,12 @@ class SettingsForm(QWidget):
     def value(self, name: str) -> Any:  # noqa: ANN401 - the setting's type
         """Read one setting; raises ConfigError if its text makes none."""
         return self._controls()[name].get()
+
+    def show_values(self, values: Mapping[str, Any]) -> None:
+        """Show values of some settings."""
+        with self._not_by_hand():
+            for name, value in values.items():
+                self._controls()[name].set(value)
 
     def apply(self, config: StyleConfig, *, preset: str = "") -> None:
         """Show the settings of `config`; those without a control are kept beside.

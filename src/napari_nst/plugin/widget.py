@@ -165,6 +165,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
 
     def _show_frame(self, frame: Frame) -> None:
         self.panel.show_frame(frame)
+        self.steering.follow(frame)
 
     def _on_ended(self, run: Run) -> None:
         if run.state is RunState.FAILED:
@@ -188,7 +189,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
             self._check()
 
     def _on_steer_toggled(self, checked: bool) -> None:
-        self.steering.enabled = checked
+        self.steering.switch(on=checked)
         self._mark_live()
 
     def _mark_live(self) -> None:
@@ -250,7 +251,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         panel.save_asked.connect(self._save)
         panel.steer.toggled.connect(self._on_steer_toggled)
         self.steering.refused.connect(show_error)
-        self.steering.steered.connect(panel.show_steered)
+        self.steering.told.connect(panel.show_steered)
         self.launcher.refused.connect(self._refuse)
         self.welcome.pair_asked.connect(lambda: self._viewer.open_sample(*_PAIR))
         self.sweep_panel.settings.asked.connect(self.launcher.sweep)
