@@ -105,15 +105,16 @@ class StyleConfig:
     style_strength: float = _setting(
         1.0,
         "Style strength",
-        "Multiplies the style term: 1 is as in the preset, more paints bolder.",
+        "How strong the style is: 1 is as in the preset; more is bolder.",
         minimum=0,
         maximum=MOST,
     )
     colors: Colors = _setting(
         "none",
         "Colours",
-        "style: the result gets the palette of the style. content: it keeps the palette of the "
-        "content. none: as the loss paints them. Can be changed during a run and afterwards.",
+        "Of the style (style): the result gets the style's palette. Of the content (content): it "
+        "keeps the content's. As painted (none): as the run paints them. Can be changed during a "
+        "run and afterwards.",
         labels=COLORS_LABELS,
     )
     content_weight: float = _setting(

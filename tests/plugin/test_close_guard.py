@@ -163,7 +163,7 @@ def pressed(window):
 def test_the_box_names_the_results(pressed):
     answer, text, names, _ = pressed(Stake((RUN,) * 8), "Discard")
     assert answer is Answer.DISCARD
-    assert text == "8 results are in no file with their settings. Save before closing?"
+    assert text == "8 results are not saved yet (with their settings). Save before closing?"
     assert names.count("harbour") == 6
     assert names.endswith("…")
 
@@ -172,9 +172,7 @@ def test_the_box_tells_of_the_run_and_of_those_that_wait(pressed):
     stake = Stake((RUN,), (FORMING,), (UNSEEN, UNSEEN))
     answer, text, details, offered = pressed(stake, "Stop and save")
     assert answer is Answer.SAVE
-    assert text.startswith(
-        "“cat × ink” is not finished. 2 more runs wait. One result is also in no"
-    )
+    assert text.startswith("“cat × ink” is not finished. 2 more runs wait. One result is also not")
     assert details.startswith("Step 12 of 300")
     assert offered == {"Stop and save", "Stop and discard", "Cancel"}
     assert pressed(stake, "Cancel")[0] is Answer.CANCEL

@@ -87,6 +87,21 @@ def test_a_steered_run_replays_bit_for_bit(shallow, qtbot, done):
     assert losses[0][:shared] == losses[1][:shared]
 
 
+def test_the_step_that_took_a_change_is_said_until_steer_is_switched_off(shallow, qtbot, done):
+    shallow.form.basic["steps"].set(5000)
+    shallow.run()
+    run, said = shallow.current, shallow.panel.steered
+    qtbot.waitUntil(lambda: len(run.points) > 3, timeout=120_000)
+    steer(shallow, "style_strength", 4.0, qtbot)
+    qtbot.waitUntil(lambda: "since" in said.text(), timeout=60_000)
+    text = said.text()
+    shallow.panel.steer.click()
+    assert said.text() == ""
+    run.stop()
+    (event,) = done(run).record.events
+    assert text == f"Style strength 4 since step {event.step + 1}."
+
+
 def test_colours_change_during_a_run_and_afterwards(shallow, viewer, qtbot, done):
     shallow.form.basic["steps"].set(5000)
     assert shallow.form.basic["colors"].widget.currentText() == "of the style"

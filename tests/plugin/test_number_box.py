@@ -39,6 +39,9 @@ def typed(qtbot):
         ("seed", str(2**63 - 1), 2**63 - 1),
         ("size", "1e3 px", 1000),
         ("size", "2048", 2048),
+        ("style_strength", "1,5", 1.5),
+        ("style_strength", ",5", 0.5),
+        ("style_strength", "0,125", 0.125),
         ("size", "original", None),
         ("steps", "preset", None),
         ("steps", "", None),
@@ -57,17 +60,20 @@ def test_what_is_typed_is_the_value_in_every_language(typed, name, text, value, 
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
-        ("style_strength", "1e20", "Style strength: expected between 0 and 1e.12; got 1e20"),
-        ("style_strength", "-1", "Style strength: expected between"),
-        ("style_strength", "1e", "Style strength: expected a number.*“1e”"),
-        ("style_strength", "0,5", "Style strength: expected a number.*“0,5”"),
+        ("style_strength", "1e20", "Style strength: a number between 0 and 1e.12; got 1e20"),
+        ("style_strength", "-1", "Style strength: a number between"),
+        ("style_strength", "abc", "^Style strength: a number such as 0.5; got “abc”$"),
+        ("style_strength", "1e", "Style strength: a number.*“1e”"),
+        ("style_strength", "1,000", "Style strength: a number.*“1,000”"),
+        ("style_strength", "1,5,2", "Style strength: a number.*“1,5,2”"),
+        ("steps", "2,0", "Steps: a whole number.*“2,0”"),
         ("style_strength", "", "Style strength"),
-        ("tv_weight", "nan", "Smoothness: expected a number"),
-        ("size", "15", "Size: expected between 16 px and 65536 px; got 15"),
-        ("size", "1e9", "Size: expected between"),
-        ("size", "20.5", "Size: expected a whole number"),
-        ("seed", "99999999999999999999", "Seed: expected between"),
-        ("seed", "1e999999999", "Seed: expected between"),
+        ("tv_weight", "nan", "Smoothness: a number"),
+        ("size", "15", "Size: a number between 16 px and 65536 px; got 15"),
+        ("size", "1e9", "Size: a number between"),
+        ("size", "20.5", "Size: a whole number"),
+        ("seed", "99999999999999999999", "Seed: a number between"),
+        ("seed", "1e999999999", "Seed: a number between"),
     ],
 )
 def test_what_makes_no_number_stays_and_is_named(typed, name, text, words):
@@ -131,3 +137,31 @@ def test_each_number_is_told_once(qtbot):
     for value in (3.0, 3.0, 4.0):
         box.setValue(value)
     assert told == [3.0, 4.0]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "shown"),
+    [("size", "96", "96 px"), ("size", "", "original"), ("style_strength", "1,5", "1.5")],
+)
+def test_a_box_that_is_left_shows_the_number_as_it_was_read(typed, name, text, shown):
+    assert typed(name, text).widget.lineEdit().text() == shown
+
+
+@pytest.mark.parametrize("text", ["abc", "-1"])
+def test_a_bad_text_is_seen_at_once_and_until_it_is_put_right(typed, text):
+    control = typed("style_strength", text)
+    box, help_text = control.widget, make_control("style_strength").widget.toolTip()
+    assert "border" in box.styleSheet()
+    assert f"got {text}" in box.toolTip() or f"got “{text}”" in box.toolTip()
+    control.set(2.0)
+    assert box.styleSheet() == ""
+    assert box.toolTip() == help_text
+
+
+def test_the_dock_says_which_field_has_a_bad_text(docked, pictures):
+    box = docked.form.basic["style_strength"].widget
+    box.lineEdit().setText("abc")
+    QTest.keyClick(box, Qt.Key.Key_Return)
+    assert docked.panel.text.text() == "Style strength: a number such as 0.5; got “abc”"
+    box.setValue(1)
+    assert docked.panel.text.text() == ""

@@ -17,6 +17,9 @@ from napari_nst.plugin.sweep_text import parse_values
         ("optimizer", "adam, lbfgs", ("adam", "lbfgs")),
         ("style_layer_weights", "1,2; 4, 2", ((1.0, 2.0), (4.0, 2.0))),
         (PRESET, "gatys, spst", ("gatys", "spst")),
+        ("style_strength", "0,5; 1; 2", (0.5, 1.0, 2.0)),
+        ("style_strength", "0,5..1,5 +0,5;", (0.5, 1.0, 1.5)),
+        ("optimizer", "adam; lbfgs", ("adam", "lbfgs")),
         ("seed", "", ()),
     ],
 )

@@ -113,9 +113,9 @@ def _question(stake: Stake) -> str:
         parts.append(_count(stake.waiting, "more run waits.", "more runs wait."))
     if stake.unsaved:
         also = " also" if parts else ""
-        one = f"result is{also} in no file with its settings."
+        one = f"result is{also} not saved yet (with its settings)."
         parts.append(
-            _count(stake.unsaved, one, f"results are{also} in no file with their settings.")
+            _count(stake.unsaved, one, f"results are{also} not saved yet (with their settings).")
         )
     return " ".join([*parts, "Save before closing?" if stake.savable else "Close all the same?"])
 

@@ -9,7 +9,11 @@ from napari_nst.plugin.preferences import Preferences, prefer
 
 _ROWS = {
     "autosave_folder": ("Autosave", "off", "Each result is saved here, as PNG with its settings"),
-    "weights_folder": ("Weights", "your cache", "Looked at first for weights, downloaded into"),
+    "weights_folder": (
+        "Weights",
+        "your cache",
+        "Weights are looked for here first. Downloaded weights are stored here",
+    ),
 }
 
 

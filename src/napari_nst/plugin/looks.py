@@ -15,6 +15,7 @@ from superqt import QCollapsible
 
 ACCENT = "#4f6bd6"
 ACCENT_TEXT = "#56b4e9"
+_BAD = "#e5604c"
 NAME_MARGIN_PX = 6
 """Taken off where names are shortened: napari's style keeps some pixels of a label's width."""
 _LEAST_CHARACTERS = 6
@@ -22,6 +23,19 @@ _LEAST_CHARACTERS = 6
 
 _ARROW_PX = 16
 _ARROW_COLOUR = "#8a919b"
+_FOCUS_STYLE = (
+    # An outline would change no size, but Qt draws none around these; each border takes its
+    # pixel from napari's padding.
+    f"QPushButton:focus {{ border: 1px solid {ACCENT_TEXT}; padding: 3px; }}"
+    f"QComboBox:focus {{ border: 1px solid {ACCENT_TEXT}; padding: 2px 9px 2px 7px; }}"
+    f"QAbstractSpinBox:focus {{ border: 1px solid {ACCENT_TEXT}; padding: 0px 9px; }}"
+    f"QLineEdit:focus {{ border: 1px solid {ACCENT_TEXT}; padding: 1px; }}"
+    "QAbstractSpinBox > QLineEdit:focus { border: none; padding: 2px; }"
+    f"QCheckBox::indicator:focus {{ border: 1px solid {ACCENT_TEXT}; padding: 0px; }}"
+    f"QSlider::handle:horizontal:focus {{ background: {ACCENT_TEXT}; }}"
+    f"QTableView::indicator {{ border: 1px solid {_ARROW_COLOUR}; border-radius: 2px; }}"
+    f"QTableView::indicator:checked {{ background: {ACCENT}; }}"
+)
 
 
 class Fold(QCollapsible):
@@ -60,6 +74,7 @@ def quiet(section: QCollapsible) -> None:
         "QPushButton, QPushButton:checked, QPushButton:pressed {"
         " background: transparent; border: none; text-align: left; padding: 3px 0px; }"
         "QPushButton:hover { color: palette(highlight); }"
+        f"QPushButton:focus {{ border: 1px solid {ACCENT_TEXT}; padding: 2px 0px; }}"
     )
     section.toggleButton().setFixedHeight(24)
     layout = section.layout()
@@ -96,16 +111,28 @@ def colour_bar(bar: QProgressBar, colour: str) -> None:
     )
 
 
+def show_focus(dock: QWidget) -> None:
+    """Let the dock show where the keyboard is; napari's themes do not."""
+    dock.setStyleSheet(_FOCUS_STYLE)
+
+
 def primary(button: QPushButton) -> None:
     """Make the button that people look for stand out."""
     button.setStyleSheet(
         f"QPushButton:enabled {{ background: {ACCENT}; color: white; font-weight: bold; }}"
+        "QPushButton:focus { border: 1px solid white; padding: 3px; }"
     )
 
 
 def plain(button: QPushButton) -> None:
     """Make a button look like any other again."""
     button.setStyleSheet("")
+
+
+def frame_bad(box: QWidget, *, bad: bool) -> None:
+    """Put a red frame around a box whose text makes no value, or take it away."""
+    frame = f"border: 1px solid {_BAD}; padding: 0px 9px;"  # a pixel less than napari's padding
+    box.setStyleSheet(f"{type(box).__name__} {{ {frame} }}" if bad else "")
 
 
 def mark(label: QLabel, title: str, *, marked: bool) -> None:

@@ -2,29 +2,35 @@
 
 Qt's boxes follow the locale, swallow letters ("1e9" becomes 19) and move what is out of bounds
 into them. This one reads text as Python does, everywhere alike; what makes no number within the
-bounds stays as it was typed, and reading it raises an error that names the field.
+bounds stays as it was typed, in a red frame, and reading it raises an error that names the field.
 """
 
+import re
 from decimal import Decimal, InvalidOperation
+from html import escape
 
 from qtpy.QtCore import QSize, Signal
 from qtpy.QtGui import QWheelEvent
 from qtpy.QtWidgets import QAbstractSpinBox, QLineEdit, QStyle, QStyleOptionSpinBox
 
 from napari_nst.errors import ConfigError
+from napari_nst.plugin.looks import frame_bad
 
 Number = int | float | None
 
 _HINT_TEXT = "0.00000000"
 _FIRST_STEP = Decimal("0.01")
 """Up from zero, which has no order of magnitude."""
+_DECIMAL_COMMA = re.compile(r"([+-]?(?:0|[1-9]\d*)?),(\d+)")
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
+"""May be 1000 or 1.000: read as neither."""
 
 
 class NumberBox(QAbstractSpinBox):
     """Edits a number by text and arrows.
 
     Signals: `valueChanged` with the number when another one was typed or set, and with the last
-    one when the box is left with a text that makes none.
+    one when the box is left with a text that makes none; `refused` with a sentence then.
 
     Parameters
     ----------
@@ -41,6 +47,7 @@ class NumberBox(QAbstractSpinBox):
     """
 
     valueChanged = Signal(object)
+    refused = Signal(str)
 
     def __init__(
         self,
@@ -56,6 +63,7 @@ class NumberBox(QAbstractSpinBox):
         self._title, self._low, self._high = title, low, high
         self._whole, self._unit, self._absent = whole, unit, absent
         self._value: Number = None if absent else low
+        self._help: str | None = None
         line = self.lineEdit()
         assert line is not None
         self._line: QLineEdit = line
@@ -130,32 +138,51 @@ class NumberBox(QAbstractSpinBox):
             value = self._parse(text)
         except ConfigError:
             return
+        self._accept()
         if value != self._value:
             self._value = value
             self.valueChanged.emit(value)
 
     def _on_left(self) -> None:
         try:
-            self.read()
-        except ConfigError:
+            text = self._text(self.read())
+        except ConfigError as error:
+            self._refuse(str(error))
             self.valueChanged.emit(self._value)
+            self.refused.emit(str(error))
+            return
+        if text != self._line.text():
+            self._line.setText(text)
+
+    def _refuse(self, sentence: str) -> None:
+        """Show that the text makes no number, and why."""
+        if self._help is None:
+            self._help = self.toolTip()
+        self.setToolTip(f"<p>{escape(sentence)}</p>")
+        frame_bad(self, bad=True)
+
+    def _accept(self) -> None:
+        if self._help is not None:
+            self.setToolTip(self._help)
+            self._help = None
+            frame_bad(self, bad=False)
 
     def _parse(self, text: str) -> Number:
         words = text.strip().removesuffix(self._unit).strip()
         if self._absent and words.lower() in ("", self._absent):
             return None
         try:
-            number = Decimal(words)
+            number = Decimal(words if self._whole else _with_point(words))
         except InvalidOperation:
             number = Decimal("nan")
         if not number.is_finite():
-            example = "such as 512" if self._whole else "such as 0.5 or 1e-3"
-            raise ConfigError(f"{self._title}: expected a number, {example}; got “{words}”")
+            example = "a whole number such as 512" if self._whole else "a number such as 0.5"
+            raise ConfigError(f"{self._title}: {example}; got “{words}”")
         if not self._low <= number <= self._high:
             bounds = f"between {self._text(self._low)} and {self._text(self._high)}"
-            raise ConfigError(f"{self._title}: expected {bounds}; got {words}")
+            raise ConfigError(f"{self._title}: a number {bounds}; got {words}")
         if self._whole and number != number.to_integral_value():
-            raise ConfigError(f"{self._title}: expected a whole number; got {words}")
+            raise ConfigError(f"{self._title}: a whole number; got {words}")
         return int(number) if self._whole else float(number)
 
     def _text(self, value: Number) -> str:
@@ -182,3 +209,10 @@ class NumberBox(QAbstractSpinBox):
         moved = number + step if up else number - step
         bounded = min(max(moved, Decimal(repr(self._low))), Decimal(repr(self._high)))
         return int(bounded) if self._whole else float(bounded)
+
+
+def _with_point(words: str) -> str:
+    """Write a decimal comma as a point."""
+    if _THOUSANDS.fullmatch(words):
+        return words
+    return _DECIMAL_COMMA.sub(r"\1.\2", words) if _DECIMAL_COMMA.fullmatch(words) else words

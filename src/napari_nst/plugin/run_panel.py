@@ -53,7 +53,7 @@ class RunPanel(QWidget):
         self.preview = QPushButton("Preview")
         self.preview.setToolTip(
             "<p>The same at 256 px and with few steps: shows in seconds where the full run "
-            "would lead.</p>"
+            "would lead. Where Size is below 256 px it paints at that size, with fewer steps.</p>"
         )
         self.full = QPushButton("The same, at full size")
         self.full.hide()
@@ -76,7 +76,8 @@ class RunPanel(QWidget):
             "<p>Off: the settings are those of the next run, and the one that is running keeps "
             "its own. On: what you change from now on in a setting marked ● acts on the running "
             "one from its next step, and is kept in its record. Switching it on changes "
-            "nothing by itself.</p>"
+            "nothing by itself. When it is off again, or the run has ended, these settings show "
+            "what they showed before, for the next run.</p>"
         )
         self.steer_name = QElidingLabel()
         self.steer_name.setElideMode(Qt.TextElideMode.ElideMiddle)
@@ -151,8 +152,8 @@ class RunPanel(QWidget):
             )
 
     def show_steered(self, text: str) -> None:
-        """Say what was steered last, such as "style strength 4"; empty if nothing was."""
-        self.steered.setText(f"{text[:1].upper()}{text[1:]} from the next step on" if text else "")
+        """Say what the run paints with and since when; empty if there is nothing to say."""
+        self.steered.setText(text)
         self.steered.setVisible(bool(text) and self._state.active)
 
     def set_startable(self, *, startable: bool) -> None:

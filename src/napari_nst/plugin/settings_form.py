@@ -1,6 +1,6 @@
 """The form of the dock: pickers and settings in, a StyleConfig and a weights choice out."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from napari_nst.plugin.layer_pickers import START_CONTENT, START_NOISE, LayerPic
 from napari_nst.plugin.loan import Loan
 from napari_nst.plugin.log_slider import LogSlider
 from napari_nst.plugin.looks import beside, fold, form_layout, mark, narrow
+from napari_nst.plugin.number_box import NumberBox
 from napari_nst.plugin.preset_box import PresetBox
 from napari_nst.plugin.preset_menu import PresetMenu
 from napari_nst.plugin.unseen import Unseen
@@ -68,7 +69,8 @@ class SettingsForm(QWidget):
     """All settings of a run, the rarer ones folded away.
 
     Signals: `edited` with a setting's name, when the user changes one that can be steered;
-    `touched` when a control shows something else, whoever changed it.
+    `touched` when a control shows something else, whoever changed it; `refused` with a sentence
+    when a number box is left with a text that makes no number.
 
     Parameters
     ----------
@@ -78,6 +80,7 @@ class SettingsForm(QWidget):
 
     edited = Signal(str)
     touched = Signal()
+    refused = Signal(str)
 
     def __init__(self, viewer: "Viewer") -> None:
         super().__init__()
@@ -115,6 +118,8 @@ class SettingsForm(QWidget):
             edits(layers).connect(partial(self._drop_layer_weights, kind))
         for control in self._controls().values():
             shown(control).connect(self.touched)
+            if isinstance(control.widget, NumberBox):
+                control.widget.refused.connect(self.refused)
         self.weights.currentIndexChanged.connect(self.touched)
         self.weights_file.changed.connect(lambda _: self.touched.emit())
         self.weights.currentIndexChanged.connect(self._show_weights_file)
@@ -142,6 +147,12 @@ class SettingsForm(QWidget):
     def value(self, name: str) -> Any:  # noqa: ANN401 - the setting's type
         """Read one setting; raises ConfigError if its text makes none."""
         return self._controls()[name].get()
+
+    def show_values(self, values: Mapping[str, Any]) -> None:
+        """Show values of some settings."""
+        with self._not_by_hand():
+            for name, value in values.items():
+                self._controls()[name].set(value)
 
     def apply(self, config: StyleConfig, *, preset: str = "") -> None:
         """Show the settings of `config`; those without a control are kept beside.

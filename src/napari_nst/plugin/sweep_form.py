@@ -22,7 +22,8 @@ NO_AXIS = ""
 _FIRST = ("style_strength", "seed", "size", "steps", PRESET)
 _VALUES_HELP = (
     "Values with commas between, or ranges: 1..4 counts, 0..1 +0.25 steps, 1..8 x2 doubles. "
-    "Lists have semicolons between: 1,1,1; 4,2,1."
+    "With semicolons between, numbers may have a decimal comma: 0,5; 1; 2. Lists need "
+    "semicolons: 1,1,1; 4,2,1."
 )
 
 

@@ -2,13 +2,16 @@
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from qtpy.QtCore import QAbstractItemModel, QEvent, QModelIndex, QSignalBlocker, Qt, Signal
+from qtpy.QtGui import QMouseEvent
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QFrame,
     QHeaderView,
     QLabel,
     QPushButton,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -32,6 +35,28 @@ _HELP = (
 )
 
 
+class _WholeCell(QStyledItemDelegate):
+    """Toggles a cell's tick box by a click anywhere in the cell, not on its few pixels only."""
+
+    def editorEvent(
+        self,
+        event: QEvent | None,
+        model: QAbstractItemModel | None,
+        option: QStyleOptionViewItem,
+        index: QModelIndex,
+    ) -> bool:
+        """Take a mouse button's release as a click on the box; leave keys to Qt."""
+        if not isinstance(event, QMouseEvent):
+            return super().editorEvent(event, model, option, index)
+        if event.button() != Qt.MouseButton.LeftButton or model is None:
+            return False
+        if event.type() == QEvent.Type.MouseButtonRelease:
+            role = Qt.ItemDataRole.CheckStateRole
+            ticked = Qt.CheckState(index.data(role)) == Qt.CheckState.Checked
+            model.setData(index, Qt.CheckState.Unchecked if ticked else Qt.CheckState.Checked, role)
+        return True
+
+
 class PicturesForm(QWidget):
     """Says how many runs the ticked pictures make: every content in the manner of every style.
 
@@ -53,6 +78,9 @@ class PicturesForm(QWidget):
         self.table.setHorizontalHeaderLabels(["Picture", "Content", "Style"])
         self.table.setToolTip(f"<p>{_HELP}</p>")
         self.table.setAccessibleName("Pictures of the sweep")
+        self._whole_cell = _WholeCell(self.table)
+        for column in (_CONTENT, _STYLE):
+            self.table.setItemDelegateForColumn(column, self._whole_cell)
         self.text = QLabel()
         self.text.setWordWrap(True)
         self.queue = QPushButton()
@@ -106,10 +134,10 @@ class PicturesForm(QWidget):
         except ConfigError as error:
             self.text.setText(str(error))
             return
-        sides = f"{len(self._ticked(_CONTENT))} x {len(self._ticked(_STYLE))}"
-        runs = "run" if count == 1 else "runs"
-        self.text.setText(f"{sides} pictures, named by what differs.")
-        self.queue.setText(f"Queue {count} {runs}")
+        contents = _count(len(self._ticked(_CONTENT)), "content")
+        styles = _count(len(self._ticked(_STYLE)), "style")
+        self.text.setText(f"{contents} × {styles}: {_count(count, 'run')}")
+        self.queue.setText(f"Queue {_count(count, 'run')}")
         self.queue.setEnabled(True)
 
     def _ticked(self, column: int) -> "dict[str, Image]":
@@ -170,3 +198,7 @@ class PicturesForm(QWidget):
         column.addWidget(self.table)
         column.addWidget(self.text)
         column.addWidget(self.queue)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

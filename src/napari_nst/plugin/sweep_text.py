@@ -21,8 +21,9 @@ def parse_values(field: str, text: str, *, limit: int = LIMIT) -> tuple[Any, ...
     """Read the values of an axis; each counts once.
 
     ``0.5, 1, 2`` lists them. ``1..4`` are whole numbers, ``0..1 +0.25`` steps, and
-    ``1..8 x2`` factors; an end that no step hits is left out. Settings that are lists
-    themselves, such as the layers' weights, have semicolons between: ``1,1,1; 4,2,1``.
+    ``1..8 x2`` factors; an end that no step hits is left out. Semicolons separate too, and
+    then numbers may have a decimal comma: ``0,5; 1; 2``. Settings that are lists themselves,
+    such as the layers' weights, need semicolons: ``1,1,1; 4,2,1``.
 
     Parameters
     ----------
@@ -40,8 +41,11 @@ def parse_values(field: str, text: str, *, limit: int = LIMIT) -> tuple[Any, ...
     """
     annotation = get_type_hints(StyleConfig).get(field)
     is_list = get_origin(annotation) is tuple
-    items = [item.strip() for item in text.split(";" if is_list else ",") if item.strip()]
     is_number = not is_list and bool({int, float} & {annotation, *get_args(annotation)})
+    separator = ";" if is_list or ";" in text else ","
+    if is_number and separator == ";":
+        text = text.replace(",", ".")
+    items = [item.strip() for item in text.split(separator) if item.strip()]
     every = (value for item in items for value in _parse_item(field, item, is_number=is_number))
     values = list(islice(every, limit + 1))
     if len(values) > limit:

@@ -16,12 +16,13 @@ _POLL_MS = 200
 
 _QUESTION = (
     "ImageNet's VGG-19 weights are not on this computer. Download them once from "
-    f"pytorch.org? {weights.IMAGENET.size_bytes / 1e6:.0f} MB come, 80 MB are kept."
+    f"pytorch.org? {weights.IMAGENET.size_bytes / 1e6:.0f} MB, of which 80 MB stay on disk."
 )
 
 _SUGGESTION = (
-    "Painting with the built-in features, which need no download. ImageNet's see more: fetch "
-    f"them once from pytorch.org? {weights.IMAGENET.size_bytes / 1e6:.0f} MB come, 80 MB are kept."
+    "Painting with the built-in features. A larger set, ImageNet's, was trained on photographs and "
+    "knows more of them. Download it once from pytorch.org? "
+    f"{weights.IMAGENET.size_bytes / 1e6:.0f} MB, of which 80 MB stay on disk."
 )
 
 

@@ -9,7 +9,7 @@ _TEXT = (
     "<b>Paint one picture like another</b><br/>"
     "1. Drop two pictures on napari: the content, then the style.<br/>"
     "2. Press Preview for a sketch in seconds, then Run.<br/>"
-    "3. Change the settings marked with a dot while it paints."
+    "3. Tick Steer to change a run while it paints."
 )
 
 

@@ -16,6 +16,7 @@ from napari_nst.plugin.frames import Frame
 from napari_nst.plugin.gallery.drops import FileDrops
 from napari_nst.plugin.history_form import HistoryForm
 from napari_nst.plugin.launcher import Launcher
+from napari_nst.plugin.looks import show_focus
 from napari_nst.plugin.moments import Moments, run_at_hand
 from napari_nst.plugin.progress import RunState
 from napari_nst.plugin.run import Run
@@ -164,6 +165,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
 
     def _show_frame(self, frame: Frame) -> None:
         self.panel.show_frame(frame)
+        self.steering.follow(frame)
 
     def _on_ended(self, run: Run) -> None:
         if run.state is RunState.FAILED:
@@ -187,7 +189,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
             self._check()
 
     def _on_steer_toggled(self, checked: bool) -> None:
-        self.steering.enabled = checked
+        self.steering.switch(on=checked)
         self._mark_live()
 
     def _mark_live(self) -> None:
@@ -200,6 +202,11 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         else:
             self._refusal = message
             self._check()
+
+    def _on_misfit(self, message: str) -> None:
+        """Say beside the state what a field cannot take; during a run its red frame is enough."""
+        self._refusal = message
+        self._check()
 
     def reconsider(self, _: object = None) -> None:
         """Take a refusal back, or say what is wrong now, when the form or the layers changed."""
@@ -244,7 +251,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         panel.save_asked.connect(self._save)
         panel.steer.toggled.connect(self._on_steer_toggled)
         self.steering.refused.connect(show_error)
-        self.steering.steered.connect(panel.show_steered)
+        self.steering.told.connect(panel.show_steered)
         self.launcher.refused.connect(self._refuse)
         self.welcome.pair_asked.connect(lambda: self._viewer.open_sample(*_PAIR))
         self.sweep_panel.settings.asked.connect(self.launcher.sweep)
@@ -258,6 +265,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
             picker.changed.connect(self.reconsider)
         self.form.pickers.start.changed.connect(self.reconsider)
         self.form.touched.connect(self.reconsider)
+        self.form.refused.connect(self._on_misfit)
         for entry in entries(self.actions_of_runs, self.moments):
             self.runs_list.add_action(entry)
         self.runs_list.selected.connect(self.actions_of_runs.select_layers)
@@ -284,3 +292,4 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         for widget in (self.badge, self.weights_panel, self.estimate_panel, self.panel):
             column.addWidget(widget)
         self.setMinimumWidth(_WIDTH_PX)
+        show_focus(self)

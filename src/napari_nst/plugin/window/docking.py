@@ -58,8 +58,8 @@ def tell_of_runs(viewer: "Viewer", session: "Session") -> None:
     waiting = len(session.queue.waiting)
     queued = f", and {waiting} more in the queue" if waiting else ""
     # The first words count: napari shows no more of them until it is asked to.
-    way = "Plugins > Neural Style Transfer opens the dock again"
-    viewer.status = f"The run goes on. {way}: “{run.name}”{queued}."
+    place = "Layers > Filter > Neural Style Transfer"
+    viewer.status = f"{place} opens the dock again. The run goes on: “{run.name}”{queued}."
     show_info(viewer.status)
 
 
