@@ -108,7 +108,7 @@ class PicturesForm(QWidget):
             return
         sides = f"{len(self._ticked(_CONTENT))} x {len(self._ticked(_STYLE))}"
         runs = "run" if count == 1 else "runs"
-        self.text.setText(f"{sides} pictures, named by what differs.")
+        self.text.setText(f"{sides} pictures, named content × style.")
         self.queue.setText(f"Queue {count} {runs}")
         self.queue.setEnabled(True)
 
