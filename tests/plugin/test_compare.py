@@ -7,6 +7,7 @@ from napari.components import ViewerModel
 from napari_nst.errors import ImageError
 from napari_nst.plugin.compare import MOST, Comparison, layers_to_blink, layers_to_compare
 from napari_nst.plugin.scene.extents import is_whole_in, rectangle_of, seen
+from napari_nst.plugin.sweep import pairs
 from napari_nst.record import METADATA_KEY
 
 
@@ -254,3 +255,14 @@ def test_histories_and_more_than_a_gridful_are_left_out(viewer):
     chosen = layers_to_compare(viewer, viewer.layers["content"])
     assert len(chosen) == MOST
     assert viewer.layers["history"] not in chosen
+
+
+def test_three_pairs_of_a_sweep_fit_side_by_side_in_a_small_window(viewer, comparison):
+    viewer.canvas.size = (751, 490)  # in a window of 1280x800 px with the dock
+    for layer, style in zip(
+        viewer.layers[1:], ("starry-night", "mosaic-of-tiles", "ink"), strict=True
+    ):
+        (pair,) = pairs({"content-chelsea": 1}, {f"style-{style}": 2})
+        layer.name = pair.name
+    comparison.enter(viewer.layers[1:], columns=3)
+    assert {layer.name_overlay.position for layer in viewer.layers[1:]} == {"top_left"}

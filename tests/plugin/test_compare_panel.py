@@ -38,7 +38,7 @@ def test_one_button_goes_in_and_out(viewer, panel):
 def test_it_blinks_by_itself_names_what_is_shown_and_stops(viewer, panel, qtbot):
     before = [layer.visible for layer in viewer.layers]
     panel.blink.click()
-    assert panel.blink.text() == "Stop"
+    assert panel.blink.text() == "Stop blinking"
     names = []
     for _ in range(3):
         names.append(panel.text.text())

@@ -68,6 +68,20 @@ def test_the_same_again_is_numbered_in_layer_and_list_alike(automatic, engine, f
     assert automatic.runs_list.row(last).name.text() == last.name
 
 
+def test_the_same_again_is_named_as_the_run_before_it(automatic, engine, finished):
+    names = [
+        run(automatic, engine, finished, style_strength=strength).name
+        for strength in (1, 8, 8, 8, 1)
+    ]
+    assert names == [
+        "harbour × waves · default",
+        "harbour × waves · style strength 8",
+        "harbour × waves · style strength 8 [1]",
+        "harbour × waves · style strength 8 [2]",
+        "harbour × waves · style strength 1",
+    ]
+
+
 def test_weights_are_named_only_if_they_are_not_the_automatic_choice(automatic, engine, finished):
     assert "·" in run(automatic, engine, finished).name
     automatic.form.set_weights(weights_word("auto"))

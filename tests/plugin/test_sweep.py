@@ -107,10 +107,14 @@ def test_every_content_meets_every_style_row_by_row():
     assert grid[1].name == "cat × ink"
 
 
-def test_pairs_are_named_by_the_side_that_differs():
-    assert [p.name for p in pairs({"cat": 1}, {"waves": 3, "ink": 4})] == ["waves", "ink"]
-    assert [p.name for p in pairs({"cat": 1, "dog": 2}, {"ink": 4})] == ["cat", "dog"]
-    assert [p.name for p in pairs({"cat": 1}, {"ink": 4})] == ["cat × ink"]
+def test_pairs_are_named_by_content_and_style_however_many_there_are():
+    assert [p.name for p in pairs({"cat": 1}, {"waves": 3, "ink": 4})] == [
+        "cat × waves",
+        "cat × ink",
+    ]
+    assert [p.name for p in pairs({"cat": 1, "dog": 2}, {"ink": 4})] == ["cat × ink", "dog × ink"]
+    (pair,) = pairs({"content-chelsea": 1}, {"style-starry-night": 2})
+    assert pair.name == "conten…elsea × style-…night"
 
 
 def test_pairs_of_nothing_or_of_too_much_are_refused():

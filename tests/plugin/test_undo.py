@@ -75,6 +75,34 @@ def test_a_deletion_is_undone_with_layers_order_and_history(docked, viewer, thre
     assert three[1].live.layer is None, "the run and its layer belong together again"
 
 
+def test_a_run_comes_back_to_its_place_whatever_went_and_came_meanwhile(
+    docked, viewer, three, asked, engine, finished
+):
+    first, second, third = three
+    live = first.live.layer
+    viewer.add_image(np.array(live.data), name="reopened", rgb=True, metadata=dict(live.metadata))
+    reopened = docked.session.runs[-1]
+    docked.run()
+    finished(docked)
+    fifth = docked.session.runs[-1]
+    docked.actions_of_runs.delete([fifth])
+    viewer.layers.remove("reopened")
+    assert reopened not in docked.session.runs, "its layer was all there was of it"
+    docked.run()
+    finished(docked)
+    sixth = docked.session.runs[-1]
+    docked.runs_list.undo.click()
+    assert docked.session.runs == [first, second, third, fifth, sixth]
+    assert rows(docked) == [run.name for run in reversed(docked.session.runs)]
+
+
+def test_after_an_undo_the_chosen_runs_are_the_oldest_first(docked, three, asked):
+    docked.actions_of_runs.delete(three[:1])
+    docked.runs_list.undo.click()
+    docked.runs_list.list.selectAll()
+    assert docked.runs_list.chosen == three
+
+
 def test_after_a_minute_it_is_gone_for_good(docked, viewer, three, asked, qtbot):
     docked.deleted.kept_ms = 50
     gone = weakref.ref(three[0])

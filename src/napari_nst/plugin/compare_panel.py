@@ -137,7 +137,7 @@ class ComparePanel(QWidget):
     def _show(self) -> None:
         active, shown = self.comparison.active, self.comparison.shown
         self.compare.setText("Leave" if active else "Compare")
-        self.blink.setText("Stop" if shown is not None else "Blink")
+        self.blink.setText("Stop blinking" if shown is not None else "Blink")
         if shown is not None:
             self._clock.start()
         else:

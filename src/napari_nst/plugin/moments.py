@@ -4,17 +4,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+from psygnal import Signal
 
 from napari_nst.errors import ConfigError
 from napari_nst.plugin.pictures import PAINTED, as_uint8
 from napari_nst.plugin.plans import Moment
+from napari_nst.plugin.scene.extents import overlap, rectangle_of
 
 if TYPE_CHECKING:
     from napari.layers import Image
+    from napari.utils.events import Event
     from napari.viewer import Viewer
 
     from napari_nst.plugin.run import Run
     from napari_nst.plugin.session import Session
+
+_COVERING = ("inserted", "removed", "reordered", "visible")
+"""Events of the layer list, and of its layers, after which another layer may be on top."""
 
 
 def run_at_hand(viewer: "Viewer", session: "Session") -> "Run | None":
@@ -29,6 +35,8 @@ def run_at_hand(viewer: "Viewer", session: "Session") -> "Run | None":
 class Moments:
     """Shows the snapshots of a session's runs, and says in the overlay which one is seen.
 
+    Signals: `kept` when a run has one more layer, or a new one, that shows its past.
+
     Parameters
     ----------
     viewer
@@ -37,12 +45,15 @@ class Moments:
         The runs.
     """
 
+    kept = Signal()
+
     def __init__(self, viewer: "Viewer", session: "Session") -> None:
         self._viewer = viewer
         self._session = session
         self._text_before: tuple[bool, str] | None = None
         viewer.dims.events.current_step.connect(self._label)
-        viewer.layers.events.removed.connect(self._label)
+        viewer.layers.events.connect(self._on_layers)
+        viewer.canvas.grid.events.enabled.connect(self._label)
 
     def show_stack(self, run: "Run") -> "Image":
         """Show all snapshots of a run as one layer, or bring the layer up to date.
@@ -76,15 +87,19 @@ class Moments:
                 metadata={PAINTED: True},
                 **placement.stack_arguments(size),
             )
-            layer.events.visible.connect(self._label)
         self._keep(run, Moment(layer, steps, labels))
         layer.visible = True
+        if not self._is_seen(layer):
+            layers = self._viewer.layers
+            layers.move(layers.index(layer), len(layers))
         self._viewer.dims.set_current_step(self._viewer.dims.ndim - layer.ndim, len(stack) - 1)
         self._label()
         return layer
 
     def pin(self, run: "Run") -> "Image":
         """Keep the picture that is seen as a layer of its own: the slider's, else the latest.
+
+        The slider's is put beneath the history, so that the slider goes on to show.
 
         Raises
         ------
@@ -95,7 +110,10 @@ class Moments:
         if stack is not None and stack.layer.visible:
             place = self._place(stack)
             picture = stack.layer.data[place]
-            return self._pin(run, picture.reshape(picture.shape[-3:]), stack.steps[place])
+            layer = self._pin(run, picture.reshape(picture.shape[-3:]), stack.steps[place])
+            layers = self._viewer.layers
+            layers.move(layers.index(layer), layers.index(stack.layer))
+            return layer
         if run.result is not None and run.record is not None:
             kept = run.history.snapshots[-1:]
             step = run.record.steps_done
@@ -123,7 +141,8 @@ class Moments:
     def close(self) -> None:
         """Watch the viewer no more."""
         self._viewer.dims.events.current_step.disconnect(self._label)
-        self._viewer.layers.events.removed.disconnect(self._label)
+        self._viewer.layers.events.disconnect(self._on_layers)
+        self._viewer.canvas.grid.events.enabled.disconnect(self._label)
 
     def _pin(self, run: "Run", picture: npt.NDArray[Any], step: int, *, word: str = "") -> "Image":
         placement = run.plan.placement
@@ -141,6 +160,7 @@ class Moments:
     def _keep(self, run: "Run", moment: Moment) -> None:
         run.moments.append(moment)
         run.label_moment(moment)
+        self.kept.emit()
 
     def _stack_of(self, run: "Run") -> Moment | None:
         return next((moment for moment in run.moments if moment.is_stack), None)
@@ -150,14 +170,18 @@ class Moments:
         place = round(float(point[-stack.layer.ndim]))
         return min(max(place, 0), len(stack.steps) - 1)
 
+    def _on_layers(self, event: "Event[Any]") -> None:
+        if event.type in _COVERING:
+            self._label()
+
     def _label(self, _: object = None) -> None:
         """Say step and loss of the topmost stack that is seen; else what was said before."""
         stacks = [
             moment
             for run in self._session.runs
             if (moment := self._stack_of(run)) is not None
-            and moment.layer.visible
             and moment.layer in self._viewer.layers
+            and self._is_seen(moment.layer)
         ]
         overlay = self._viewer.canvas.overlays.text
         if stacks:
@@ -168,3 +192,18 @@ class Moments:
             overlay.visible = True
         elif self._text_before is not None:
             (overlay.visible, overlay.text), self._text_before = self._text_before, None
+
+    def _is_seen(self, layer: "Image") -> bool:
+        """Whether a layer is visible, and no other picture lies over it or a part of it."""
+        from napari.layers import Image
+
+        layers, dims = self._viewer.layers, self._viewer.dims
+        if not layer.visible or self._viewer.canvas.grid.enabled:
+            return layer.visible  # in the grid no layer lies over another
+        place = rectangle_of(layer, dims)
+        return not any(
+            isinstance(other, Image)
+            and other.visible
+            and overlap(rectangle_of(other, dims), place) > 0
+            for other in layers[layers.index(layer) + 1 :]
+        )

@@ -93,7 +93,8 @@ def plan_of(
     names = (shortened(picture.name, _NAME_LETTERS) for picture in (content, painted))
     title = " × ".join(names)
     last = next((plan for plan in reversed(list(earlier)) if plan.pair == title), None)
-    parts = [title, label or _what_differs(config, preset, last)]
+    told = label or _what_differs(config, preset, last)
+    parts = [title, told]
     if weights_word(weights) != weights_word("auto"):
         parts.append(weights_word(weights))
     # A run of a sweep is named by what differs, which the narrow cells of a grid have room for.
@@ -106,19 +107,25 @@ def plan_of(
         place,
         preset,
         pair="" if label else title,
+        told=told,
         style_file=opened.name if opened is not None and opened.kind == "file" else "",
     )
 
 
 def _what_differs(config: StyleConfig, preset: NamedPreset | None, last: RunPlan | None) -> str:
-    """Return the settings that are not those of the last run, or the preset if that is new."""
+    """Return the settings that are not those of the last run, or the preset if that is new.
+
+    The same again is told as the last run was.
+    """
     name = (preset or config).name
     if last is None or last.request is None:
         return name
     before = last.request.config
     changed = changes(config, before)
-    if not changed or (last.preset or before).name != name:
+    if (last.preset or before).name != name:
         return name
+    if not changed:
+        return last.told
     named = describe(dict(islice(changed.items(), _MOST_NAMED)))
     more = len(changed) - _MOST_NAMED
     return f"{named} · {more} more" if more > 0 else named

@@ -72,6 +72,8 @@ class RunPlan:
         The own preset that its settings started from, if any.
     pair
         Names of content and style, as "harbour × waves"; empty for a run named otherwise.
+    told
+        What the name says of its settings, such as "style strength 8".
     full
         The run that this is a preview of; None if it is no preview.
     style_file
@@ -84,6 +86,7 @@ class RunPlan:
     place: Place | None = None
     preset: NamedPreset | None = None
     pair: str = ""
+    told: str = ""
     full: "RunPlan | None" = None
     style_file: str = ""
 

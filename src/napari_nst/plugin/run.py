@@ -48,6 +48,11 @@ class Run(QObject):
         Keeps snapshots.
     interval_s
         The least time between two pictures.
+
+    Attributes
+    ----------
+    number
+        Its place among all runs of the session, deleted ones included.
     """
 
     changed = Signal(object)
@@ -60,6 +65,7 @@ class Run(QObject):
         super().__init__()
         self.plan = plan
         self.name = plan.name
+        self.number = 0
         self.state = RunState.WAITING
         self.text = "Waits for its turn."
         self.points: list[Point] = []

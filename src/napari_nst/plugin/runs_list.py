@@ -117,9 +117,14 @@ class RunsList(QWidget):
     @property
     def chosen(self) -> "list[Run]":
         """The runs selected, else the current or newest one; oldest first."""
-        picked = [run for run, item in self._items.items() if item.isSelected()]
+        picked = self._picked
         current = self._session.current
         return picked or ([current] if current is not None else self._session.runs[-1:])
+
+    @property
+    def _picked(self) -> "list[Run]":
+        """The runs selected, oldest first: after an undo `_items` is in another order."""
+        return [run for run in self._session.runs if self._is_selected(run)]
 
     def row(self, run: "Run") -> RunRow:
         """Give the row of a run."""
@@ -167,8 +172,7 @@ class RunsList(QWidget):
     def _on_added(self, run: "Run") -> None:
         item, row = QListWidgetItem(), RunRow(run)
         item.setSizeHint(row.sizeHint())
-        age = self._session.runs.index
-        newer = sum(age(other) > age(run) for other in self._items)
+        newer = sum(other.number > run.number for other in self._items)
         self.list.insertItem(newer, item)
         self.list.setItemWidget(item, row)
         self._items[run] = item
@@ -186,9 +190,12 @@ class RunsList(QWidget):
         self._adjust()
 
     def _on_selected(self) -> None:
-        picked = [run for run, item in self._items.items() if item.isSelected()]
-        if picked:
-            self.selected.emit(picked)
+        if self._picked:
+            self.selected.emit(self._picked)
+
+    def _is_selected(self, run: "Run") -> bool:
+        item = self._items.get(run)
+        return item is not None and item.isSelected()
 
     def _on_menu(self, at: QPoint) -> None:
         viewport = self.list.viewport()

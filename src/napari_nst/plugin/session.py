@@ -1,6 +1,9 @@
 """The runs of one viewer, in order, and the queue that lets one of them compute at a time."""
 
+from bisect import insort
 from dataclasses import replace
+from itertools import count
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal
@@ -70,6 +73,7 @@ class Session(QObject):
         self._viewer = viewer
         self._tickets: dict[Run, Ticket[Run]] = {}
         self._latest: Run | None = None
+        self._numbers = count()
         self.queue.changed.connect(self._on_queue)
         viewer.layers.events.removed.connect(self._on_layer_removed)
         viewer.layers.events.inserted.connect(self._on_layer_inserted)
@@ -157,11 +161,9 @@ class Session(QObject):
         self.removed.emit(run)
         return layers
 
-    def bring_back(
-        self, run: Run, place: int, layers: "list[tuple[int, Layer]]", *, waits: bool
-    ) -> None:
+    def bring_back(self, run: Run, layers: "list[tuple[int, Layer]]", *, waits: bool) -> None:
         """Undo `set_aside`: put a run back to its place, and in the queue if it waited."""
-        self.runs.insert(place, run)
+        insort(self.runs, run, key=attrgetter("number"))
         self.added.emit(run)
         for index, layer in reversed(layers):
             self._viewer.layers.insert(min(index, len(self._viewer.layers)), layer)
@@ -191,6 +193,7 @@ class Session(QObject):
             run.abandon()
 
     def _add(self, run: Run) -> None:
+        run.number = next(self._numbers)
         self.runs.append(run)
         self.added.emit(run)
 

@@ -12,11 +12,14 @@ from typing import Any, Generic, TypeVar
 
 from napari_nst.config import StyleConfig
 from napari_nst.errors import ConfigError
-from napari_nst.plugin.wording import PRESET, differences, say, title_of
+from napari_nst.plugin.wording import PRESET, differences, say, shortened, title_of
 from napari_nst.user_presets import NamedPreset, find_preset
 
 Content = TypeVar("Content")
 Style = TypeVar("Style")
+
+_PAIR_LETTERS = 12
+"""Of a picture's name, in that of a pair: three fit side by side in a window of 1280 px."""
 
 LIMIT = 100
 """Runs of one sweep: more are rather a slip of the keyboard than a wish."""
@@ -88,7 +91,7 @@ class Pair(Generic[Content, Style]):
     content, style
         What to paint, and like what.
     name
-        What differs: the content, the style, or both as "harbour × waves".
+        Content and style, shortened, as "harbour × waves".
     row, column
         Its place in the grid: contents go down, styles to the right.
     """
@@ -166,7 +169,7 @@ def pairs(
         raise ConfigError("choose at least one content and one style to pair")
     _check_count([len(contents), len(styles)], limit)
     return [
-        Pair(content, style, _pair_name(contents, styles, first, second), row, column)
+        Pair(content, style, _pair_name(first, second), row, column)
         for row, (first, content) in enumerate(contents.items())
         for column, (second, style) in enumerate(styles.items())
     ]
@@ -211,10 +214,8 @@ def _names(axis: Axis) -> list[str]:
     return [f"{title_of(axis.field)} {value!r}" for value in axis.values]
 
 
-def _pair_name(contents: Iterable[str], styles: Iterable[str], content: str, style: str) -> str:
-    parts = [(list(contents), content), (list(styles), style)]
-    differing = [name for names, name in parts if len(names) > 1]
-    return " × ".join(differing or [content, style])
+def _pair_name(content: str, style: str) -> str:
+    return " × ".join(shortened(name, _PAIR_LETTERS) for name in (content, style))
 
 
 def _check_count(counts: Sequence[int], limit: int) -> None:

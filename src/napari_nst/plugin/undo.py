@@ -19,10 +19,9 @@ KEPT_MS = 60_000
 
 @dataclass(frozen=True, eq=False)
 class _Entry:
-    """A run, where it stood among the others, and its layers by their places in the list."""
+    """A run, and its layers by their places in the list."""
 
     run: "Run"
-    place: int
     layers: "list[tuple[int, Layer]]"
     waited: bool
 
@@ -60,8 +59,8 @@ class Deleted(QObject):
         """Delete runs with their layers; those that compute end."""
         batch = []
         for run in runs:
-            place, waited = self._session.runs.index(run), run.state is RunState.WAITING
-            batch.append(_Entry(run, place, self._session.set_aside(run), waited))
+            waited = run.state is RunState.WAITING
+            batch.append(_Entry(run, self._session.set_aside(run), waited))
         self._batches.append(batch)
         timer = QTimer(self)
         timer.setSingleShot(True)
@@ -74,7 +73,7 @@ class Deleted(QObject):
         """Bring back the runs that were deleted last, if they are still there."""
         if self._batches:
             for entry in reversed(self._batches.pop()):
-                self._session.bring_back(entry.run, entry.place, entry.layers, waits=entry.waited)
+                self._session.bring_back(entry.run, entry.layers, waits=entry.waited)
             self.changed.emit()
 
     def _forget(self, batch: list[_Entry]) -> None:
@@ -83,4 +82,5 @@ class Deleted(QObject):
             for entry in batch:
                 entry.run.abandon()
                 entry.run.history.clear()
+            batch.clear()  # the timer keeps the list until Qt deletes it
             self.changed.emit()

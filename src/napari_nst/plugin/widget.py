@@ -272,6 +272,8 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         self.runs_list.offer_undo(self.deleted)
         self.deleted.changed.connect(self._show_runs)
         session.ended.connect(self.offer_moments)
+        # napari selects a new layer before its run knows it.
+        self.moments.kept.connect(self.offer_moments)
         self.history_form.connect_buttons(
             show_stack=lambda: self._of_run_at_hand(self.moments.show_stack),
             pin=lambda: self._of_run_at_hand(self.moments.pin),
