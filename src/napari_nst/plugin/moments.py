@@ -199,7 +199,7 @@ class Moments:
 
         layers, dims = self._viewer.layers, self._viewer.dims
         if not layer.visible or self._viewer.canvas.grid.enabled:
-            return layer.visible  # in the grid no layer lies over another
+            return bool(layer.visible)  # in the grid no layer lies over another
         place = rectangle_of(layer, dims)
         return not any(
             isinstance(other, Image)
