@@ -131,3 +131,14 @@ def test_the_list_is_as_high_as_its_rows_and_the_newest_is_on_top(docked, three,
     assert rows(docked) == [run.name for run in reversed(three)]
     assert listed.height() >= 3 * listed.sizeHintForRow(0)
     assert listed.verticalScrollBar().maximum() == 0
+
+
+def test_a_run_whose_layer_was_removed_comes_back_with_its_result(docked, viewer, three, asked):
+    run = three[1]
+    result, record, moments = run.result, run.record, run.history.snapshots
+    viewer.layers.remove(run.live.layer.name)
+    docked.actions_of_runs.delete([run])
+    docked.runs_list.undo.click()
+    assert (run.result, run.record, run.history.snapshots) == (result, record, moments)
+    docked.actions_of_runs.show_or_hide([run])
+    assert run.live.layer in viewer.layers

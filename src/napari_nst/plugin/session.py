@@ -142,7 +142,7 @@ class Session(QObject):
         """
         if run in self._tickets and self._tickets[run] in self.queue.waiting:
             self.queue.cancel(self._tickets.pop(run))
-        elif run.live.layer is None:
+        elif run.state.active and run.live.layer is None:
             run.abandon()  # a first picture would add a layer
         else:
             run.stop()
