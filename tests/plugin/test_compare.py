@@ -254,3 +254,20 @@ def test_histories_and_more_than_a_gridful_are_left_out(viewer):
     chosen = layers_to_compare(viewer, viewer.layers["content"])
     assert len(chosen) == MOST
     assert viewer.layers["history"] not in chosen
+
+
+@pytest.mark.parametrize("how", ["enter", "blink"])
+def test_a_layer_that_goes_meanwhile_looks_as_before_and_does_when_it_comes_again(
+    viewer, comparison, how
+):
+    viewer.layers["content"].scale = (2, 2)
+    viewer.layers["content"].visible = False
+    layers = [viewer.layers[name] for name in ("content", "one", "two")]
+    before = [(each.visible, each.name_overlay.visible, each.extent.world[1, 1]) for each in layers]
+    for layer in layers:
+        getattr(comparison, how)(layers)
+        viewer.layers.remove(layer)
+        viewer.layers.append(layer)
+        comparison.leave()
+    after = [(each.visible, each.name_overlay.visible, each.extent.world[1, 1]) for each in layers]
+    assert after == before

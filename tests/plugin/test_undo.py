@@ -142,3 +142,28 @@ def test_a_run_whose_layer_was_removed_comes_back_with_its_result(docked, viewer
     assert (run.result, run.record, run.history.snapshots) == (result, record, moments)
     docked.actions_of_runs.show_or_hide([run])
     assert run.live.layer in viewer.layers
+
+
+@pytest.mark.parametrize("how", ["compare", "order", "blink", "hold", "fade"])
+def test_what_was_deleted_while_comparing_comes_back_as_it_was(docked, viewer, three, asked, how):
+    three[0].live.layer.visible = False
+    three[2].live.layer.opacity = 0.9
+
+    def looks():
+        return [
+            (each.name, each.visible, each.opacity, each.name_overlay.visible)
+            for each in viewer.layers
+        ]
+
+    before, panel = looks(), docked.studio.compare
+    if how == "order":
+        panel.enter([run.live.layer for run in reversed(three)], ordered=True)
+    elif how == "fade":
+        panel.fade.setValue(20)
+    else:
+        {"compare": panel.toggle, "blink": panel.toggle_blink, "hold": panel.hold}[how]()
+    assert looks() != before
+    docked.actions_of_runs.delete(three[1:])
+    docked.runs_list.undo.click()
+    panel.leave()
+    assert looks() == before

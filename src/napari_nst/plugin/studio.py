@@ -74,6 +74,7 @@ class Studio(QObject):
         dock.launcher.planning.connect(self.compare.leave)
         dock.launcher.starting.connect(dock.staging.prepare)
         dock.actions_of_runs.planning.connect(self.compare.leave)
+        dock.deleted.moving.connect(self.compare.leave)
         dock.add_section("Folders", self.folders)
         dock.weights_panel.declined.connect(lambda: prefer(suggest_download=False))
         dock.panel.plot.compare_with(self._other_curves)

@@ -30,7 +30,8 @@ class _Entry:
 class Deleted(QObject):
     """Deletes runs of a session, and brings the last deleted ones back.
 
-    Signals: `changed` when there is something to undo, or no longer.
+    Signals: `moving` before layers go or come back, `changed` when there is something to undo, or
+    no longer.
 
     Parameters
     ----------
@@ -43,6 +44,7 @@ class Deleted(QObject):
         How long runs to be deleted are kept.
     """
 
+    moving = Signal()
     changed = Signal()
 
     def __init__(self, session: "Session") -> None:
@@ -58,6 +60,7 @@ class Deleted(QObject):
 
     def delete(self, runs: "list[Run]") -> None:
         """Delete runs with their layers; those that compute end."""
+        self.moving.emit()
         batch = []
         for run in runs:
             place, waited = self._session.runs.index(run), run.state is RunState.WAITING
@@ -73,6 +76,7 @@ class Deleted(QObject):
     def undo(self) -> None:
         """Bring back the runs that were deleted last, if they are still there."""
         if self._batches:
+            self.moving.emit()
             for entry in reversed(self._batches.pop()):
                 self._session.bring_back(entry.run, entry.place, entry.layers, waits=entry.waited)
             self.changed.emit()

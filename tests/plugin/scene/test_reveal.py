@@ -131,3 +131,14 @@ def test_a_key_shows_the_content_as_long_as_it_is_held(make_napari_viewer_proxy,
     assert on_top(viewer) == ["content"]
     QTest.keyRelease(field, Qt.Key.Key_C, MODIFIERS)
     assert look(viewer) == before
+
+
+@pytest.mark.parametrize("which", range(4))
+def test_a_layer_that_is_removed_meanwhile_and_added_again_looks_as_before(
+    docked, viewer, scene, which
+):
+    before, panel = look(viewer), docked.studio.compare
+    panel.fade.setValue(10)
+    viewer.layers.remove(scene[which].name)
+    viewer.layers.insert(which, scene[which])
+    assert look(viewer) == before

@@ -68,8 +68,7 @@ class Reveal:
         layers.events.removed.disconnect(self._on_list)
         layers.selection.events.active.disconnect(self._on_active)
         for layer, (visible, opacity) in self._before.items():
-            if layer in layers:
-                layer.visible, layer.opacity = visible, opacity
+            layer.visible, layer.opacity = visible, opacity
         if self._view is not None:
             self._view.restore_grid(self._viewer)
             self._view.restore_camera(self._viewer)
