@@ -167,3 +167,41 @@ def test_what_was_deleted_while_comparing_comes_back_as_it_was(docked, viewer, t
     docked.runs_list.undo.click()
     panel.leave()
     assert looks() == before
+
+
+@pytest.fixture
+def line(docked, pictures, engine):
+    """A run that computes and three that wait."""
+    engine(100_000, wait_s=0.005)
+    for _ in range(4):
+        docked.run()
+    return list(docked.session.runs)
+
+
+def waiting(docked):
+    return [ticket.job for ticket in docked.session.queue.waiting]
+
+
+@pytest.mark.parametrize("batches", [[[1, 2]], [[2, 1]], [[1]], [[3, 1], [2]], [[1, 2, 3]]])
+def test_waiting_runs_come_back_to_their_turns(docked, line, asked, batches):
+    for batch in batches:
+        docked.actions_of_runs.delete([line[at] for at in batch])
+    for _ in batches:
+        docked.runs_list.undo.click()
+    assert waiting(docked) == line[1:]
+
+
+def test_turns_are_kept_where_the_line_has_moved_on(docked, line, asked, qtbot):
+    docked.actions_of_runs.delete([line[2]])
+    line[0].stop()
+    qtbot.waitUntil(lambda: line[1].state is RunState.RUNNING)
+    docked.runs_list.undo.click()
+    assert waiting(docked) == line[2:]
+
+
+def test_the_first_in_line_is_the_first_to_start_when_nothing_computes(docked, line, asked, qtbot):
+    docked.actions_of_runs.delete(list(line))
+    qtbot.waitUntil(lambda: line[0].state.over)
+    docked.runs_list.undo.click()
+    assert docked.current is line[1]
+    assert waiting(docked) == line[2:]

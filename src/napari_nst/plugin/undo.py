@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_nst.plugin.progress import RunState
-
 if TYPE_CHECKING:
     from napari.layers import Layer
 
@@ -19,12 +17,15 @@ KEPT_MS = 60_000
 
 @dataclass(frozen=True, eq=False)
 class _Entry:
-    """A run, where it stood among the others, and its layers by their places in the list."""
+    """A run, where it stood among the others, and its layers by their places in the list.
+
+    `ahead` are the runs that would have started before it; None of a run that did not wait.
+    """
 
     run: "Run"
     place: int
     layers: "list[tuple[int, Layer]]"
-    waited: bool
+    ahead: "tuple[Run, ...] | None"
 
 
 class Deleted(QObject):
@@ -63,8 +64,8 @@ class Deleted(QObject):
         self.moving.emit()
         batch = []
         for run in runs:
-            place, waited = self._session.runs.index(run), run.state is RunState.WAITING
-            batch.append(_Entry(run, place, self._session.set_aside(run), waited))
+            place, ahead = self._session.runs.index(run), self._session.ahead_of(run)
+            batch.append(_Entry(run, place, self._session.set_aside(run), ahead))
         self._batches.append(batch)
         timer = QTimer(self)
         timer.setSingleShot(True)
@@ -77,8 +78,11 @@ class Deleted(QObject):
         """Bring back the runs that were deleted last, if they are still there."""
         if self._batches:
             self.moving.emit()
-            for entry in reversed(self._batches.pop()):
-                self._session.bring_back(entry.run, entry.place, entry.layers, waits=entry.waited)
+            entries = self._batches.pop()[::-1]
+            for entry in entries:
+                self._session.bring_back(entry.run, entry.place, entry.layers)
+            waiting = [(entry.run, entry.ahead) for entry in entries if entry.ahead is not None]
+            self._session.line_up(waiting)
             self.changed.emit()
 
     def _forget(self, batch: list[_Entry]) -> None:
