@@ -71,6 +71,7 @@ class Studio(QObject):
         self._follow_preferences()
         self.section = dock.add_section("Compare", self.compare)
         dock.staging.changed.connect(self._on_staged)
+        dock.staging.restoring.connect(self.compare.leave)
         dock.launcher.planning.connect(self.compare.leave)
         dock.launcher.starting.connect(dock.staging.prepare)
         dock.actions_of_runs.planning.connect(self.compare.leave)
