@@ -266,3 +266,20 @@ def test_three_pairs_of_a_sweep_fit_side_by_side_in_a_small_window(viewer, compa
         layer.name = pair.name
     comparison.enter(viewer.layers[1:], columns=3)
     assert {layer.name_overlay.position for layer in viewer.layers[1:]} == {"top_left"}
+
+
+@pytest.mark.parametrize("how", ["enter", "blink"])
+def test_a_layer_that_goes_meanwhile_looks_as_before_and_does_when_it_comes_again(
+    viewer, comparison, how
+):
+    viewer.layers["content"].scale = (2, 2)
+    viewer.layers["content"].visible = False
+    layers = [viewer.layers[name] for name in ("content", "one", "two")]
+    before = [(each.visible, each.name_overlay.visible, each.extent.world[1, 1]) for each in layers]
+    for layer in layers:
+        getattr(comparison, how)(layers)
+        viewer.layers.remove(layer)
+        viewer.layers.append(layer)
+        comparison.leave()
+    after = [(each.visible, each.name_overlay.visible, each.extent.world[1, 1]) for each in layers]
+    assert after == before

@@ -107,3 +107,21 @@ def test_a_run_is_a_preview_by_how_it_was_asked_for_and_not_by_its_name(
     docked.actions_of_runs.extend([small], 5)
     finished(docked)
     assert docked.studio.autosave.unsaved() == [named, docked.current], "more steps are not"
+
+
+@pytest.mark.parametrize("action", ["full", "again", "replay", "extend"])
+@pytest.mark.parametrize("how", ["toggle", "toggle_blink", "hold"])
+def test_a_run_started_from_another_ends_what_is_compared(
+    docked, pictures, viewer, engine, finished, action, how
+):
+    small = preview(docked, engine, finished)
+    panel = docked.studio.compare
+    getattr(panel, how)()
+    assert panel.comparison.active or panel.reveal.active
+    more = (2,) if action == "extend" else ()
+    getattr(docked.actions_of_runs, action)([small], *more)
+    assert not panel.comparison.active
+    assert not panel.reveal.active
+    assert not viewer.canvas.grid.enabled
+    assert len(docked.session.runs) == 2
+    finished(docked)

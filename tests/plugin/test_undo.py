@@ -159,3 +159,77 @@ def test_the_list_is_as_high_as_its_rows_and_the_newest_is_on_top(docked, three,
     assert rows(docked) == [run.name for run in reversed(three)]
     assert listed.height() >= 3 * listed.sizeHintForRow(0)
     assert listed.verticalScrollBar().maximum() == 0
+
+
+def test_a_run_whose_layer_was_removed_comes_back_with_its_result(docked, viewer, three, asked):
+    run = three[1]
+    result, record, moments = run.result, run.record, run.history.snapshots
+    viewer.layers.remove(run.live.layer.name)
+    docked.actions_of_runs.delete([run])
+    docked.runs_list.undo.click()
+    assert (run.result, run.record, run.history.snapshots) == (result, record, moments)
+    docked.actions_of_runs.show_or_hide([run])
+    assert run.live.layer in viewer.layers
+
+
+@pytest.mark.parametrize("how", ["compare", "order", "blink", "hold", "fade"])
+def test_what_was_deleted_while_comparing_comes_back_as_it_was(docked, viewer, three, asked, how):
+    three[0].live.layer.visible = False
+    three[2].live.layer.opacity = 0.9
+
+    def looks():
+        return [
+            (each.name, each.visible, each.opacity, each.name_overlay.visible)
+            for each in viewer.layers
+        ]
+
+    before, panel = looks(), docked.studio.compare
+    if how == "order":
+        panel.enter([run.live.layer for run in reversed(three)], ordered=True)
+    elif how == "fade":
+        panel.fade.setValue(20)
+    else:
+        {"compare": panel.toggle, "blink": panel.toggle_blink, "hold": panel.hold}[how]()
+    assert looks() != before
+    docked.actions_of_runs.delete(three[1:])
+    docked.runs_list.undo.click()
+    panel.leave()
+    assert looks() == before
+
+
+@pytest.fixture
+def line(docked, pictures, engine):
+    """A run that computes and three that wait."""
+    engine(100_000, wait_s=0.005)
+    for _ in range(4):
+        docked.run()
+    return list(docked.session.runs)
+
+
+def waiting(docked):
+    return [ticket.job for ticket in docked.session.queue.waiting]
+
+
+@pytest.mark.parametrize("batches", [[[1, 2]], [[2, 1]], [[1]], [[3, 1], [2]], [[1, 2, 3]]])
+def test_waiting_runs_come_back_to_their_turns(docked, line, asked, batches):
+    for batch in batches:
+        docked.actions_of_runs.delete([line[at] for at in batch])
+    for _ in batches:
+        docked.runs_list.undo.click()
+    assert waiting(docked) == line[1:]
+
+
+def test_turns_are_kept_where_the_line_has_moved_on(docked, line, asked, qtbot):
+    docked.actions_of_runs.delete([line[2]])
+    line[0].stop()
+    qtbot.waitUntil(lambda: line[1].state is RunState.RUNNING)
+    docked.runs_list.undo.click()
+    assert waiting(docked) == line[2:]
+
+
+def test_the_first_in_line_is_the_first_to_start_when_nothing_computes(docked, line, asked, qtbot):
+    docked.actions_of_runs.delete(list(line))
+    qtbot.waitUntil(lambda: line[0].state.over)
+    docked.runs_list.undo.click()
+    assert docked.current is line[1]
+    assert waiting(docked) == line[2:]

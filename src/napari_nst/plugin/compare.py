@@ -3,7 +3,7 @@
 napari's grid has one cell for each visible layer and one camera for all cells, so comparing
 is a matter of what is visible and where it lies: pictures of other sizes or places are laid over
 the first one meanwhile. What was there before (grid, camera, visibility, names, places) is kept
-for the way back, and forgotten for layers that go meanwhile.
+for the way back; a layer that goes meanwhile gets its own back as it goes.
 """
 
 from collections.abc import Iterable, Sequence
@@ -232,7 +232,8 @@ class Comparison:
 
     def _on_removed(self, event: "Event[Any]") -> None:
         layer: Layer = event.value
-        self._looks.pop(layer, None)
+        if (look := self._looks.pop(layer, None)) is not None:
+            look.restore(layer)  # whoever adds it again finds it as it was
         self._chosen = [each for each in self._chosen if each != layer]
         if layer in self._pair and self._shown is not None:
             self.stop()

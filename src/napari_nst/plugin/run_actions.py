@@ -91,6 +91,7 @@ class RunActions:
 
     def full(self, runs: "list[Run]") -> None:
         """Run what previews show at full size, with the settings that they have by now."""
+        self.planning.emit()
         try:
             for run in runs:
                 self._session.start(plan_full(run))

@@ -146,7 +146,7 @@ class Session(QObject):
         """
         if run in self._tickets and self._tickets[run] in self.queue.waiting:
             self.queue.cancel(self._tickets.pop(run))
-        elif run.live.layer is None:
+        elif run.state.active and run.live.layer is None:
             run.abandon()  # a first picture would add a layer
         else:
             run.stop()
@@ -161,17 +161,38 @@ class Session(QObject):
         self.removed.emit(run)
         return layers
 
-    def bring_back(self, run: Run, layers: "list[tuple[int, Layer]]", *, waits: bool) -> None:
-        """Undo `set_aside`: put a run back to its place, and in the queue if it waited."""
+    def bring_back(self, run: Run, layers: "list[tuple[int, Layer]]") -> None:
+        """Undo `set_aside`: put a run and its layers back to their places; `line_up` is next."""
         insort(self.runs, run, key=attrgetter("number"))
         self.added.emit(run)
         for index, layer in reversed(layers):
             self._viewer.layers.insert(min(index, len(self._viewer.layers)), layer)
-        if waits:
-            self._tickets[run] = self.queue.enqueue(run, device=_DEVICE)
-        elif self._latest is None:
+        if self._latest is None and run.state is not RunState.WAITING:
             self._latest = run
         self.changed.emit(run)
+
+    def ahead_of(self, run: Run) -> tuple[Run, ...] | None:
+        """Return the waiting runs that start before a waiting one; None if it does not wait."""
+        line = [ticket.job for ticket in self.queue.waiting]
+        return tuple(line[: line.index(run)]) if run in line else None
+
+    def line_up(self, runs: list[tuple[Run, tuple[Run, ...]]]) -> None:
+        """Let runs wait again, each right behind those that were ahead of it and still wait.
+
+        Parameters
+        ----------
+        runs
+            With what `ahead_of` returned for each; the one set aside last comes first.
+        """
+        line = [ticket.job for ticket in self.queue.waiting]
+        for run, ahead in runs:
+            places = [place for place, other in enumerate(line) if other in ahead]
+            line.insert(max(places, default=-1) + 1, run)
+        back = [run for run, _ in runs]
+        for place, run in enumerate(line):  # in order: the first may start at once
+            if run in back:
+                self._tickets[run] = self.queue.enqueue(run, device=_DEVICE)
+                self.queue.move(self._tickets[run], place)
 
     def run_of(self, layer: "Layer") -> Run | None:
         """Give the run that a layer belongs to."""

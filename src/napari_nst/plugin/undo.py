@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_nst.plugin.progress import RunState
-
 if TYPE_CHECKING:
     from napari.layers import Layer
 
@@ -19,17 +17,21 @@ KEPT_MS = 60_000
 
 @dataclass(frozen=True, eq=False)
 class _Entry:
-    """A run, and its layers by their places in the list."""
+    """A run, and its layers by their places in the list.
+
+    `ahead` are the runs that would have started before it; None of a run that did not wait.
+    """
 
     run: "Run"
     layers: "list[tuple[int, Layer]]"
-    waited: bool
+    ahead: "tuple[Run, ...] | None"
 
 
 class Deleted(QObject):
     """Deletes runs of a session, and brings the last deleted ones back.
 
-    Signals: `changed` when there is something to undo, or no longer.
+    Signals: `moving` before layers go or come back, `changed` when there is something to undo, or
+    no longer.
 
     Parameters
     ----------
@@ -42,6 +44,7 @@ class Deleted(QObject):
         How long runs to be deleted are kept.
     """
 
+    moving = Signal()
     changed = Signal()
 
     def __init__(self, session: "Session") -> None:
@@ -57,10 +60,11 @@ class Deleted(QObject):
 
     def delete(self, runs: "list[Run]") -> None:
         """Delete runs with their layers; those that compute end."""
+        self.moving.emit()
         batch = []
         for run in runs:
-            waited = run.state is RunState.WAITING
-            batch.append(_Entry(run, self._session.set_aside(run), waited))
+            ahead = self._session.ahead_of(run)
+            batch.append(_Entry(run, self._session.set_aside(run), ahead))
         self._batches.append(batch)
         timer = QTimer(self)
         timer.setSingleShot(True)
@@ -72,8 +76,12 @@ class Deleted(QObject):
     def undo(self) -> None:
         """Bring back the runs that were deleted last, if they are still there."""
         if self._batches:
-            for entry in reversed(self._batches.pop()):
-                self._session.bring_back(entry.run, entry.layers, waits=entry.waited)
+            self.moving.emit()
+            entries = self._batches.pop()[::-1]
+            for entry in entries:
+                self._session.bring_back(entry.run, entry.layers)
+            waiting = [(entry.run, entry.ahead) for entry in entries if entry.ahead is not None]
+            self._session.line_up(waiting)
             self.changed.emit()
 
     def _forget(self, batch: list[_Entry]) -> None:

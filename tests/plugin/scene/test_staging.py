@@ -166,3 +166,58 @@ def test_a_run_ends_a_comparison_before_it_takes_its_place(
     result = run(docked, engine, finished)
     assert not docked.studio.compare.comparison.active
     np.testing.assert_allclose(place(viewer, result), there)
+
+
+def test_a_hidden_style_that_is_shown_again_is_left_alone(
+    docked, dropped, viewer, engine, finished
+):
+    _, style = dropped
+    style.scale = (0.65, 0.65)
+    run(docked, engine, finished)
+    assert "waves" in docked.staging.text
+    style.visible = True
+    run(docked, engine, finished)
+    assert style.visible
+    assert not docked.staging.text
+    assert docked.sections.findChild(StagingNote).isHidden()
+
+
+@pytest.mark.parametrize("by", ["translate", "affine"])
+@pytest.mark.parametrize("runs", [1, 2])
+def test_a_style_moved_by_hand_keeps_its_new_place(
+    docked, dropped, viewer, engine, finished, by, runs
+):
+    _, style = dropped
+    run(docked, engine, finished)
+    if by == "translate":
+        style.translate = (11, 13)
+    else:
+        style.affine = np.array([[1, 0, 11], [0, 1, -80], [0, 0, 1]])
+    there = place(viewer, style)
+    for _ in range(runs - 1):
+        run(docked, engine, finished)
+    docked.staging.put_back()
+    np.testing.assert_array_equal(place(viewer, style), there)
+    run(docked, engine, finished)
+    np.testing.assert_array_equal(place(viewer, style), there)
+
+
+def test_a_style_is_put_back_while_it_is_compared(docked, dropped, viewer, engine, finished):
+    content, style = dropped
+    before = place(viewer, style)
+    run(docked, engine, finished)
+    docked.studio.compare.enter([content, style])
+    docked.staging.put_back()
+    assert not docked.studio.compare.comparison.active
+    np.testing.assert_array_equal(place(viewer, style), before)
+
+
+def test_a_style_hidden_for_one_run_and_content_of_another_counts_once(docked, dropped):
+    content, style = dropped
+    content.scale = style.scale = (0.65, 0.65)
+    for _ in range(2):
+        docked.staging.prepare(content, style)
+        docked.staging.prepare(style, content)
+        docked.staging.prepare(content, style)
+    assert "waves" in docked.staging.text
+    assert not style.visible

@@ -1,6 +1,7 @@
 """The content beneath its result: the result fades, and what else covers the content goes. No Qt.
 
-What was changed comes back when the result is whole again, or when a layer comes or goes.
+What was changed comes back when the result is whole again, or when a layer comes or goes: the
+camera too, unless somebody has moved it meanwhile.
 """
 
 from collections.abc import Callable
@@ -37,6 +38,7 @@ class Reveal:
         self._content = content
         self._result: Image | None = None
         self._view: View | None = None
+        self._camera: dict[str, Any] = {}
         self._before: dict[Layer, tuple[bool, float]] = {}
 
     @property
@@ -68,12 +70,13 @@ class Reveal:
         layers.events.removed.disconnect(self._on_list)
         layers.selection.events.active.disconnect(self._on_active)
         for layer, (visible, opacity) in self._before.items():
-            if layer in layers:
-                layer.visible, layer.opacity = visible, opacity
-        if self._view is not None:
-            self._view.restore_grid(self._viewer)
+            layer.visible, layer.opacity = visible, opacity
+        assert self._view is not None
+        untouched = View.of(self._viewer).camera == self._camera
+        self._view.restore_grid(self._viewer)
+        if untouched or self._view.grid["enabled"]:  # else somebody looks at a detail
             self._view.restore_camera(self._viewer)
-        self._result, self._view, self._before = None, None, {}
+        self._result, self._view, self._before, self._camera = None, None, {}, {}
         self.ended.emit()
 
     def _begin(self) -> bool:
@@ -85,14 +88,14 @@ class Reveal:
         hidden = self._covering(content, result)
         self._result = result
         self._before = {layer: (layer.visible, layer.opacity) for layer in [*shown, *hidden]}
-        if self._viewer.canvas.grid.enabled:
-            self._view = View.of(self._viewer)
-            self._viewer.canvas.grid.enabled = False
+        self._view = View.of(self._viewer)
+        self._viewer.canvas.grid.enabled = False
         for layer in shown:
             layer.visible = True
         for layer in hidden:
             layer.visible = False
         bring_layer_into_view(self._viewer, result)
+        self._camera = View.of(self._viewer).camera
         layers = self._viewer.layers
         layers.events.inserted.connect(self._on_list)
         layers.events.removed.connect(self._on_list)

@@ -2,10 +2,11 @@
 
 A result forms over its content, so a style that was dropped there would hide what it began as. Such
 a style is moved beside the content. One that somebody has placed (scale, position, rotation, a
-stack) may be registered to others: it is hidden instead. Either can be taken back, and then the
-next run leaves that layer alone.
+stack) may be registered to others: it is hidden instead. Either can be taken back, by `put_back` or
+by hand, and then the next run leaves that layer alone.
 """
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,10 +40,26 @@ _MUCH_LARGER = 4
 """A style this many times as large as the content is not brought into view with it."""
 
 
+@dataclass(frozen=True, eq=False)
+class _Move:
+    """Where a style was, and where it was put."""
+
+    before: npt.NDArray[np.float64]
+    after: npt.NDArray[np.float64]
+    affine: npt.NDArray[np.float64]
+
+    def holds(self, layer: "Layer") -> bool:
+        """Whether the layer still is where it was put; napari's own moving sets the affine."""
+        return np.array_equal(layer.translate, self.after) and np.array_equal(
+            layer.affine.affine_matrix, self.affine
+        )
+
+
 class Staging:
     """Moves or hides styles that cover a content, and takes it back.
 
-    Signals: `changed` when something was moved, hidden or taken back.
+    Signals: `restoring` before styles are put back, `changed` when something was moved, hidden or
+    taken back.
 
     Parameters
     ----------
@@ -50,11 +67,12 @@ class Staging:
         Its layers are moved.
     """
 
+    restoring = Signal()
     changed = Signal()
 
     def __init__(self, viewer: "Viewer") -> None:
         self._viewer = viewer
-        self._moved: dict[Layer, npt.NDArray[np.float64]] = {}
+        self._moved: dict[Layer, _Move] = {}
         self._hidden: list[Layer] = []
         self._settled: list[Layer] = []
         viewer.layers.events.removed.connect(self._on_removed)
@@ -83,8 +101,10 @@ class Staging:
         viewer = self._viewer
         if viewer.dims.ndisplay != 2 or viewer.canvas.grid.enabled:
             return  # the cells of a grid show each picture alone
+        self._respect(style)
         if content is not None:
             content.visible = True
+            self._hidden = [each for each in self._hidden if each != content]
         contents = [content] if content is not None else drawn_images(viewer, style)
         if not contents or style in contents:
             return
@@ -95,11 +115,16 @@ class Staging:
             self._clear(style, place, fits=part > _DETAIL)
 
     def put_back(self) -> None:
-        """Bring all styles back to where they were, and leave them there at later runs."""
+        """Bring styles back to where they were, and leave them there at later runs.
+
+        One that somebody has moved since stays where it is.
+        """
+        self.restoring.emit()
         moved, self._moved = self._moved, {}
         hidden, self._hidden = self._hidden, []
-        for layer, translate in moved.items():
-            layer.translate = translate
+        for layer, move in moved.items():
+            if move.holds(layer):
+                layer.translate = move.before
         for layer in hidden:
             layer.visible = True
         self._settled += [*moved, *hidden]
@@ -108,6 +133,19 @@ class Staging:
     def close(self) -> None:
         """Watch the viewer no more."""
         self._viewer.layers.events.removed.disconnect(self._on_removed)
+
+    def _respect(self, style: "Image") -> None:
+        """Leave a style alone from now on if somebody has shown or moved it since."""
+        shown = style in self._hidden and style.visible
+        moved = style in self._moved and not self._moved[style].holds(style)
+        if shown or moved:
+            self._forget(style)
+            self._settled.append(style)
+            self.changed.emit()
+
+    def _forget(self, layer: "Layer") -> None:
+        self._moved.pop(layer, None)
+        self._hidden = [each for each in self._hidden if each != layer]
 
     def _covers(self, style: "Image", place: Rectangle) -> bool:
         if not style.visible or style in self._settled:
@@ -127,8 +165,11 @@ class Staging:
         step = np.zeros(style.ndim)
         axes = [axis - (viewer.dims.ndim - style.ndim) for axis in viewer.dims.displayed]
         step[axes] = (goal - own)[0] * unit_factors(style, viewer.dims)[axes]
-        self._moved.setdefault(style, np.array(style.translate))
+        earlier = self._moved.get(style)
+        before = np.array(style.translate) if earlier is None else earlier.before
         style.translate = np.asarray(style.translate) + step
+        affine = np.array(style.affine.affine_matrix)
+        self._moved[style] = _Move(before, np.array(style.translate), affine)
         sizes = [float((each[1] - each[0]).max()) for each in (own, place)]
         if fits and sizes[0] <= _MUCH_LARGER * sizes[1]:
             fit(viewer, union((place, goal)))
@@ -153,8 +194,7 @@ class Staging:
         layer: Layer = event.value
         self._settled = [each for each in self._settled if each != layer]
         if layer in self._moved or layer in self._hidden:
-            self._moved.pop(layer, None)
-            self._hidden = [each for each in self._hidden if each != layer]
+            self._forget(layer)
             self.changed.emit()
 
 
