@@ -70,6 +70,7 @@ class RunWorker(GeneratorWorker):  # type: ignore[misc] # napari ships no types
         # A run may be paused for hours: it takes none of the threads that saving, exporting and
         # other viewers' runs need. The pool still waits for it at the end.
         pool = QThreadPool.globalInstance()
+        assert pool is not None
         pool.releaseThread()
         try:
             outcome: StyleResult | Exception | None = super().work()
