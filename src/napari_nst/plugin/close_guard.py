@@ -58,7 +58,7 @@ class CloseGuard(QObject):
         """Start watching; a window is watched once, and not kept alive."""
         if self._window is None:
             self._window = ref(window)
-            window.installEventFilter(self)
+            # Of the application, which alone is told of its end; it sees the window's events too.
             if (app := QApplication.instance()) is not None:
                 app.installEventFilter(self)
 
