@@ -80,8 +80,9 @@ def test_cancel_keeps_the_window(window, guard, autosave):
 
 
 def test_discard_closes(window, guard, autosave):
-    answering(guard, Answer.DISCARD)
+    asked = answering(guard, Answer.DISCARD)
     assert window.close()
+    assert len(asked) == 1
     assert autosave.folder is None
 
 

@@ -271,6 +271,26 @@ def test_another_content_ends_continuing_and_other_settings_keep_it(
     assert shallow.form.config() == chosen, "what was chosen since stays"
 
 
+@pytest.mark.parametrize("start", ["content", "noise", None])
+def test_continuing_is_called_off_by_its_start(shallow, viewer, done, start):
+    shallow.form.basic["steps"].set(5)
+    shallow.run()
+    run = shallow.current
+    done(run)
+    before = shallow.form.config()
+    shallow.actions_of_runs.continue_from([run])
+    assert shallow.form.config().pyramid == "single"
+    if start is None:
+        viewer.layers.remove(run.live.layer)
+    else:
+        shallow.form.pickers.start.value = start
+    shown = start or "content"
+    assert shallow.form.config() == before.replace(init=shown)
+    assert shallow.form.pickers.start.value == shown
+    shallow.reset_choices()
+    assert shallow.form.pickers.start.value == shown
+
+
 def test_an_exported_run_comes_back_with_its_settings(
     shallow, viewer, qtbot, done, tmp_path, monkeypatch
 ):

@@ -10,6 +10,7 @@ from napari.utils.notifications import notification_manager
 from qtpy.QtWidgets import QApplication, QMessageBox
 
 from napari_nst.config import StyleConfig
+from napari_nst.plugin.canvas import CANVAS
 from napari_nst.plugin.progress import RunState
 from napari_nst.plugin.sweep import differences
 from napari_nst.record import METADATA_KEY, RunRecord
@@ -345,3 +346,17 @@ def test_a_deleted_run_leaves_nothing_behind(docked, pictures, engine, all_ended
     docked.session.delete(gone())
     gc.collect()
     assert gone() is None
+
+
+def test_run_follows_what_the_canvas_shows(docked, viewer, pictures):
+    content, _ = pictures
+    later = viewer.add_image(np.zeros((60, 80), np.uint8), name="later")
+    docked.form.pickers.content.value = CANVAS
+    assert docked.panel.run.isEnabled()
+    content.visible = later.visible = False
+    assert not docked.panel.run.isEnabled()
+    docked.run()
+    assert "The canvas shows nothing" in docked.panel.text.text()
+    later.visible = True
+    assert docked.panel.run.isEnabled()
+    assert "The canvas shows nothing" not in docked.panel.text.text()

@@ -106,6 +106,22 @@ def test_a_dock_that_is_closed_during_a_run_keeps_its_session(shown, engine, qtb
     qtbot.waitUntil(lambda: first.state is RunState.STOPPED, timeout=20_000)
 
 
+def test_a_dock_that_is_closed_over_a_paused_run_says_that_it_is_paused(
+    shown, engine, qtbot, notes
+):
+    engine(100_000, wait_s=0.005)
+    dock = opened(shown, qtbot)
+    dock.run()
+    run = dock.current
+    qtbot.waitUntil(lambda: bool(run.points))
+    dock.panel.pause.click()
+    close_by_cross(dock)
+    qtbot.waitUntil(lambda: len(notes) == 1)
+    assert f"The run is paused: “{run.name}”." in str(notes[0].message)
+    dock.session.cancel_all()
+    qtbot.waitUntil(lambda: run.state is RunState.STOPPED, timeout=20_000)
+
+
 def test_a_run_that_ends_while_its_dock_is_closed_is_told(shown, engine, qtbot, notes):
     engine(60, wait_s=0.01)
     dock = opened(shown, qtbot)

@@ -342,7 +342,9 @@ def test_a_run_is_named_by_the_own_preset_and_told_from_it(docked, pictures, eng
 
 
 @pytest.mark.parametrize("deleted", [False, True])
-def test_an_own_preset_last_used_comes_back(docked, viewer, pictures, engine, finished, deleted):
+def test_an_own_preset_last_used_comes_back_in_another_viewer(
+    docked, make_napari_viewer_proxy, pictures, engine, finished, deleted
+):
     save_preset("bold", BOLD)
     choose(docked.form, "bold")
     docked.form.basic["seed"].set(8)
@@ -352,8 +354,7 @@ def test_an_own_preset_last_used_comes_back(docked, viewer, pictures, engine, fi
     assert LastUsed.read().preset == "bold"
     if deleted:
         delete_preset("bold")
-    viewer.window.remove_dock_widget(docked.parent())
-    _, again = viewer.window.add_plugin_dock_widget(*DOCK)
+    _, again = make_napari_viewer_proxy().window.add_plugin_dock_widget(*DOCK)
     assert again.form.config() == BOLD.replace(seed=8)
     assert again.form.preset.currentText() == ("crowsonkb" if deleted else "bold")
 

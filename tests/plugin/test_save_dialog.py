@@ -154,6 +154,50 @@ def test_a_place_that_refuses_is_told(docked, pictures, engine, finished, dialog
     assert docked.studio.autosave.unsaved() == [docked.current]
 
 
+@pytest.fixture
+def refusing(tmp_path):
+    """Let no preference be written, as in a folder that is read-only."""
+    blocker = tmp_path / "no folder"
+    blocker.touch()
+    both = (preferences.plugin_settings(), get_settings())
+    before = [each.config_path for each in both]
+
+    def write_to(paths):
+        for each, path in zip(both, paths, strict=True):
+            each._save_on_change = False
+            each.config_path = path
+            each._save_on_change = True
+
+    write_to([blocker / "plugin.yaml", blocker / "napari.yaml"])
+    with pytest.raises(OSError, match="no folder"):
+        both[0].save()
+    yield
+    write_to(before)
+
+
+@pytest.mark.parametrize("name", ["a", "a.jpg"])
+def test_preferences_that_cannot_be_written_stop_no_save(
+    docked, pictures, engine, finished, dialog, tmp_path, caplog, refusing, name
+):
+    run_once(docked, engine, finished, 4)
+    results = tmp_path / "results"
+    results.mkdir()
+    dialog.answer = (str(results / name), "TIFF")
+    docked.panel.save.click()
+    assert len([path for path in results.iterdir() if path.suffix != ".json"]) == 1
+    assert docked.studio.autosave.unsaved() == []
+    assert "preferences were not kept" in caplog.text
+
+
+def test_a_folder_that_cannot_be_kept_counts_until_napari_ends(docked, tmp_path, refusing):
+    preferences.prefer(autosave_folder=str(tmp_path), suggest_download=False)
+    try:
+        assert docked.studio.preferences.autosave_folder == tmp_path
+        assert not docked.weights_panel.suggests
+    finally:
+        preferences.prefer(autosave_folder="", suggest_download=True)
+
+
 @pytest.mark.parametrize("put_away", [False, True])
 def test_closing_the_window_during_a_run_can_keep_its_picture(
     make_napari_viewer, engine, qtbot, tmp_path, put_away

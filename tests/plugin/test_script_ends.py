@@ -12,9 +12,10 @@ pytestmark = pytest.mark.gui
 ROOT = Path(__file__).parents[2]
 
 SCRIPT = """
-import sys, time
+import os, sys, time
 import numpy as np
 import napari
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 from napari_nst.plugin import worker
 from napari_nst.plugin.frames import frames
@@ -49,6 +50,11 @@ ENDS = {
     "closes its viewer": ("viewer.close()", 0),
     "closes its viewer and goes on": ("viewer.close(); process_events(0.2)", 0),
     "pauses the run": ("dock.current.pause(); process_events(0.1)", 0),
+    "quits its application": (
+        "viewer.show(); process_events(0.5); dock.studio.guard.ask = lambda *_: os._exit(9); "
+        "QTimer.singleShot(100, QApplication.quit); napari.run(force=True)",
+        0,
+    ),
     "forgets everything": ("del dock, _; viewer.close(); del viewer", 0),
 }
 

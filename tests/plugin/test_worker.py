@@ -8,6 +8,8 @@ import weakref
 
 import numpy as np
 import pytest
+from napari.qt.threading import FunctionWorker
+from qtpy.QtCore import QThreadPool
 
 from napari_nst.config import StyleConfig
 from napari_nst.core.control import RunControl
@@ -147,6 +149,31 @@ def test_trap_4_a_paused_run_can_be_given_up(engine, make_worker, qtbot):
     worker.quit()
     qtbot.waitUntil(lambda: worker.seen["finished"] == [True])
     assert not worker.seen["returned"]
+
+
+def test_a_paused_run_leaves_the_threads_to_other_workers(engine, make_worker, qtbot):
+    engine(10**6, wait_s=0.001)
+    pool = QThreadPool.globalInstance()
+    before = pool.maxThreadCount()
+    pool.setMaxThreadCount(1)
+    try:
+        first, second, saved = make_worker(), make_worker(), []
+        first.start()
+        qtbot.waitUntil(lambda: bool(first.seen["yielded"]))
+        first._control.pause()
+        save = FunctionWorker(lambda: "saved")
+        save.returned.connect(saved.append)
+        save.start()
+        qtbot.waitUntil(lambda: saved == ["saved"])
+        second.start()
+        qtbot.waitUntil(lambda: bool(second.seen["yielded"]))
+        first.quit()
+        second.quit()
+        qtbot.waitUntil(lambda: bool(first.seen["finished"] and second.seen["finished"]))
+        assert pool.waitForDone(5000)
+        assert (pool.maxThreadCount(), pool.activeThreadCount()) == (1, 0)
+    finally:
+        pool.setMaxThreadCount(before)
 
 
 def test_trap_8_the_threads_of_torch_are_set_inside_the_run(engine, monkeypatch):

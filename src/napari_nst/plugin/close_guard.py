@@ -5,8 +5,8 @@ from enum import Enum
 from pathlib import Path
 from weakref import ReferenceType, ref
 
-from qtpy.QtCore import QEvent, QObject, Qt
-from qtpy.QtWidgets import QFileDialog, QMainWindow, QMessageBox, QWidget
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer
+from qtpy.QtWidgets import QApplication, QFileDialog, QMainWindow, QMessageBox, QWidget
 
 from napari_nst.errors import ImageError
 from napari_nst.plugin.autosave import Autosave, Stake
@@ -25,6 +25,9 @@ class Answer(Enum):
 
 class CloseGuard(QObject):
     """Watches a main window; a person who closes it is asked, a script is not.
+
+    `QApplication.quit()` closes windows as a window manager does; only the application's event
+    before it tells them apart.
 
     Parameters
     ----------
@@ -48,27 +51,36 @@ class CloseGuard(QObject):
         self._enabled = enabled
         self._folder = folder
         self._window: ReferenceType[QMainWindow] | None = None
+        self._quitting = False
         self.ask: Callable[[QWidget, Stake], Answer] = ask_user
 
     def watch(self, window: QMainWindow) -> None:
         """Start watching; a window is watched once, and not kept alive."""
         if self._window is None:
             self._window = ref(window)
-            window.installEventFilter(self)
+            # Of the application, which alone is told of its end; it sees the window's events too.
+            if (app := QApplication.instance()) is not None:
+                app.installEventFilter(self)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Hold a close event back where the user wants to stay."""
+        if event is not None and event.type() == QEvent.Type.Quit:
+            self._quitting = True  # until the windows have been closed, or one has refused
+            QTimer.singleShot(0, self._end_quitting)
         window = None if self._window is None else self._window()
         closes = event is not None and event.type() == QEvent.Type.Close
         if window is None or event is None or not closes or watched is not window:
             return False
-        if not self._enabled() or not _is_a_persons(window, event):
+        if self._quitting or not self._enabled() or not _is_a_persons(window, event):
             return False
         stake = self._autosave.at_stake()
         if not stake or self._settled(window, stake):
             return False
         event.ignore()
         return True
+
+    def _end_quitting(self) -> None:
+        self._quitting = False
 
     def _settled(self, window: QWidget, stake: Stake) -> bool:
         """Ask, and save if so wished; whether the window may close, which ends all runs."""

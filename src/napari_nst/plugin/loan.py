@@ -23,7 +23,8 @@ class _Before:
 class Loan:
     """Lends a form the settings to go on from a result.
 
-    They end with the run that is started with them, or when another content is chosen.
+    They end with the run that is started with them, when another content is chosen, or when the
+    result is no longer the start.
 
     Parameters
     ----------
@@ -34,7 +35,9 @@ class Loan:
     def __init__(self, form: "SettingsForm") -> None:
         self._form = form
         self._before: _Before | None = None
+        self._lending = False
         form.pickers.content.changed.connect(self._on_content)
+        form.pickers.start.changed.connect(self._on_start)
         form.preset.picked.connect(self.forget)
 
     def lend(self, config: StyleConfig, *, preset: str, start: "Image | None") -> None:
@@ -42,9 +45,13 @@ class Loan:
         form = self._form
         if self._before is None:
             self._before = self._now()
-        form.apply(config, preset=preset)
-        if start is not None:
-            form.pickers.start.value = start
+        self._lending = True
+        try:
+            form.apply(config, preset=preset)
+            if start is not None:
+                form.pickers.start.value = start
+        finally:
+            self._lending = False
 
     def end(self) -> None:
         """Bring back what the form showed before."""
@@ -79,3 +86,11 @@ class Loan:
         """End with the content; layers that come and go tell of it too, unchanged."""
         if self._before is not None and content != self._before.content:
             self.end()
+
+    def _on_start(self, start: object) -> None:
+        """End when the start is set back, which then stays as chosen, or its layer is gone."""
+        if self._before is None or self._lending or not (start is None or isinstance(start, str)):
+            return
+        self.end()
+        if start is not None:
+            self._form.pickers.start.value = start

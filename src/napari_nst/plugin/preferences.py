@@ -7,10 +7,13 @@ changes. The settings last used are too many for a page: they lie in a file besi
 import json
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
+
+from napari.utils.history import update_save_history
 
 from napari_nst.config import StyleConfig
 from napari_nst.errors import ConfigError, NstError, shown
@@ -114,9 +117,22 @@ class Preferences:
 
 def remember_format(name: str) -> None:
     """Let saving by hand suggest this format from now on."""
-    settings = plugin_settings()
-    if settings is not None:
-        settings.files.save_format = name
+    prefer(save_format=name)
+
+
+def remember_folder(path: Path) -> None:
+    """Let the next dialog that saves start in a file's folder; napari's own does so too."""
+    with _disk_may_refuse():
+        update_save_history(str(path))
+
+
+@contextmanager
+def _disk_may_refuse() -> Iterator[None]:
+    """Log that preferences were not written: no reason to disturb what the user does."""
+    try:
+        yield
+    except OSError as error:
+        logger.warning("the preferences were not kept: %s", error)
 
 
 def plugin_settings() -> "PluginSettings | None":
@@ -136,7 +152,8 @@ def prefer(**files: str | bool) -> None:
         return
     for name, value in files.items():
         if getattr(settings.files, name) != value:
-            setattr(settings.files, name, value)
+            with _disk_may_refuse():
+                setattr(settings.files, name, value)
 
 
 def watch(changed: Callable[[], None]) -> Callable[[], None]:
@@ -186,9 +203,9 @@ class LastUsed:
     def read(cls) -> Self | None:
         """Read what was last written; None if there is nothing, or nothing that can be read."""
         path = last_file()
-        if path is None or not path.is_file():
-            return None
         try:
+            if path is None or not path.is_file():
+                return None
             return cls._of(read_json_file(path, "the settings last used"))
         except (OSError, ConfigError) as error:
             logger.warning("the settings last used cannot be read from %s: %s", path, error)

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QMainWindow, QPushButton, QWidget
 
 from napari_nst.errors import NstError
 from napari_nst.plugin.autosave import Autosave, tell_when_done
+from napari_nst.plugin.canvas import CANVAS
 from napari_nst.plugin.close_guard import CloseGuard
 from napari_nst.plugin.compare_panel import ComparePanel
 from napari_nst.plugin.curves import Curve, marks_of
@@ -26,6 +27,7 @@ from napari_nst.plugin.preferences import (
 )
 from napari_nst.plugin.run import Run
 from napari_nst.plugin.runs_list import RunAction
+from napari_nst.plugin.scene.visibility import VisibilityWatch
 from napari_nst.plugin.sweep import columns_of
 from napari_nst.plugin.window.docking import frame_of, tell_of_runs
 from napari_nst.plugin.window.title import keep_title
@@ -104,6 +106,7 @@ class Studio(QObject):
         turned = viewer.dims.events.ndisplay
         turned.connect(dock.reconsider)
         self._after.callback(partial(turned.disconnect, dock.reconsider))
+        self._after.callback(VisibilityWatch(viewer, self._on_visibility).close)
         selected = viewer.layers.selection.events.changed
         selected.connect(self._offer)
         self._after.callback(partial(selected.disconnect, self._offer))
@@ -128,6 +131,11 @@ class Studio(QObject):
         elif kind == QEvent.Type.ParentChange and self._dock.parentWidget() is None:
             self.compare.leave()
         return super().eventFilter(watched, event)
+
+    def _on_visibility(self) -> None:
+        """Look again whether a run can start: the canvas shows other layers."""
+        if self._dock.form.pickers.content.value == CANVAS:
+            self._dock.reconsider()
 
     def _autosave_folder(self) -> "Path | None":
         return self.preferences.autosave_folder

@@ -16,6 +16,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from napari.qt.threading import GeneratorWorker
+from qtpy.QtCore import QThreadPool
 
 from napari_nst.core.control import RunControl
 from napari_nst.core.heap import give_memory_back
@@ -66,6 +67,11 @@ class RunWorker(GeneratorWorker):  # type: ignore[misc] # napari ships no types
 
     def work(self) -> "StyleResult | None":
         """Exhaust the generator, close it, and raise only the project's own errors."""
+        # A run may be paused for hours: it takes none of the threads that saving, exporting and
+        # other viewers' runs need. The pool still waits for it at the end.
+        pool = QThreadPool.globalInstance()
+        assert pool is not None
+        pool.releaseThread()
         try:
             outcome: StyleResult | Exception | None = super().work()
         except Exception as error:  # noqa: BLE001 - a thread's border: all becomes NstError
@@ -73,6 +79,7 @@ class RunWorker(GeneratorWorker):  # type: ignore[misc] # napari ships no types
         finally:
             self._gen.close()
             give_memory_back()
+            pool.reserveThread()
         if isinstance(outcome, Exception):
             raise translated(outcome) from None
         return outcome

@@ -15,6 +15,8 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, QObject, QTimer, Signal
 from qtpy.QtWidgets import QDockWidget, QWidget
 
+from napari_nst.plugin.progress import RunState
+
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
@@ -51,7 +53,7 @@ def frame_of(dock: QWidget) -> QDockWidget | None:
 
 
 def tell_of_runs(viewer: "Viewer", session: "Session") -> None:
-    """Tell whoever closes the dock that runs go on, and how to see them again."""
+    """Tell whoever closes the dock that runs go on, or are paused, and how to see them again."""
     run = session.current
     if run is None or not session.busy:
         return
@@ -59,7 +61,8 @@ def tell_of_runs(viewer: "Viewer", session: "Session") -> None:
     queued = f", and {waiting} more in the queue" if waiting else ""
     # The first words count: napari shows no more of them until it is asked to.
     place = "Layers > Filter > Neural Style Transfer"
-    viewer.status = f"{place} opens the dock again. The run goes on: “{run.name}”{queued}."
+    doing = "is paused" if run.state is RunState.PAUSED else "goes on"
+    viewer.status = f"{place} opens the dock again. The run {doing}: “{run.name}”{queued}."
     show_info(viewer.status)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari.utils.history import get_save_history, update_save_history
+from napari.utils.history import get_save_history
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtWidgets import QFileDialog, QWidget
 
@@ -12,7 +12,7 @@ from napari_nst.errors import ImageError
 from napari_nst.outputs import SUFFIXES
 from napari_nst.plugin.export import save_result
 from napari_nst.plugin.files import free_path, safe_name, save_picture
-from napari_nst.plugin.preferences import Preferences, remember_format
+from napari_nst.plugin.preferences import Preferences, remember_folder, remember_format
 from napari_nst.plugin.saved import note_saved
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def save_runs(runs: "Sequence[Run]", parent: QWidget) -> list[Path]:
         show_error(str(error))
         return []
     if written:
-        update_save_history(str(written[0]))
+        remember_folder(written[0])
         show_info(f"Saved with its settings: {', '.join(map(str, written))}")
     return written
 
@@ -67,13 +67,11 @@ def _save_one(run: "Run", parent: QWidget) -> list[Path]:
     path = Path(chosen)
     if path.suffix.lower() not in SUFFIXES:
         name = filters.get(picked, "PNG")
-        remember_format(name)
         path = free_path(path.parent, path.name, FORMATS[name][0])
-    else:
-        _remember_suffix(path.suffix.lower())
     picture, record = run.kept
     written = save_picture(path, picture, record)
     note_saved(record)
+    _remember_suffix(path.suffix.lower())
     return written[:1]
 
 
