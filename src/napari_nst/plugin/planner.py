@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy.typing as npt
 
 from napari_nst.config import StyleConfig
 from napari_nst.errors import ConfigError, ImageError
@@ -84,32 +86,41 @@ def plan_of(
     style = pickers.style.value if pair is None else pair[1]
     content = pickers.content_picture() if pair is None else picture_of(pair[0], dims)
     painted = picture_of(style, dims)
-    start = pickers.start_layer()
-    init = None
-    if start is not None:
-        init = picture_of(start, dims).pixels
-        config = continued(config) if METADATA_KEY in start.metadata else config
+    init, config = _start_of(pickers.start_layer(), dims, config)
     request = RunRequest(content.pixels, painted.pixels, config, weights, init)
-    names = (shortened(picture.name, _NAME_LETTERS) for picture in (content, painted))
-    title = " × ".join(names)
+    title = " × ".join(shortened(each.name, _NAME_LETTERS) for each in (content, painted))
     last = next((plan for plan in reversed(list(earlier)) if plan.pair == title), None)
     told = label or _what_differs(config, preset, last)
-    parts = [title, told]
+    # A run of a sweep is named by what differs, which the narrow cells of a grid have room for.
+    parts = [told] if place is not None else [title, told]
     if weights_word(weights) != weights_word("auto"):
         parts.append(weights_word(weights))
-    # A run of a sweep is named by what differs, which the narrow cells of a grid have room for.
-    name = " · ".join(parts[1:] if place is not None else parts)
-    opened = style_of(style)
     return RunPlan(
         request,
-        name,
+        " · ".join(parts),
         content.placement,
         place,
         preset,
         pair="" if label else title,
         told=told,
-        style_file=opened.name if opened is not None and opened.kind == "file" else "",
+        style_file=_file_of(style),
     )
+
+
+def _start_of(
+    start: "Image | None", dims: "Dims", config: StyleConfig
+) -> tuple[npt.NDArray[Any] | None, StyleConfig]:
+    """Return the picture to start from, if it is a layer, and the settings that fit it."""
+    if start is None:
+        return None, config
+    pixels = picture_of(start, dims).pixels
+    return pixels, continued(config) if METADATA_KEY in start.metadata else config
+
+
+def _file_of(style: "Image") -> str:
+    """Return the path that a style was read from; empty if it came from no file."""
+    opened = style_of(style)
+    return opened.name if opened is not None and opened.kind == "file" else ""
 
 
 def _what_differs(config: StyleConfig, preset: NamedPreset | None, last: RunPlan | None) -> str:

@@ -100,6 +100,12 @@ class Studio(QObject):
         self._show_keys()
         # A destroyed widget's methods can no longer be called; this stack outlives it.
         self._after = ExitStack()
+        self._watch(dock, viewer)
+        dock.destroyed.connect(self._after.close)
+        dock.installEventFilter(self)
+
+    def _watch(self, dock: "StyleTransferWidget", viewer: "Viewer") -> None:
+        """Follow preferences and viewer for as long as the dock lives."""
         self._after.callback(watch(self._follow_preferences))
         self._after.callback(self.keys.unbind)
         self._after.callback(dock.staging.close)
@@ -110,8 +116,6 @@ class Studio(QObject):
         selected = viewer.layers.selection.events.changed
         selected.connect(self._offer)
         self._after.callback(partial(selected.disconnect, self._offer))
-        dock.destroyed.connect(self._after.close)
-        dock.installEventFilter(self)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Bind the keys while the dock is to be seen, and find the window it is in.
