@@ -91,13 +91,9 @@ def plan_of(
     title = " × ".join(shortened(each.name, _NAME_LETTERS) for each in (content, painted))
     last = next((plan for plan in reversed(list(earlier)) if plan.pair == title), None)
     told = label or _what_differs(config, preset, last)
-    # A run of a sweep is named by what differs, which the narrow cells of a grid have room for.
-    parts = [told] if place is not None else [title, told]
-    if weights_word(weights) != weights_word("auto"):
-        parts.append(weights_word(weights))
     return RunPlan(
         request,
-        " · ".join(parts),
+        _name_of([title, told] if place is None else [told], weights),
         content.placement,
         place,
         preset,
@@ -105,6 +101,12 @@ def plan_of(
         told=told,
         style_file=_file_of(style),
     )
+
+
+def _name_of(parts: list[str], weights: str) -> str:
+    """Name a run: of a sweep by what differs alone, for which a grid's narrow cells have room."""
+    word = weights_word(weights)
+    return " · ".join(parts if word == weights_word("auto") else [*parts, word])
 
 
 def _start_of(

@@ -137,7 +137,7 @@ class Session(QObject):
         self.removed.emit(run)
 
     def set_aside(self, run: Run) -> "list[tuple[int, Layer]]":
-        """Take a run and its layers out, ending it if it is on, so that it can come back.
+        """Take a run and its layers out, ending it if it runs, so that it can come back.
 
         Returns
         -------

@@ -53,7 +53,7 @@ class Transfer:
         self.done_and_total = (done, total)
 
     def wait(self) -> None:
-        """Take note that another program downloads, in the download's thread."""
+        """Say that another program downloads; called in the download's thread."""
         self.waits = True
 
     def fetch(self) -> None:
