@@ -5,6 +5,7 @@ import weakref
 
 import numpy as np
 import pytest
+from qtpy.compat import isalive
 from qtpy.QtWidgets import QMessageBox
 
 from napari_nst.plugin.progress import RunState
@@ -116,6 +117,19 @@ def test_after_a_minute_it_is_gone_for_good(docked, viewer, three, asked, qtbot)
     assert len(viewer.layers) == layers - 3
     gc.collect()
     assert gone() is None, "the memory is free"
+
+
+def test_a_closed_window_lets_go_of_deleted_runs(docked, viewer, three, asked, qtbot):
+    docked.deleted.kept_ms = 200
+    deleted, gone = docked.deleted, weakref.ref(three[0])
+    docked.actions_of_runs.delete(list(three))
+    three.clear()
+    viewer.close()
+    qtbot.waitUntil(lambda: not isalive(docked))
+    assert deleted.count == 0
+    gc.collect()
+    assert gone() is None, "the memory is free"
+    qtbot.wait(300)  # what would have been told to the dock now raises in Qt's loop
 
 
 def test_deleting_a_running_run_ends_it_and_undoing_brings_its_picture(

@@ -79,6 +79,7 @@ class RunsList(QWidget):
         self._session = session
         self._actions: list[RunAction] = []
         self._items: dict[Run, QListWidgetItem] = {}
+        self._deleted: Deleted | None = None
         self.list = _Rows()
         self.list.setFrameShape(QFrame.Shape.NoFrame)
         self.list.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
@@ -139,13 +140,8 @@ class RunsList(QWidget):
 
     def offer_undo(self, deleted: "Deleted") -> None:
         """Show a button while there are deleted runs to bring back."""
-
-        def show() -> None:
-            runs = "" if deleted.count == 1 else f" of {deleted.count} runs"
-            self.undo.setText(f"Undo delete{runs}")
-            self.undo.setVisible(deleted.count > 0)
-
-        deleted.changed.connect(show)
+        self._deleted = deleted
+        deleted.changed.connect(self._show_undo)  # a method: it goes when the list does
         self.undo.clicked.connect(deleted.undo)
 
     def add_action(self, action: RunAction) -> None:
@@ -168,6 +164,11 @@ class RunsList(QWidget):
             entry.setEnabled(bool(runs) and action.when(runs))
             entry.triggered.connect(lambda _=False, act=action.act, on=runs: act(on))
         return menu
+
+    def _show_undo(self) -> None:
+        count = 0 if self._deleted is None else self._deleted.count
+        self.undo.setText("Undo delete" if count == 1 else f"Undo delete of {count} runs")
+        self.undo.setVisible(count > 0)
 
     def _on_added(self, run: "Run") -> None:
         item, row = QListWidgetItem(), RunRow(run)

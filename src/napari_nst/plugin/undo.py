@@ -84,6 +84,12 @@ class Deleted(QObject):
             self._session.line_up(waiting)
             self.changed.emit()
 
+    def close(self) -> None:
+        """Let go of all deleted runs at once and tell nobody, for the dock is gone."""
+        self.blockSignals(True)
+        for batch in list(self._batches):
+            self._forget(batch)
+
     def _forget(self, batch: list[_Entry]) -> None:
         if batch in self._batches:
             self._batches.remove(batch)
