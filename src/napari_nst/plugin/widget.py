@@ -88,9 +88,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         self._connect()
         # The viewer's closing reaches a widget only as its destruction, when its own
         # methods can no longer be called.
-        self._ending = Ending(
-            self.session, self.moments, self.deleted, self.weights_panel
-        )
+        self._ending = Ending(self.session, self.moments, self.deleted, self.weights_panel)
         self.destroyed.connect(self._ending.abandon)
         self.session.adopt_layers()
         self.studio = Studio(self, napari_viewer)
