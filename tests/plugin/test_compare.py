@@ -207,11 +207,26 @@ def test_names_are_as_large_as_the_cells_have_room_for(viewer, comparison):
 def test_of_a_name_that_no_cell_has_room_for_the_end_is_seen(viewer, comparison):
     viewer.canvas.size = (600, 300)
     viewer.layers["two"].name = "harbour × waves · style strength 8 · seed 11"
-    comparison.enter([*viewer.layers[:1], *viewer.layers[2:]])
+    comparison.enter([*viewer.layers[:1], *viewer.layers[2:]], columns=2)
     places = [layer.name_overlay.position for layer in viewer.layers if layer.visible]
     assert places == ["top_left", "top_left", "top_right"]
     comparison.leave()
     assert {layer.name_overlay.position for layer in viewer.layers} == {"top_left"}
+
+
+def test_fewer_columns_make_room_for_names_and_a_wider_window_more_of_them(viewer, comparison):
+    for number, layer in enumerate(viewer.layers):
+        layer.name = f"harbour × waves · style strength {number}"
+    viewer.canvas.size = (600, 450)
+    comparison.enter(viewer.layers[:])
+    columns = viewer.canvas.grid.shape[1]
+    assert columns == 2
+    assert {layer.name_overlay.position for layer in viewer.layers} == {"top_left"}
+    for _ in range(3):
+        viewer.layers.append(viewer.layers[0].__class__(viewer.layers[0].data, name="x" * 30))
+    comparison.enter(viewer.layers[:])
+    viewer.canvas.size = (600, 1200)
+    assert viewer.canvas.grid.shape[1] == 3
 
 
 def test_switching_the_grid_off_by_hand_leaves(viewer, comparison):

@@ -14,6 +14,7 @@ from psygnal import Signal
 
 from napari_nst.errors import ImageError
 from napari_nst.plugin.pictures import is_painted, is_single
+from napari_nst.plugin.scene.cell_names import columns_for, font_size, is_cut
 from napari_nst.plugin.scene.extents import (
     fit,
     fit_visible,
@@ -35,9 +36,6 @@ MOST = 9
 
 _SPACING = 0.02
 _SMALL = 0.1  # of the view's area
-_FONT_SIZES = (5.0, 9.0)  # points; smaller ones cannot be read
-_MARGINS_PX = 24  # left and right of a name
-_LETTER = 0.97  # px a letter takes for each point, as measured on names of results
 
 
 class Comparison:
@@ -58,7 +56,7 @@ class Comparison:
         self._before: View | None = None
         self._looks: dict[Layer, Look] = {}
         self._chosen: list[Layer] = []
-        self._columns = -1  # napari's own choice
+        self._columns = -1  # as many as leave room for the names
         self._pair: list[Layer] = []
         self._shown: Layer | None = None
 
@@ -83,7 +81,7 @@ class Comparison:
             Whether cells follow the order of `layers`, rather than that of the layer list: the
             list, which is what napari's grid goes by, is put in that order until the end.
         columns
-            Of the grid; -1 lets napari choose.
+            Of the grid; -1 takes as many as leave room for the names.
 
         Raises
         ------
@@ -149,7 +147,7 @@ class Comparison:
         self._viewer.layers.events.removed.disconnect(self._on_removed)
         self._viewer.layers.events.inserted.disconnect(self._on_inserted)
         self._viewer.canvas.grid.events.enabled.disconnect(self._on_grid)
-        self._viewer.canvas.events.size.disconnect(self._size_names)
+        self._viewer.canvas.events.size.disconnect(self._on_size)
         before.restore_order(self._viewer)
         before.restore_grid(self._viewer)
         for layer, look in self._looks.items():
@@ -164,7 +162,7 @@ class Comparison:
         self._viewer.layers.events.removed.connect(self._on_removed)
         self._viewer.layers.events.inserted.connect(self._on_inserted)
         self._viewer.canvas.grid.events.enabled.connect(self._on_grid)
-        self._viewer.canvas.events.size.connect(self._size_names)
+        self._viewer.canvas.events.size.connect(self._on_size)
 
     def _present(self, layers: "Iterable[Layer]") -> "list[Layer]":
         """Return those of some layers that the viewer has, in its order; two at least."""
@@ -200,23 +198,32 @@ class Comparison:
         self._shown = None
         self._show(self._chosen)
         grid = self._viewer.canvas.grid
-        grid.shape, grid.stride, grid.spacing = (-1, self._columns), 1, _SPACING
+        grid.stride, grid.spacing = 1, _SPACING
+        grid.shape = (-1, self._columns_that_fit())
         grid.enabled = True
         self._size_names()
         fit_visible(self._viewer)
         self.changed.emit()
 
-    def _size_names(self, _: object = None) -> None:
+    def _columns_that_fit(self) -> int:
+        if self._columns > 0:
+            return self._columns
+        return columns_for([layer.name for layer in self._chosen], self._viewer.canvas.size)
+
+    def _on_size(self) -> None:
+        if self._shown is None:
+            self._viewer.canvas.grid.shape = (-1, self._columns_that_fit())
+        self._size_names()
+
+    def _size_names(self) -> None:
         """Write names as large as there is room for the longest; of one too long, its end."""
         layers = self._chosen if self._shown is None else self._pair
-        width = self._viewer.canvas.viewbox_size(self._viewer.layers)[1] - _MARGINS_PX
-        least, most = _FONT_SIZES
-        size = min(width / (len(layer.name) * _LETTER) for layer in layers)
+        width = self._viewer.canvas.viewbox_size(self._viewer.layers)[1]
+        size = font_size([layer.name for layer in layers], width)
         for layer in layers:
-            name = layer.name_overlay
-            name.font_size = min(most, max(least, size))
-            is_cut = len(layer.name) * _LETTER * least > width
-            name.position = "top_right" if is_cut else "top_left"
+            layer.name_overlay.font_size = size
+            cut = is_cut(layer.name, width)
+            layer.name_overlay.position = "top_right" if cut else "top_left"
 
     def _show_alone(self, layer: "Layer") -> None:
         # Told before the grid goes: from this, `_on_grid` knows that it was not the user.
