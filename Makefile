@@ -3,15 +3,17 @@ PYTHON ?= python3
 UV := .tools/bin/uv
 BIN := .venv/bin
 DISPLAYED := scripts/with-display.sh
+# Each of the processes has a virtual display of its own.
+PYTEST := pytest -n logical --maxprocesses 4 --dist loadfile
 
 demo: .venv/ready system
 	$(DISPLAYED) $(BIN)/napari-nst demo --save demo
 
 test: .venv/ready system
-	$(DISPLAYED) $(BIN)/pytest
+	$(BIN)/$(PYTEST)
 
 test-pyside: .venv-pyside/ready system
-	QT_API=pyside6 $(DISPLAYED) .venv-pyside/bin/pytest tests/plugin
+	QT_API=pyside6 .venv-pyside/bin/$(PYTEST) tests/plugin
 
 lint: .venv/ready
 	$(BIN)/ruff check

@@ -1,15 +1,21 @@
 """Fixtures for the whole suite."""
 
 import os
+import sys
 import tempfile
 from pathlib import Path
 from uuid import uuid4
 
-# Before napari is imported: neither read nor write the user's settings.
-os.environ.setdefault(
-    "NAPARI_CONFIG", str(Path(tempfile.mkdtemp(prefix="napari-nst-")) / "settings.yaml")
-)
+# Before napari is imported: neither read nor write the user's settings, nor another worker's.
+os.environ["NAPARI_CONFIG"] = str(Path(tempfile.mkdtemp(prefix="napari-nst-")) / "settings.yaml")
 os.environ["NAPARI_NST_PRESETS"] = tempfile.mkdtemp(prefix="napari-nst-presets-")
+
+# The virtual display that each process has of its own is X11's.
+if sys.platform == "linux":
+    os.environ.setdefault("QT_QPA_PLATFORM", "xcb")
+# Before torch is: two processes whose threads want the same cores take ten times as long.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["OMP_NUM_THREADS"] = "1"
 
 import pytest
 

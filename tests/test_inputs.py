@@ -121,7 +121,6 @@ class Unwilling:
         (torch.from_numpy(PIXELS).permute(2, 0, 1), "moveaxis"),
         ([PIXELS, PIXELS[0, 0]], "style 2 has shape"),
     ],
-    ids=str,
 )
 def test_what_is_no_picture_is_refused_at_once_by_a_sentence(style: Any, message: str) -> None:
     with pytest.raises(ImageError, match=message) as caught:
