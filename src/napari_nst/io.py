@@ -24,6 +24,7 @@ from napari_nst.atomic import replace_file
 from napari_nst.config import StyleConfig
 from napari_nst.decode import decode
 from napari_nst.decode.kinds import DAMAGE, TIFF_MAGIC, available_formats, first_line, open_file
+from napari_nst.depth import as_uint8, as_uint16
 from napari_nst.errors import ConfigError, ImageError
 from napari_nst.json_reader import parse_json
 from napari_nst.outputs import SUFFIXES as SUFFIXES
@@ -174,7 +175,7 @@ def _encode(image: np.ndarray, kind: Format, text: str) -> bytes:
         text = ""
     if text:
         exif[DESCRIPTION_TAG] = text
-    picture = Image.fromarray(_to_8_bits(image))
+    picture = Image.fromarray(as_uint8(image))
     if kind == "jpeg":
         flat = _on_white(picture)
         flat.save(buffer, "JPEG", quality=95, subsampling=0, exif=exif)
@@ -209,16 +210,7 @@ def _add_png_text(png: bytes, text: str) -> bytes:
 
 
 def _to_integers(image: np.ndarray) -> np.ndarray:
-    if image.dtype.kind == "f":
-        image = np.round(np.clip(image, 0, 1) * 65535).astype(np.uint16)
-    return np.ascontiguousarray(image)
-
-
-def _to_8_bits(image: np.ndarray) -> np.ndarray:
-    integers = _to_integers(image)
-    if integers.dtype == np.uint16:
-        integers = ((integers.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    return integers
+    return np.ascontiguousarray(as_uint16(image) if image.dtype.kind == "f" else image)
 
 
 def _on_white(picture: Image.Image) -> Image.Image:

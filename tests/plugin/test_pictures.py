@@ -4,8 +4,9 @@ from napari.components import ViewerModel
 from napari.layers import Image
 from napari.utils.colormaps import Colormap
 
+from napari_nst.depth import as_uint8
 from napari_nst.errors import ImageError
-from napari_nst.plugin.pictures import as_uint8, picture_of
+from napari_nst.plugin.pictures import picture_of
 
 
 def picture_in_viewer(layer, point=None, **dims):

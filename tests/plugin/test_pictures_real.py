@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from napari_nst.plugin.pictures import as_uint8, picture_of
+from napari_nst.depth import as_uint8
+from napari_nst.plugin.pictures import picture_of
 
 pytestmark = pytest.mark.gui
 

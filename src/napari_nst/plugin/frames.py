@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_nst.core.control import RunControl
-from napari_nst.plugin.pictures import as_uint8
+from napari_nst.depth import as_uint8
 
 if TYPE_CHECKING:
     from napari_nst.api import Step, StyleResult

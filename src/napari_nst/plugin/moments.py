@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 from psygnal import Signal
 
+from napari_nst.depth import as_uint8
 from napari_nst.errors import ConfigError
-from napari_nst.plugin.pictures import PAINTED, as_uint8
+from napari_nst.plugin.pictures import PAINTED
 from napari_nst.plugin.plans import Moment
 from napari_nst.plugin.scene.extents import overlap, rectangle_of
 

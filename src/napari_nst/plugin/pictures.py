@@ -3,11 +3,12 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_nst.depth import as_uint8
 from napari_nst.errors import ImageError
 from napari_nst.plugin.placement import Placement
 from napari_nst.plugin.slicing import plane_size, visible_cut
@@ -91,15 +92,6 @@ def picture_size(layer: "Image", dims: "Dims") -> tuple[int, int]:
         If the slice cannot be seen.
     """
     return plane_size(layer, visible_cut(layer, dims).index)
-
-
-def as_uint8(picture: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """Round a picture to 8 bits; floats are in [0, 1]."""
-    if picture.dtype == np.uint8:
-        return cast("npt.NDArray[np.uint8]", picture)
-    if picture.dtype == np.uint16:
-        return np.asarray((picture.astype(np.uint32) + 128) // 257, dtype=np.uint8)
-    return np.asarray(np.rint(np.clip(picture, 0, 1) * 255), dtype=np.uint8)
 
 
 def whole_range(dtype: npt.DTypeLike) -> tuple[float, float]:

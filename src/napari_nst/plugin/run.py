@@ -10,12 +10,12 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_nst.config import Colors, StyleConfig
 from napari_nst.core.control import RunControl
+from napari_nst.depth import as_uint8
 from napari_nst.errors import NstError
 from napari_nst.plugin.export import record_at
 from napari_nst.plugin.frames import Frame, FrameGate, Point, newer
 from napari_nst.plugin.history import History
 from napari_nst.plugin.live_layer import LiveLayer
-from napari_nst.plugin.pictures import as_uint8
 from napari_nst.plugin.plans import Moment, RunPlan
 from napari_nst.plugin.progress import RunState, StepClock, outcome_text, progress_text
 from napari_nst.plugin.torch_import import import_torch

@@ -9,8 +9,8 @@ from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import QGridLayout, QLabel, QWidget
 from superqt import QElidingLabel
 
+from napari_nst.depth import as_uint8
 from napari_nst.plugin.looks import NAME_MARGIN_PX
-from napari_nst.plugin.pictures import as_uint8
 from napari_nst.plugin.progress import RunState, duration_text, loss_text
 from napari_nst.plugin.run_panel import STATE_COLOURS
 from napari_nst.plugin.wording import describe, differences

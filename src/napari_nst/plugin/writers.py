@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from napari.utils.notifications import show_info
 
+from napari_nst.depth import as_uint16
 from napari_nst.errors import ConfigError, ImageError
 from napari_nst.plugin.files import free_path, save_picture
 from napari_nst.plugin.saved import note_saved
@@ -116,5 +117,4 @@ def _as_integers(picture: npt.NDArray[Any], meta: dict[str, Any]) -> npt.NDArray
         return picture.astype(np.uint8) * 255
     low, high = (0, 1) if meta.get("rgb") else meta.get("contrast_limits", (0, 1))
     span = float(high - low) or 1.0
-    unit = np.clip(np.nan_to_num((picture.astype(np.float64) - low) / span), 0, 1)
-    return np.rint(unit * 65535).astype(np.uint16)
+    return as_uint16(np.nan_to_num((picture.astype(np.float64) - low) / span))

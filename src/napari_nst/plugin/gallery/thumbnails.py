@@ -11,10 +11,10 @@ import numpy.typing as npt
 from PIL import Image, ImageOps
 
 from napari_nst import samples
+from napari_nst.depth import as_uint8
 from napari_nst.errors import ImageError
 from napari_nst.io import read_picture
 from napari_nst.plugin.gallery.shelf import Style
-from napari_nst.plugin.pictures import as_uint8
 
 SIDE_PX = 112
 """Twice what is shown, for screens of twice the density."""
