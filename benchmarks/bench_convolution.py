@@ -4,8 +4,8 @@ import pytest
 import torch
 import torch.utils.benchmark
 
-from napari_nst.core import convolution
-from napari_nst.core.convolution import Convolution
+from napari_nst.core.network import convolution
+from napari_nst.core.network.convolution import Convolution
 
 LAYERS = [(64, 64, 512), (128, 128, 256), (128, 256, 128), (256, 256, 128), (512, 512, 64)]
 

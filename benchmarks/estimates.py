@@ -82,7 +82,7 @@ def measured(preset, size, changes):
     import torch
 
     from napari_nst import StyleConfig, estimate, stylize
-    from napari_nst.core import lessons
+    from napari_nst.planning import lessons
 
     lessons.cache_file = lambda: Path(tempfile.gettempdir(), f"lessons-{os.getpid()}.json")
     styles = changes.pop("styles", 1)

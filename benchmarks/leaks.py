@@ -22,10 +22,10 @@ import torch
 from qtpy.QtCore import QEventLoop, QTimer
 
 from napari_nst import samples
-from napari_nst.core.heap import give_memory_back
-from napari_nst.plugin.run import Run
-from napari_nst.plugin.widget import StyleTransferWidget
-from napari_nst.plugin.worker import RunWorker
+from napari_nst.core.memory import give_memory_back
+from napari_nst.plugin.dock.widget import StyleTransferWidget
+from napari_nst.plugin.runs.viewer_run import Run
+from napari_nst.plugin.runs.worker import RunWorker
 
 SETTLED_AT = 5
 """Runs after which caches (of Qt, OpenGL, the allocator) are as large as they will be."""

@@ -17,8 +17,8 @@ from qtpy.QtCore import QEventLoop
 
 from napari_nst import StyleConfig, samples, stylize
 from napari_nst.api import StyleResult
-from napari_nst.plugin.widget import StyleTransferWidget
-from napari_nst.plugin.worker import thread_count
+from napari_nst.plugin.dock.widget import StyleTransferWidget
+from napari_nst.plugin.runs.worker import thread_count
 
 
 def main() -> None:

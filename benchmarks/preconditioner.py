@@ -8,7 +8,7 @@ import argparse
 from pathlib import Path
 
 from napari_nst import StyleConfig, iter_stylize
-from napari_nst.io import read_picture
+from napari_nst.files.images import read_picture
 from napari_nst.weights import load
 
 RUNS = {

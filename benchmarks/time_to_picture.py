@@ -20,7 +20,7 @@ from PIL import Image
 from torch.nn import functional
 
 from napari_nst import StyleConfig, iter_stylize, stylize
-from napari_nst.io import read_picture
+from napari_nst.files.images import read_picture
 from napari_nst.weights import load
 
 CONTENT, STYLES = "relu4_2", ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")

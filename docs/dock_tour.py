@@ -25,10 +25,10 @@ from qtpy.QtWidgets import (
 from screen import Screen
 
 from napari_nst import samples
-from napari_nst.io import read_picture, write_picture
+from napari_nst.files.images import read_picture, write_picture
 from napari_nst.plugin.commands import open_dock
-from napari_nst.plugin.run import Run
-from napari_nst.plugin.scene.extents import overlap, rectangle_of
+from napari_nst.plugin.layers.extents import overlap, rectangle_of
+from napari_nst.plugin.runs.viewer_run import Run
 
 SIZE_PX, STEPS, LONG = 96, 30, 5000
 _ANIMATED_MS = 400

@@ -14,7 +14,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QWidget
 
-from napari_nst.plugin.widget import StyleTransferWidget
+from napari_nst.plugin.dock.widget import StyleTransferWidget
 
 LIMIT_BYTES = 300_000
 LIMIT_S = 900

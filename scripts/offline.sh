@@ -40,7 +40,7 @@ if napari_nst.__file__.startswith(sys.argv[1] + "/src"):
     sys.exit(f"{napari_nst.__file__} is the checkout's")
 print(f"package: {napari_nst.__file__}")
 
-from napari_nst.io import write_picture
+from napari_nst.files.images import write_picture
 from napari_nst.samples import STYLES, photograph
 
 write_picture("photo.png", photograph("cat"))

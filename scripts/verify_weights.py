@@ -5,8 +5,9 @@ from pathlib import Path
 
 from skimage import data
 
-from napari_nst import StyleConfig, cli, stylize
-from napari_nst.io import write_picture
+from napari_nst import StyleConfig, stylize
+from napari_nst.cli import app as cli
+from napari_nst.files.images import write_picture
 
 
 def main() -> int:

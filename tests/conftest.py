@@ -19,7 +19,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 import pytest
 
-from napari_nst.core import lessons, speed
+from napari_nst.planning import device_speed as speed
+from napari_nst.planning import lessons
 
 
 @pytest.fixture(autouse=True)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from napari_nst.api import Step, StyleResult, iter_stylize, stylize
-    from napari_nst.config import StyleConfig
     from napari_nst.core.control import RunControl
-    from napari_nst.core.estimate import Estimate, estimate, largest_fitting_size
     from napari_nst.errors import NstError
-    from napari_nst.record import RunRecord
+    from napari_nst.planning.estimate import Estimate, estimate, largest_fitting_size
+    from napari_nst.settings.config import StyleConfig
+    from napari_nst.settings.record import RunRecord
 
 __version__ = "0.1.0"
 
@@ -31,16 +31,16 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Estimate": "core.estimate",
+    "Estimate": "planning.estimate",
     "NstError": "errors",
     "RunControl": "core.control",
-    "RunRecord": "record",
+    "RunRecord": "settings.record",
     "Step": "api",
-    "StyleConfig": "config",
+    "StyleConfig": "settings.config",
     "StyleResult": "api",
-    "estimate": "core.estimate",
+    "estimate": "planning.estimate",
     "iter_stylize": "api",
-    "largest_fitting_size": "core.estimate",
+    "largest_fitting_size": "planning.estimate",
     "stylize": "api",
 }
 

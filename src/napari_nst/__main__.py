@@ -2,6 +2,6 @@
 
 import sys
 
-from napari_nst.cli import main
+from napari_nst.cli.app import main
 
 sys.exit(main())

@@ -15,31 +15,31 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from napari_nst.config import Colors, StyleConfig, checked_config
 from napari_nst.core.arrays import as_array
 from napari_nst.core.balance import matched_balance
 from napari_nst.core.colour import Palette
 from napari_nst.core.control import RunControl
 from napari_nst.core.device import resolve_device, resolve_precision
-from napari_nst.core.encoder import Encoder
-from napari_nst.core.estimate import Plan, learn, plan_of
-from napari_nst.core.feed import FeedKind, mean_colour
-from napari_nst.core.heap import held_heap
-from napari_nst.core.image import Picture, read_picture, write_array
-from napari_nst.core.lessons import OwnTime
-from napari_nst.core.objective import PUBLISHED, Balance
-from napari_nst.core.remedies import ran_out, refuse_if_too_large
+from napari_nst.core.inputs import checked_steering, style_arrays
+from napari_nst.core.loss.objective import PUBLISHED, Balance
+from napari_nst.core.memory import held_heap
+from napari_nst.core.network.encoder import Encoder
+from napari_nst.core.network.preprocess import FeedKind, mean_colour
+from napari_nst.core.picture import Picture, read_picture, write_array
 from napari_nst.core.run import Pictures, Reason, Run, Scale
 from napari_nst.errors import ConfigError, is_out_of_memory
-from napari_nst.inputs import checked_steering, style_arrays
-from napari_nst.presets import (
+from napari_nst.planning.estimate import Plan, learn, plan_of
+from napari_nst.planning.lessons import OwnTime
+from napari_nst.planning.remedies import ran_out, refuse_if_too_large
+from napari_nst.settings.config import Colors, StyleConfig, checked_config
+from napari_nst.settings.presets import (
     BUILTIN_LAYER_WEIGHTS,
     DEFAULT_PRESET,
     NATIVE_WEIGHTS,
     PRESETS,
     matched_ratio,
 )
-from napari_nst.record import RunRecord, SteeringEvent, picture_hash
+from napari_nst.settings.record import RunRecord, SteeringEvent, picture_hash
 from napari_nst.weights import InputKind, Weights, load
 
 Array = npt.NDArray[Any]

@@ -1,7 +1,7 @@
 """The errors users meet: each says what was expected, what came and what to do.
 
 Every error is rooted at ``Exception`` and never at ``RuntimeError``: napari's threads
-swallow a ``RuntimeError`` raised inside a generator (see ``plugin.worker``).
+swallow a ``RuntimeError`` raised inside a generator (see ``plugin.runs.worker``).
 """
 
 from collections.abc import Sequence

@@ -11,11 +11,16 @@ import pytest
 import torch
 
 from napari_nst import RunControl, RunRecord, StyleConfig, api, iter_stylize, stylize
-from napari_nst.config import StyleLoss
 from napari_nst.core import run as run_module
-from napari_nst.core.gradient import Evaluation
+from napari_nst.core.evaluate import Evaluation
 from napari_nst.errors import ConfigError, ImageError, NstError, WeightsError
-from napari_nst.presets import BUILTIN_LAYER_WEIGHTS, BUILTIN_RATIO, PRESETS, REFERENCE_RATIO
+from napari_nst.settings.config import StyleLoss
+from napari_nst.settings.presets import (
+    BUILTIN_LAYER_WEIGHTS,
+    BUILTIN_RATIO,
+    PRESETS,
+    REFERENCE_RATIO,
+)
 from napari_nst.weights import Weights, load
 from tests.api.settings import LAYERS, shallow
 

@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from napari_nst.config import StyleConfig
 from napari_nst.core import balance as balance_module
 from napari_nst.core.balance import generated_pair, matched_balance
-from napari_nst.core.encoder import Encoder
-from napari_nst.core.gradient import loss_and_gradient
-from napari_nst.core.targets import build_objective
+from napari_nst.core.evaluate import loss_and_gradient
+from napari_nst.core.loss.targets import build_objective
+from napari_nst.core.network.encoder import Encoder
+from napari_nst.settings.config import StyleConfig
 
 
 @pytest.mark.parametrize("name", ["gatys", "crowsonkb", "tutorial", "default"])

@@ -8,11 +8,11 @@ import torch
 from torch.nn import functional
 
 from napari_nst import StyleConfig, estimate, stylize
-from napari_nst.core.encoder import Encoder
-from napari_nst.core.gradient import loss_and_gradient
-from napari_nst.core.targets import build_objective
+from napari_nst.core.evaluate import loss_and_gradient
+from napari_nst.core.loss.targets import build_objective
+from napari_nst.core.network.encoder import Encoder
 from napari_nst.errors import DeviceMemoryError
-from napari_nst.presets import PRESETS
+from napari_nst.settings.presets import PRESETS
 from napari_nst.weights import load
 
 if not torch.cuda.is_available():

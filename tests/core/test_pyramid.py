@@ -1,7 +1,7 @@
 import pytest
 
-from napari_nst.config import StyleConfig
 from napari_nst.core.pyramid import scale_sizes, split_steps, style_size
+from napari_nst.settings.config import StyleConfig
 
 
 def test_single_has_one_scale() -> None:

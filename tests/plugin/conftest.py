@@ -6,8 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from napari_nst.plugin import preferences
-from napari_nst.plugin import worker as worker_module
+from napari_nst.plugin.common import preferences
+from napari_nst.plugin.runs import worker as worker_module
 from tests.plugin.fakes import fake_engine
 
 

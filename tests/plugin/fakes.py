@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from napari_nst.config import StyleConfig
-from napari_nst.record import RunRecord
+from napari_nst.settings.config import StyleConfig
+from napari_nst.settings.record import RunRecord
 
 SCALE = SimpleNamespace(index=0, count=1, height=8, width=10)
 

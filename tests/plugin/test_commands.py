@@ -3,9 +3,9 @@
 import pytest
 from napari._app_model import get_app_model
 
-from napari_nst.config import StyleConfig
 from napari_nst.plugin import commands, readers, writers
-from napari_nst.record import METADATA_KEY, RunRecord, SteeringEvent
+from napari_nst.settings.config import StyleConfig
+from napari_nst.settings.record import METADATA_KEY, RunRecord, SteeringEvent
 
 pytestmark = pytest.mark.gui
 

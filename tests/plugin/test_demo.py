@@ -4,13 +4,13 @@ import sys
 
 import pytest
 
-from napari_nst.io import read_picture, read_settings
+from napari_nst.files.images import read_picture, read_settings
 
 pytestmark = [pytest.mark.gui, pytest.mark.slow]
 
 CODE = """
 import sys
-from napari_nst import cli
+from napari_nst.cli import app as cli
 from napari_nst.plugin import demo
 
 demo.SIZE_PX, demo.STEPS = 48, 4

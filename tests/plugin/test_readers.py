@@ -7,13 +7,13 @@ import pytest
 from napari.layers import Image
 from PIL import Image as PillowImage
 
-from napari_nst.config import StyleConfig
-from napari_nst.io import read_picture, write_picture
+from napari_nst.files.images import read_picture, write_picture
+from napari_nst.files.names import save_picture
 from napari_nst.plugin import readers
-from napari_nst.plugin.export import export_run
-from napari_nst.plugin.files import save_picture
 from napari_nst.plugin.readers import adopt_record, get_reader, read_file, record_of
-from napari_nst.record import METADATA_KEY, RunRecord, SteeringEvent
+from napari_nst.runs.export import export_run
+from napari_nst.settings.config import StyleConfig
+from napari_nst.settings.record import METADATA_KEY, RunRecord, SteeringEvent
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (200, 300, 3), dtype=np.uint8)
 EVENTS = tuple(SteeringEvent(step, "tv_weight", 0.5) for step in range(5))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from napari_nst.plugin import sample_data
-from napari_nst.plugin.scene.extents import overlap, rectangle_of, seen, union
+from napari_nst.plugin.layers.extents import overlap, rectangle_of, seen, union
 
 pytestmark = pytest.mark.gui
 

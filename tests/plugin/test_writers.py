@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from napari.layers import Image
 
-from napari_nst.config import StyleConfig
 from napari_nst.errors import ImageError
-from napari_nst.io import read_picture, read_settings
+from napari_nst.files.images import read_picture, read_settings
 from napari_nst.plugin.writers import record_in, write_jpeg, write_png, write_tiff
-from napari_nst.record import METADATA_KEY, RunRecord
+from napari_nst.settings.config import StyleConfig
+from napari_nst.settings.record import METADATA_KEY, RunRecord
 
 RECORD = RunRecord(StyleConfig(seed=7), {}, {}, "untrained", (), 3, "finished")
 WRITERS = {".png": write_png, ".tif": write_tiff, ".jpg": write_jpeg}

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from napari_nst.core.vgg import CONVS
+from napari_nst.settings.vgg_layers import CONVS
 from napari_nst.weights import Source, _load, _places
 
 FEATURES_POSITION = dict(

@@ -15,8 +15,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from napari_nst.core.vgg import CONVS
 from napari_nst.errors import WeightsError
+from napari_nst.settings.vgg_layers import CONVS
 from napari_nst.weights import IMAGENET, _files, find_imagenet, load, status, tensors_sha256
 from tests.weights.conftest import FEATURES_POSITION, small_state, source_of
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from skimage import color, data
 
 from napari_nst import StyleConfig, iter_stylize
-from napari_nst.core.encoder import Encoder
+from napari_nst.core.network.encoder import Encoder
 from napari_nst.weights import Weights
 from tools.train_features.dataset import SetSpec, render_class
 from tools.train_features.yardsticks import Picture, edge_correlation, fit

@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 from napari_nst import StyleConfig, iter_stylize
-from napari_nst.presets import matched_ratio
+from napari_nst.settings.presets import matched_ratio
 from napari_nst.weights import Weights
 from tools.train_features.yardsticks import Picture, StyleGap, edge_correlation, fit
 

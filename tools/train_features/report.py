@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from napari_nst import StyleConfig
-from napari_nst.presets import BUILTIN_LAYER_WEIGHTS
+from napari_nst.settings.presets import BUILTIN_LAYER_WEIGHTS
 from napari_nst.weights import load
 from tools.train_features import frontier
 from tools.train_features.evaluate import identity, inversion, real_crops, table, unseen_crops

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from napari_nst import StyleConfig
 from napari_nst.core.balance import generated_pair
-from napari_nst.core.encoder import Encoder
-from napari_nst.core.gradient import loss_and_gradient
-from napari_nst.core.targets import build_objective
+from napari_nst.core.evaluate import loss_and_gradient
+from napari_nst.core.loss.targets import build_objective
+from napari_nst.core.network.encoder import Encoder
 from napari_nst.weights import Weights, load
 from tools.train_features.evaluate import STYLE_TAPS, table
 

@@ -4,7 +4,7 @@
 
 for each tile of 4 x 4 outputs, from 6 x 6 inputs: 36 multiplications where the definition takes
 144 (Lavin & Gray 2016, with their points 0, 1, -1, 2, -2). The products over channels are one
-batched matrix product, which a CPU does at full speed. Unlike `napari_nst.core.winograd`, which
+batched matrix product, which a CPU does at full speed. Unlike `core.network.winograd`, which
 serves a frozen network, this one has a gradient for the kernels.
 """
 

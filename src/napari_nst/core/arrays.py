@@ -43,8 +43,8 @@ def as_array(value: object, role: str) -> npt.NDArray[Any]:
         raise ImageError(
             f"{role} is a {type(value).__name__} ({shown(value, 40)}); expected an array of "
             "shape (H, W), (H, W, 3) or (H, W, 4): numpy's, dask's, zarr's, a tensor or a "
-            "picture of PIL. Read files with napari_nst.io.read_picture, and turn lists of "
-            "numbers into an array with numpy.asarray."
+            "picture of PIL. Read files with napari_nst.files.images.read_picture, and turn lists "
+            "of numbers into an array with numpy.asarray."
         )
     try:
         return np.asarray(value)

@@ -20,8 +20,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from napari_nst.config import Colors
 from napari_nst.core.device import finest_dtype
+from napari_nst.settings.config import Colors
 
 _FLOOR = 1e-5
 _LONGEST_STRETCH = 4.0

@@ -8,8 +8,8 @@ import threading
 import time
 from typing import Any
 
-from napari_nst.config import STEERABLE, StyleConfig
 from napari_nst.errors import ConfigError
+from napari_nst.settings.config import STEERABLE, StyleConfig
 
 
 class RunControl:

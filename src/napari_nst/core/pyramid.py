@@ -3,9 +3,9 @@
 import math
 from collections.abc import Sequence
 
-from napari_nst.config import StyleConfig
-from napari_nst.core.image import fit_longest_side
-from napari_nst.core.vgg import tap_geometry
+from napari_nst.core.picture import fit_longest_side
+from napari_nst.settings.config import StyleConfig
+from napari_nst.settings.vgg_layers import tap_geometry
 
 Size = tuple[int, int]
 

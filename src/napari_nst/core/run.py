@@ -10,21 +10,21 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from napari_nst.config import STEERABLE, StyleConfig
 from napari_nst.core.colour import Palette, blended, colour_statistics
 from napari_nst.core.control import RunControl
+from napari_nst.core.descent import Descent
 from napari_nst.core.device import finest_dtype
-from napari_nst.core.encoder import Encoder
-from napari_nst.core.gradient import Evaluation, loss_and_gradient
-from napari_nst.core.heap import give_memory_back
-from napari_nst.core.image import Picture, fit_longest_side, resize
-from napari_nst.core.lbfgs import kept_dtype
-from napari_nst.core.objective import PUBLISHED, VARIABLE_MAXIMUM, Balance, Objective
-from napari_nst.core.optimize import Descent
+from napari_nst.core.evaluate import Evaluation, loss_and_gradient
+from napari_nst.core.loss.objective import PUBLISHED, VARIABLE_MAXIMUM, Balance, Objective
+from napari_nst.core.loss.targets import build_objective
+from napari_nst.core.memory import give_memory_back
+from napari_nst.core.network.encoder import Encoder
+from napari_nst.core.optim.lbfgs import kept_dtype
+from napari_nst.core.picture import Picture, fit_longest_side, resize
 from napari_nst.core.pyramid import scale_sizes, split_steps, style_size
-from napari_nst.core.targets import build_objective
 from napari_nst.errors import DeviceError
-from napari_nst.record import SteeringEvent
+from napari_nst.settings.config import STEERABLE, StyleConfig
+from napari_nst.settings.record import SteeringEvent
 
 Reason = Literal["finished", "stopped", "converged", "diverged"]
 

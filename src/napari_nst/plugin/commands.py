@@ -6,11 +6,11 @@ from napari.layers import Image
 from napari.utils.notifications import show_info
 from napari.viewer import Viewer
 
-from napari_nst.plugin.window.docking import dock_of, frame_of
+from napari_nst.plugin.dock.docking import dock_of, frame_of
 from napari_nst.plugin.writers import record_in
 
 if TYPE_CHECKING:
-    from napari_nst.plugin.widget import StyleTransferWidget
+    from napari_nst.plugin.dock.widget import StyleTransferWidget
 
 PLUGIN, DOCK = "napari-nst", "Neural Style Transfer"
 

@@ -10,15 +10,15 @@ from qtpy.QtCore import QSize, QTimer
 from qtpy.QtWidgets import QWidget
 
 from napari_nst.errors import NstError
-from napari_nst.io import write_picture
-from napari_nst.plugin.frames import Frame
-from napari_nst.plugin.weights_panel import lacks_weights
+from napari_nst.files.images import write_picture
+from napari_nst.plugin.form.weights_panel import lacks_weights
+from napari_nst.runs.frame_gate import Frame
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-    from napari_nst.plugin.run import Run
-    from napari_nst.plugin.widget import StyleTransferWidget
+    from napari_nst.plugin.dock.widget import StyleTransferWidget
+    from napari_nst.plugin.runs.viewer_run import Run
 
 SIZE_PX = 256
 STEPS = 120

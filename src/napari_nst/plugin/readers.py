@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_info, show_warning
 
-from napari_nst.decode.kinds import open_file
 from napari_nst.errors import ConfigError, ImageError
-from napari_nst.io import SUFFIXES, read_picture, read_settings
-from napari_nst.plugin.export import RECORD_FILE, RESULT_FILE
-from napari_nst.plugin.files import sidecar_of
-from napari_nst.plugin.pictures import whole_range
+from napari_nst.files.decode.kinds import open_file
+from napari_nst.files.images import SUFFIXES, read_picture, read_settings
+from napari_nst.files.names import sidecar_of
+from napari_nst.plugin.layers.visible_picture import whole_range
 from napari_nst.plugin.writers import record_in
-from napari_nst.record import METADATA_KEY, RunRecord
+from napari_nst.runs.export import RECORD_FILE, RESULT_FILE
+from napari_nst.settings.record import METADATA_KEY, RunRecord
 
 if TYPE_CHECKING:
     from napari.layers import Layer

@@ -1,8 +1,8 @@
 """Writers for napari's Save dialog: a layer to PNG, TIFF or JPEG with the record of its run.
 
 The manifest names the three functions; npe2 calls them with path, data and the layer's
-arguments. What a format cannot hold is brought down to what it can: see `napari_nst.io`. Called
-without, as from the command palette, they say what to do instead.
+arguments. What a format cannot hold is brought down to what it can: see `files.images`.
+Called without, as from the command palette, they say what to do instead.
 """
 
 import logging
@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 from napari.utils.notifications import show_info
 
-from napari_nst.depth import as_uint16
 from napari_nst.errors import ConfigError, ImageError
-from napari_nst.plugin.files import free_path, save_picture
-from napari_nst.plugin.saved import note_saved
-from napari_nst.record import METADATA_KEY, RunRecord
+from napari_nst.files.depth import as_uint16
+from napari_nst.files.names import free_path, save_picture
+from napari_nst.runs.saved import note_saved
+from napari_nst.settings.record import METADATA_KEY, RunRecord
 
 logger = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
-from napari_nst.core.vgg import CONVS
 from napari_nst.errors import DownloadCancelled, DownloadError, WeightsError
+from napari_nst.settings.vgg_layers import CONVS
 from napari_nst.weights import _http
 from napari_nst.weights._files import file_sha256, read, read_header, write
 from napari_nst.weights._places import (

@@ -13,9 +13,9 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from napari_nst.atomic import appearing_whole
-from napari_nst.core.vgg import CONVS
 from napari_nst.errors import WeightsError
+from napari_nst.files.disk import appearing_whole
+from napari_nst.settings.vgg_layers import CONVS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from napari_nst.core.vgg import CONVS
 from napari_nst.errors import WeightsError, shown
+from napari_nst.settings.vgg_layers import CONVS
 from napari_nst.weights._files import (
     InputKind,
     Weights,

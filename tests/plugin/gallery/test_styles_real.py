@@ -12,10 +12,10 @@ from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QFileDialog, QLineEdit
 
-from napari_nst.io import read_picture, write_picture
-from napari_nst.plugin import preferences
+from napari_nst.files.images import read_picture, write_picture
+from napari_nst.plugin.common import preferences
+from napari_nst.plugin.form.layer_pickers import CONTENT_HINT
 from napari_nst.plugin.gallery.shelf import Shelf, Style, change_shelf, read_shelf
-from napari_nst.plugin.layer_pickers import CONTENT_HINT
 
 pytestmark = pytest.mark.gui
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from napari_nst import samples
-from napari_nst.io import write_picture
+from napari_nst.files.images import write_picture
 from napari_nst.plugin.gallery import thumbnails as module
 from napari_nst.plugin.gallery.shelf import Style
 from napari_nst.plugin.gallery.thumbnails import SIDE_PX, Thumbnails, shrunk, thumbnail_of

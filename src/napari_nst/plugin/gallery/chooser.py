@@ -10,18 +10,18 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QWidget
 
 from napari_nst import samples
 from napari_nst.errors import NstError
+from napari_nst.plugin.common.preferences import styles_file
 from napari_nst.plugin.gallery.open_styles import open_style, style_of
 from napari_nst.plugin.gallery.popup import GalleryPopup
 from napari_nst.plugin.gallery.shelf import Shelf, Style, change_shelf, read_shelf
 from napari_nst.plugin.gallery.signs import SignButton, folder, gallery
 from napari_nst.plugin.gallery.thumbnails import Thumbnails
-from napari_nst.plugin.preferences import styles_file
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-    from napari_nst.plugin.layer_pickers import LayerPickers
-    from napari_nst.plugin.run import Run
+    from napari_nst.plugin.form.layer_pickers import LayerPickers
+    from napari_nst.plugin.runs.viewer_run import Run
 
 PICTURE_FILTER = (
     "Pictures (*.png *.jpg *.jpeg *.tif *.tiff *.webp *.avif *.gif *.bmp *.jp2 *.psd *.ppm *.tga "

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from napari_nst.core.json_cache import read_cache, update_cache
+from napari_nst.files.json_cache import read_cache, update_cache
 
 logger = logging.getLogger(__name__)
 

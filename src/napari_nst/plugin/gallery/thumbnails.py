@@ -11,9 +11,9 @@ import numpy.typing as npt
 from PIL import Image, ImageOps
 
 from napari_nst import samples
-from napari_nst.depth import as_uint8
 from napari_nst.errors import ImageError
-from napari_nst.io import read_picture
+from napari_nst.files.depth import as_uint8
+from napari_nst.files.images import read_picture
 from napari_nst.plugin.gallery.shelf import Style
 
 SIDE_PX = 112

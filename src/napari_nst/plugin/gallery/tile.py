@@ -4,10 +4,10 @@ from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QAction, QFontMetrics, QIcon, QImage, QKeyEvent, QPixmap
 from qtpy.QtWidgets import QToolButton
 
+from napari_nst.plugin.common.style import ACCENT, ACCENT_TEXT
 from napari_nst.plugin.gallery.shelf import Style
 from napari_nst.plugin.gallery.signs import blank_icon
 from napari_nst.plugin.gallery.thumbnails import Thumbnail
-from napari_nst.plugin.looks import ACCENT, ACCENT_TEXT
 
 TILE_PX = QSize(68, 84)
 _PICTURE_PX = 56

@@ -1,0 +1,1 @@
+"""The command line: `napari-nst`. Knows no Qt; napari is started from within functions only."""

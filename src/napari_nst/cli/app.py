@@ -1,0 +1,333 @@
+"""The command line: `napari-nst stylize | gui | demo | presets | weights | info`.
+
+Exit codes: 0 done, 1 the run or the download failed, 2 bad input, 130, 143 or 129 ended by
+Ctrl-C, SIGTERM or SIGHUP (with what there was of the picture written). torch and napari are
+imported only by what needs them.
+"""
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_args
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.progress import BarColumn, DownloadColumn, TransferSpeedColumn
+
+from napari_nst import __version__
+from napari_nst.cli.options import (
+    Colors,
+    Content,
+    Device,
+    DryRun,
+    IgnoreMemory,
+    Init,
+    Output,
+    Precision,
+    Preset,
+    SaveEvery,
+    Seed,
+    Sets,
+    SettingsFile,
+    Size,
+    Steps,
+    Strength,
+    Styles,
+    WeightsInput,
+    WeightsName,
+    chosen_settings,
+)
+from napari_nst.cli.presets import presets_app
+from napari_nst.cli.run import run_with_bar, shown_progress, write_result
+from napari_nst.cli.signals import INTERRUPTED, ending_gently
+from napari_nst.cli.streams import accept_any_letter, fail, say
+from napari_nst.core.control import RunControl
+from napari_nst.errors import (
+    DeviceError,
+    DeviceMemoryError,
+    DownloadCancelled,
+    DownloadError,
+    NstError,
+    TooLargeError,
+    WeightsError,
+)
+from napari_nst.files.images import read_picture
+from napari_nst.files.outputs import check_apart, check_output, disk_errors_translated, save_path
+from napari_nst.planning.text import forecast
+from napari_nst.settings.config import StyleConfig, choices
+from napari_nst.settings.record import RunRecord
+from napari_nst.settings.text import split_assignment
+
+if TYPE_CHECKING:
+    from napari_nst.weights import Weights
+
+LEAST_SHARE = 0.1
+"""Of the bytes of its pixels, what a result takes on the disk at least in any format."""
+
+UsageError: Any = typer.BadParameter.__base__  # typer's own click, which it does not export
+
+app = typer.Typer(
+    name="napari-nst",
+    help="Neural style transfer: paint one picture in the manner of another.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+weights_app = typer.Typer(
+    help="Find or fetch the VGG-19 weights that runs use.", no_args_is_help=True
+)
+app.add_typer(weights_app, name="weights")
+app.add_typer(presets_app, name="presets")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code; errors become one line on stderr."""
+    accept_any_letter()
+    notes = RichHandler(console=Console(stderr=True), show_time=False, show_path=False)
+    logging.getLogger("napari_nst").handlers = [notes]
+    try:
+        code = app(args=arguments, prog_name="napari-nst", standalone_mode=False)
+    except UsageError as error:
+        message = error.format_message()  # empty where help was shown instead
+        return fail(f"{message} (--help shows how)", 2) if message else 2
+    except typer.Abort:
+        return fail("stopped", INTERRUPTED)
+    except DownloadCancelled as error:
+        return fail(str(error), INTERRUPTED)
+    except TooLargeError as error:
+        return fail(f"{error} --ignore-memory tries it all the same.", 2)
+    except (DeviceMemoryError, DownloadError) as error:
+        return fail(str(error), 1)
+    except NstError as error:
+        return fail(str(error), 2)
+    return code if isinstance(code, int) else 0
+
+
+@app.command()
+def stylize(
+    content: Content,
+    style: Styles,
+    output: Output,
+    preset: Preset = None,
+    size: Size = None,
+    steps: Steps = None,
+    style_strength: Strength = None,
+    colors: Colors = None,
+    seed: Seed = None,
+    precision: Precision = None,
+    init: Init = None,
+    settings: Sets = None,
+    weights: WeightsName = None,
+    weights_input: WeightsInput = None,
+    device: Device = "auto",
+    save_every: SaveEvery = None,
+    config_file: SettingsFile = None,
+    dry_run: DryRun = False,
+    ignore_memory: IgnoreMemory = False,
+) -> int:
+    """Paint CONTENT in the manner of STYLE. Ctrl-C writes what there is and exits with 130."""
+    knobs = {"size": size, "steps": steps, "seed": seed, "precision": precision}
+    knobs |= {"style_strength": style_strength, "colors": colors}
+    if init in choices("init"):
+        knobs["init"], init = init, None
+    given = {name: text for name, text in knobs.items() if text is not None}
+    config, record = chosen_settings(
+        config_file, preset, [*given.items(), *map(split_assignment, settings or [])]
+    )
+    with ending_gently() as ending:
+        picture = read_picture(content)
+        inputs = [content, *style, *(Path(each) for each in (init, config_file) if each)]
+        _check_outputs(output, save_every, picture, config, inputs)
+        styles = [read_picture(path) for path in style]
+        start = None if init is None else read_picture(init)
+
+        from napari_nst.api import iter_stylize  # torch takes seconds to import: after the checks
+
+        chosen = _load_weights(weights, weights_input, record)
+        shapes = [each.shape for each in styles]
+        text, fits = forecast(config, picture.shape, shapes, device, weights=chosen.name)
+        say(text, on_stdout=dry_run)
+        if dry_run:
+            return 0 if fits else 2
+        control = RunControl()
+        ending.stops(control.stop)
+        run = iter_stylize(
+            picture,
+            styles,
+            config,
+            weights=chosen,
+            device=device,
+            control=control,
+            init=start,
+            events=record.events if record else (),
+            check_memory=not ignore_memory,
+        )
+        return write_result(output, run_with_bar(run, output, save_every), ending)
+
+
+def _check_outputs(
+    output: Path,
+    save_every: int | None,
+    picture: np.ndarray,
+    config: StyleConfig,
+    inputs: Sequence[Path],
+) -> None:
+    """Check everything that decides at the end of a run whether its pictures can be written."""
+    longest = max(picture.shape[:2])
+    wanted = config.size or longest
+    room_bytes = int(LEAST_SHARE * picture.nbytes * (wanted / longest) ** 2)
+    check_output(output, longest_px=wanted, room_bytes=room_bytes)
+    if save_every:
+        check_output(save_path(output, max(99_999, config.steps or 0)), longest_px=wanted)
+    check_apart(output, inputs, save_every=save_every)
+
+
+def _load_weights(name: str | None, feed: str | None, record: RunRecord | None) -> "Weights":
+    from napari_nst.weights import InputKind, load
+
+    if feed is not None and feed not in get_args(InputKind):
+        raise WeightsError(f"--weights-input is caffe or torchvision; got {feed!r}")
+    recorded = record.weights if record else "auto"
+    if recorded not in ("imagenet", "builtin", "untrained"):
+        recorded = "auto"  # a file, of which a record knows only the name
+    weights = load(name or recorded, weights_input=feed)  # type: ignore[arg-type] # checked above
+    if weights.note:
+        say(f"napari-nst: {weights.note}")
+    if record and record.hashes.get("weights") != weights.sha256:
+        say(
+            f"napari-nst: the record was made with other weights ({record.weights}) than these "
+            f"({weights.name}); the picture will differ"
+        )
+    return weights
+
+
+@app.command()
+def gui(
+    content: Annotated[Path | None, typer.Argument(help="A picture to open.")] = None,
+    style: Annotated[Path | None, typer.Argument(help="A second one, the style.")] = None,
+) -> None:
+    """Open napari with the style transfer widget."""
+    pictures = {path.stem: read_picture(path) for path in (content, style) if path}
+    _import_gui()
+    from napari_nst.plugin.demo import open_gui
+
+    open_gui(pictures)
+
+
+@app.command()
+def demo(
+    save: Annotated[
+        Path | None,
+        typer.Option(help="Write result.png and screenshot.png into this folder, then quit."),
+    ] = None,
+) -> None:
+    """Watch one sample picture take on the style of another in napari."""
+    if save:
+        with disk_errors_translated(save):
+            save.mkdir(parents=True, exist_ok=True)
+        check_output(save / "result.png")
+    _import_gui()
+    from napari_nst.plugin.demo import run_demo
+
+    run_demo(save, say=print)
+
+
+def _import_gui() -> None:
+    """Import torch before Qt (on Windows the other order fails), and say what is missing."""
+    has_screen = any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")))
+    if sys.platform.startswith("linux") and not has_screen:
+        raise DeviceError(
+            "there is no screen here. Use `napari-nst stylize`, or put `xvfb-run -a` in front."
+        )
+    import torch  # noqa: F401 - for its side effect
+
+    try:
+        import napari.qt  # noqa: F401
+    except ImportError as error:
+        raise DeviceError(
+            f"napari's window cannot open ({error}). Run: pip install 'napari-nst[all]'"
+        ) from error
+
+
+@weights_app.command()
+def status() -> None:
+    """List the places looked at for weights, first to last, and what is there."""
+    from napari_nst.weights import status as places
+
+    for place in places():
+        size = "absent" if place.size_bytes is None else f"{place.size_bytes / 1e6:.0f} MB"
+        state = size if place.usable or not place.present else f"{size}, not usable"
+        print(f"{place.weights:9} {state:>9}  {place.label}: {place.path}")
+
+
+@weights_app.command()
+def path() -> None:
+    """Print the file of ImageNet's weights that runs use."""
+    from napari_nst.weights import find_imagenet
+
+    found = find_imagenet()
+    if found is None:
+        raise WeightsError("no ImageNet weights on this disk; run `napari-nst weights download`")
+    print(found)
+
+
+@weights_app.command()
+def download() -> int:
+    """Fetch ImageNet's weights (575 MB, of which 80 MB are kept); resumes what was begun."""
+    from napari_nst.weights import download as fetch
+
+    cancel = RunControl()
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with ending_gently() as ending, shown_progress(*columns) as progress:
+        ending.stops(cancel.stop)
+        task = progress.add_task("", total=None)
+
+        def show(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total)
+
+        @cache
+        def tell() -> None:
+            say("napari-nst: another download is running; waiting for it")
+
+        try:
+            file = fetch(progress=show, cancelled=lambda: cancel.stopped, waiting=tell)
+        except DownloadCancelled as error:
+            return fail(str(error), ending.code or INTERRUPTED)
+    print(file)
+    return 0
+
+
+@app.command()
+def info() -> None:
+    """Show versions, the device that will compute, threads, precision and weights."""
+    import torch
+
+    from napari_nst.core.device import describe, resolve_device, resolve_precision
+    from napari_nst.weights import find_imagenet
+
+    report = describe()
+    precision = resolve_precision("auto", resolve_device())
+    print(f"napari-nst {__version__}, Python {sys.version.split()[0]}")
+    print(", ".join(f"{name} {_version_of(name)}" for name in ("torch", "napari", "npe2", "numpy")))
+    bindings = [f"{name} {_version_of(name)}" for name in ("PyQt6", "PySide6") if _version_of(name)]
+    print(f"Qt: {', '.join(bindings) or 'none; pip install napari-nst[all]'}")
+    print(f"device: {report.kind}, {report.name}")
+    print(f"threads: {torch.get_num_threads()}")
+    print(f"precision: {str(precision).removeprefix('torch.')}")
+    imagenet = find_imagenet()
+    print(f"weights: {'builtin, in the package' if imagenet is None else f'imagenet, {imagenet}'}")
+    if report.advice:
+        print(report.advice)
+
+
+def _version_of(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""

@@ -1,0 +1,1 @@
+"""The loss as additive statistics and one small scalar."""

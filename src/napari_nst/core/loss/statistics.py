@@ -1,0 +1,193 @@
+"""Style as additive statistics of features, and the small scalars made of them.
+
+For N channels over M positions, F the N x M features: s = Σ F (N,), G = F Fᵀ (N, N). Both are
+sums over positions, so tiles and machines simply add them. From the means μ = s/M and
+R = G/M come, for picture and style (index s), in PRESETS.md's notation:
+
+- gram: S = Σ (R - R_s)² / N⁴ (the authors' code)
+- gram_paper: Σ (R - R_s)² / (4 N²) = N²/4 · S; for equal sizes Σ (G - A)² / (4 N² M²), Gatys,
+  Ecker & Bethge, "A neural algorithm of artistic style", 2015, equation 4
+- gram_moments: S, and means and deviations, each by mean square
+- wasserstein: mean (μ - μ_s)² + mean diag (Σ_s + Σ - 2 (Σ_s^½ Σ Σ_s^½)^½), Σ = R - μμᵀ + 1e-4 I
+- local_wasserstein: the same to second order, see `napari_nst.core.loss.bures`
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+_CHUNK_POSITIONS = 1 << 16
+_NARROW_CHANNELS = 4096
+_NARROW_POSITIONS = 64
+_COVARIANCE_FLOOR = 1e-4
+_DEVIATION_FLOOR = 1e-8
+_ROOT_ITERATIONS = 12
+
+
+@dataclass(frozen=True)
+class Moments:
+    """First and second moments of features.
+
+    Parameters
+    ----------
+    mean : Tensor, shape (N,)
+        μ, over positions.
+    second : Tensor, shape (N, N)
+        R, over positions.
+    """
+
+    mean: Tensor
+    second: Tensor
+
+    @cached_property
+    def root(self) -> Tensor:
+        """Σ^½ by `matrix_square_root`, shape (N, N); read for styles, so worked out once."""
+        return matrix_square_root(self.floored_covariance)
+
+    @property
+    def covariance(self) -> Tensor:
+        """R - μμᵀ, biased; shape (N, N)."""
+        return self.second - torch.outer(self.mean, self.mean)
+
+    @property
+    def floored_covariance(self) -> Tensor:
+        """Σ of "wasserstein", with a floor that keeps it invertible; shape (N, N)."""
+        identity = torch.eye(len(self.mean), dtype=self.mean.dtype, device=self.mean.device)
+        return self.covariance + _COVARIANCE_FLOOR * identity
+
+
+def flat(features: Tensor) -> Tensor:
+    """View channels-last features of shape (1, N, h, w) as (M, N)."""
+    return features.permute(0, 2, 3, 1).reshape(-1, features.shape[1])
+
+
+def sums(features: Tensor, *, exactly: bool = False) -> tuple[Tensor, Tensor]:
+    """Add up s (N,) and G (N, N) in float32 at least, in pieces so that memory stays small.
+
+    16-bit features are multiplied as they are, which takes a quarter of the time. The products
+    are added up in float32 by the hardware but handed over with 8 bits, so the positions are
+    parted, 8 parts for 512 channels, 64 for 64, and these added in float32: s and G are within
+    1e-3 of their norms.
+
+    Parameters
+    ----------
+    features : Tensor, shape (1, N, h, w)
+    exactly
+        Multiply 16-bit features in float32 too: roundings that depend on the part make G - s sᵀ/M
+        no covariance any more, and its square root diverges.
+    """
+    rows = flat(features)
+    wide = torch.promote_types(rows.dtype, torch.float32)
+    channels = rows.shape[1]
+    total = rows.new_zeros(channels, dtype=wide)
+    gram = rows.new_zeros((channels, channels), dtype=wide)
+    count = max(1, _NARROW_CHANNELS // channels)
+    part = len(rows) // count
+    if not exactly and rows.dtype != wide and part >= _NARROW_POSITIONS:
+        parts = rows[: part * count].view(count, part, channels)
+        gram += torch.bmm(parts.transpose(1, 2), parts).sum(0, dtype=wide)
+        total += torch.bmm(parts.new_ones(count, 1, part), parts).sum((0, 1), dtype=wide)
+        rows = rows[part * count :]
+    for piece in torch.split(rows, _CHUNK_POSITIONS):
+        values = piece.to(wide)
+        total += values.sum(0)
+        gram.addmm_(values.T, values)
+    return total, gram
+
+
+def add_sums_pullback(
+    gradient: Tensor, features: Tensor, d_total: Tensor | None, d_gram: Tensor | None
+) -> None:
+    """Add ∂⟨d, sums⟩ / ∂features to a gradient, in place.
+
+    Parameters
+    ----------
+    gradient, features : Tensor, shape (1, N, h, w), channels last
+    d_total : Tensor, shape (N,)
+    d_gram : Tensor, shape (N, N)
+        Each None where the loss does not read these sums.
+    """
+    rows = gradient.permute(0, 2, 3, 1).view(-1, gradient.shape[1])
+    if d_gram is not None:
+        rows.addmm_(flat(features), (d_gram + d_gram.T).to(features.dtype))
+    if d_total is not None:
+        rows.add_(d_total.to(features.dtype))
+
+
+def blend(parts: list[Moments]) -> Moments:
+    """Average the moments of several styles; R is blended, not Σ."""
+    return Moments(
+        torch.stack([part.mean for part in parts]).mean(0),
+        torch.stack([part.second for part in parts]).mean(0),
+    )
+
+
+def gram_loss(picture: Moments, style: Moments) -> Tensor:
+    """S of this module's header."""
+    channels = len(style.mean)
+    return (picture.second - style.second).square().sum() / channels**4
+
+
+def gram_paper_loss(picture: Moments, style: Moments) -> Tensor:
+    """Gatys' equation 4, N²/4 · S."""
+    return gram_loss(picture, style) * len(style.mean) ** 2 / 4
+
+
+def moments_loss(picture: Moments, style: Moments) -> Tensor:
+    """Mean squares of the differences of means and of deviations, added."""
+    d_mean = (picture.mean - style.mean).square().mean()
+    return d_mean + (_deviation(picture) - _deviation(style)).square().mean()
+
+
+def wasserstein_loss(picture: Moments, style: Moments) -> Tensor:
+    """Squared Wasserstein-2 distance of the two Gaussians, a channel's share of it."""
+    covariance = picture.floored_covariance
+    cross = matrix_square_root(style.root @ covariance @ style.root)
+    spread = (style.floored_covariance + covariance - 2 * cross).diagonal().mean()
+    return (picture.mean - style.mean).square().mean() + spread
+
+
+def matrix_square_root(matrix: Tensor) -> Tensor:
+    """Square root of a positive definite matrix (N, N) by 12 Newton-Schulz iterations.
+
+    The truncation belongs to the formula: deep covariances are rank-deficient and an exact
+    solve diverges. The backward pass is the truncated Lyapunov iteration of the same length.
+    Source: Lin & Maji, "Improved bilinear pooling with CNNs", 2017.
+    """
+    return cast(Tensor, _SquareRoot.apply(matrix))
+
+
+class _SquareRoot(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, matrix: Tensor) -> Tensor:  # noqa: ANN401
+        norm = matrix.norm()
+        y = matrix / norm
+        identity = torch.eye(len(matrix), dtype=matrix.dtype, device=matrix.device)
+        z = identity
+        for _ in range(_ROOT_ITERATIONS):
+            t = (3 * identity - z @ y) / 2
+            y, z = y @ t, t @ z
+        root: Tensor = y * norm.sqrt()
+        ctx.save_for_backward(root)
+        return root
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # noqa: ANN401
+        (root,) = ctx.saved_tensors
+        norm = root.norm()
+        a, q = root / norm, gradient / norm
+        identity = torch.eye(len(root), dtype=root.dtype, device=root.device)
+        for _ in range(_ROOT_ITERATIONS):
+            square = 3 * identity - a @ a
+            q = (q @ square - a.T @ (a.T @ q - q @ a)) / 2
+            a = a @ square / 2
+        lifted: Tensor = q / 2
+        return lifted
+
+
+def _deviation(part: Moments) -> Tensor:
+    variance = part.second.diagonal() - part.mean.square()
+    return (variance.clamp(min=0) + _DEVIATION_FLOOR).sqrt()

@@ -1,0 +1,406 @@
+"""The frozen VGG-19 as a chain with a hand-written backward pass.
+
+General autograd does work here that nobody needs, and keeps what nobody reads. Instead:
+
+- the work goes by strips of rows that stay in the processor's cache
+  (`Convolution.strip_rows`), so that no picture-sized tensor is made only to be pooled;
+- taps are shown strip by strip as they come, for statistics that add up;
+- a layer is kept only where a tap reads it or its ReLU is undone by it; behind a max pooling
+  the source of each result suffices;
+- the first layer, with the next one the widest by far, is never made as a whole: its rows are
+  worked out where they are read, going forth and again going back, from the input;
+- on the way back the gradient at a layer takes the place of the layer's own features.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from napari_nst.core.network.buffers import Rooms, Sheet
+from napari_nst.core.network.convolution import Convolution
+from napari_nst.core.network.pooling import MaxRoutes, pool, unpool
+from napari_nst.core.network.preprocess import Feed, FeedKind
+from napari_nst.core.network.tape import Tape
+from napari_nst.errors import ImageError, WeightsError
+from napari_nst.settings.config import Padding, Pooling
+from napari_nst.settings.vgg_layers import CONVS, convolutions_to, tap_geometry
+
+Observe = Callable[[str, slice, Tensor], None]
+"""Is shown a tap's name, which of its rows, and the features there; every row once."""
+
+Pullback = Callable[[str, slice, Tensor, Tensor | None], Tensor]
+Rows = Callable[[int, int], Tensor]
+"""Gives rows of a picture-sized tensor, from the first to before the last."""
+
+aten = torch.ops.aten
+
+
+class Encoder:
+    """VGG-19, cut behind the deepest tap in use.
+
+    Parameters
+    ----------
+    tensors
+        "conv1_1.weight" of shape (out, in, 3, 3), "conv1_1.bias" of shape (out,), ...
+    feed
+        How the network wants its input.
+    taps
+        Where features are read.
+    pooling, padding
+        As in StyleConfig.
+    device, dtype
+        Where, and in which precision, the convolutions run.
+
+    Raises
+    ------
+    WeightsError
+        If the weights end before the deepest tap.
+    """
+
+    def __init__(
+        self,
+        tensors: Mapping[str, Tensor],
+        *,
+        feed: FeedKind,
+        taps: tuple[str, ...],
+        pooling: Pooling = "max",
+        padding: Padding = "zeros",
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self.taps = tuple(dict.fromkeys(taps))
+        self.dtype = dtype
+        self.device = torch.device(device)
+        self._pooling = pooling
+        self._padding = padding
+        self._names = convolutions_to(self.taps)
+        self._check_depth(tensors)
+        self._feed = Feed(feed, padding, self.device, dtype)
+        self._rooms = Rooms(self.device)
+        self._convolutions = [
+            self._load(name, tensors, bgr=feed == "caffe") for name in self._names
+        ]
+
+    @property
+    def smallest_side_px(self) -> int:
+        """The smallest picture side that still has one position at the deepest tap."""
+        return max(tap_geometry(tap).stride_px for tap in self.taps)
+
+    def features(
+        self,
+        picture: Tensor,
+        taps: Sequence[str] | None = None,
+        *,
+        observe: Observe | None = None,
+    ) -> dict[str, Tensor]:
+        """Read taps, all by default, of a picture of shape (1, 3, H, W), as (1, N, h, w).
+
+        `observe` is shown every tap on the way.
+        """
+        sheets = {
+            tap: Sheet(picture.shape[-2] // tap_geometry(tap).stride_px, Rooms(self.device), tap)
+            for tap in (self.taps if taps is None else taps)
+        }
+
+        def keep(tap: str, rows: slice, features: Tensor) -> None:
+            if observe is not None:
+                observe(tap, rows, features)
+            if tap in sheets:
+                sheets[tap].put(rows, features)
+
+        self.show(picture, keep)
+        return {tap: sheet.whole for tap, sheet in sheets.items()}
+
+    def show(self, picture: Tensor, observe: Observe) -> None:
+        """Show the taps of a picture of shape (1, 3, H, W), keeping nothing."""
+        self._forward(picture, observe, keep=False)
+
+    def forward(self, picture: Tensor, observe: Observe) -> Tape:
+        """Show the taps and keep what `backward` needs, one tape at a time.
+
+        Its tensors lie where the last tape's did.
+
+        Parameters
+        ----------
+        picture : Tensor, shape (1, 3, H, W), nominally in [0, 1]
+        observe
+            Is shown every row of every tap once; what it is shown it may not change or keep.
+
+        Raises
+        ------
+        ImageError
+            If the picture is too small for the deepest tap.
+        """
+        return self._forward(picture, observe, keep=True)
+
+    def release(self) -> None:
+        """Give back the memory in which tapes lay."""
+        self._rooms.clear()
+
+    def backward(self, tape: Tape, pullback: Pullback) -> Tensor:
+        """Carry the losses' gradient from the taps to the picture, using up the tape.
+
+        Parameters
+        ----------
+        tape
+            Of `forward`; its tensors are overwritten and released on the way.
+        pullback
+            ``pullback(tap, rows, features, gradient)`` adds the loss's gradient at rows of a tap
+            to the gradient from deeper layers (None at the deepest), in place where it can. Rows
+            may be asked for more than once.
+
+        Returns
+        -------
+        Tensor, shape (1, 3, H, W), float32 or float64
+        """
+        arriving: Rows | None = None
+        for position in range(len(self._names) - 1, 0, -1):
+            gradient = self._at_output(position, tape, pullback, arriving)
+            arriving = self._through(position, tape, gradient)
+        return self._to_picture(self._at_first(tape, pullback, arriving), tape.size)
+
+    def _forward(self, picture: Tensor, observe: Observe, *, keep: bool) -> Tape:
+        self._check_size(picture)
+        height, width = picture.shape[-2:]
+        tape = Tape((height, width), self._feed.to_input(picture))
+        flow = self._first(tape, observe)
+        for position in range(1, len(self._names)):
+            flow = _rows_of(self._layer(position, flow, tape, observe, keep=keep))
+        if len(self._names) == 1:
+            for rows in self._strips(0, tape.size):
+                flow(rows.start, rows.stop)
+        return tape
+
+    def _first(self, tape: Tape, observe: Observe) -> Rows:
+        """Give rows of the first layer, showing those that were not asked for before."""
+        before, after = self._taps_at(0)
+        shown = 0
+
+        def rows_of_first(first: int, last: int) -> Tensor:
+            nonlocal shown
+            raw, output = self._first_rows(tape, first, last)
+            for tap, values in ((before, raw), (after, output)):
+                if tap is not None and last > shown:
+                    observe(tap, slice(shown, last), values[:, :, shown - first :])
+            shown = max(shown, last)
+            return output
+
+        return rows_of_first
+
+    def _first_rows(self, tape: Tape, first: int, last: int) -> tuple[Tensor, Tensor]:
+        """Work out rows of the first layer, before its ReLU where that is a tap, and behind it."""
+        before, _ = self._taps_at(0)
+        relu, rows = before is None, slice(first, last)
+        raw = self._convolve(0, _rows_of(tape.fed), rows, tape.size, relu=relu)
+        return raw, raw if relu else torch.relu(raw)
+
+    def _layer(
+        self, position: int, flow: Rows, tape: Tape, observe: Observe, *, keep: bool
+    ) -> Tensor:
+        """Run a convolution, its ReLU and the pooling behind it; give what the next one reads."""
+        name, size = self._names[position], self._size(position, tape)
+        before, after = self._taps_at(position)
+        ends = self._ends_block(position)
+        routes = None
+        if ends and keep and self._pooling == "max":
+            channels = self._convolutions[position].channels
+            shape = (1, channels, size[0] // 2, size[1] // 2)
+            codes = self._rooms.take(f"{name} sources", shape, torch.int8)
+            routes = MaxRoutes(codes, size, self.dtype)
+        rooms = self._rooms if keep else Rooms(self.device)
+        raw, output = (Sheet(size[0], rooms, f"{name} {kind}") for kind in ("raw", "output"))
+        pooled = Sheet(size[0] // 2, rooms, f"{name} pooled")
+        is_kept = keep and not (ends and before is None and after is None and routes)
+        for rows in self._strips(position, size):
+            strip = self._convolve(position, flow, rows, size, relu=before is None)
+            if before is not None:
+                observe(before, rows, strip)
+                if keep:
+                    raw.put(rows, strip)
+                strip = torch.relu(strip)
+            if after is not None:
+                observe(after, rows, strip)
+            if not ends or (is_kept and before is None):
+                output.put(rows, strip)
+            if ends:
+                half = slice(rows.start // 2, rows.stop // 2)
+                kind = self._pooling
+                pooled.put(half, routes.pool(strip, half) if routes else pool(strip, kind))
+        if routes is not None:
+            tape.routes[name] = routes
+        if is_kept:
+            tape.outputs[name] = output.whole if before is None else raw.whole
+        return pooled.whole if ends else output.whole
+
+    def _at_output(
+        self, position: int, tape: Tape, pullback: Pullback, arriving: Rows | None
+    ) -> Rows:
+        """Undo a ReLU and add the losses' gradients; the result takes the features' place."""
+        name, size = self._names[position], self._size(position, tape)
+        output = tape.outputs.pop(name, None)
+        if output is None:
+            assert arriving is not None
+            return arriving
+        for rows in self._strips(min(position + 1, len(self._names) - 1), size):
+            gradient = None if arriving is None else arriving(rows.start, rows.stop)
+            place = output[:, :, rows]
+            if self._taps_at(position)[0] is None:
+                self._undo(position, rows, (place, place), gradient, pullback, place)
+            else:
+                features = place, torch.relu(place)
+                place.copy_(self._undo(position, rows, features, gradient, pullback))
+        return _rows_of(output)
+
+    def _at_first(self, tape: Tape, pullback: Pullback, arriving: Rows | None) -> Rows:
+        """Do at the first layer what `_at_output` does, where rows are asked for."""
+
+        def gradient_at(first: int, last: int) -> Tensor:
+            gradient = None if arriving is None else arriving(first, last)
+            features = self._first_rows(tape, first, last)
+            return self._undo(0, slice(first, last), features, gradient, pullback)
+
+        return gradient_at
+
+    def _undo(
+        self,
+        position: int,
+        rows: slice,
+        features: tuple[Tensor, Tensor],
+        gradient: Tensor | None,
+        pullback: Pullback,
+        target: Tensor | None = None,
+    ) -> Tensor:
+        """Carry a gradient back through a ReLU, adding the losses' behind and before it.
+
+        The features are those before and behind; the result lies in `target`, if there is one.
+        """
+        before, after = self._taps_at(position)
+        if after is not None:
+            gradient = pullback(after, rows, features[1], gradient)
+        if gradient is not None:
+            target = gradient if target is None else target
+            gradient = aten.threshold_backward.grad_input(
+                gradient, features[1], 0, grad_input=target
+            )
+        if before is not None:
+            gradient = pullback(before, rows, features[0], gradient)
+        assert gradient is not None
+        return gradient
+
+    def _through(self, position: int, tape: Tape, gradient: Rows) -> Rows:
+        """Carry a gradient from a convolution's output to the output of the one before it."""
+        size, convolution = self._size(position, tape), self._convolutions[position]
+
+        def carried(first: int, last: int) -> Tensor:
+            top = max(0, first - 1)
+            window = gradient(top, min(size[0], last + 1))
+            return convolution.backward(window, size, top=top - (first - 1), count=last - first)
+
+        if not self._ends_block(position - 1):
+            return carried
+        pooled = Sheet(size[0], self._rooms, f"{self._names[position - 1]} pooled")
+        for rows in self._strips(position, size):
+            pooled.put(rows, carried(rows.start, rows.stop))
+        return self._unpooled(position - 1, tape, pooled.whole)
+
+    def _unpooled(self, position: int, tape: Tape, gradient: Tensor) -> Rows:
+        """Carry a gradient from pooled features to those that were pooled."""
+        name = self._names[position]
+        if self._pooling == "max":
+            routes = tape.routes.pop(name)
+            return lambda first, last: routes.unpool(gradient, (first, last))
+        output, (before, _) = tape.outputs[name], self._taps_at(position)
+
+        def unpooled(first: int, last: int) -> Tensor:
+            pooled = output[:, :, first:last]
+            pooled = pooled if before is None else torch.relu(pooled)
+            return unpool(gradient[:, :, first // 2 : last // 2], pooled, self._pooling)
+
+        return unpooled
+
+    def _convolve(
+        self, position: int, flow: Rows, rows: slice, size: tuple[int, int], *, relu: bool
+    ) -> Tensor:
+        convolution = self._convolutions[position]
+        if position == 0 and self._padding == "replicate":
+            return convolution.forward_inside(flow(rows.start, rows.stop + 2), relu=relu)
+        top = max(0, rows.start - 1)
+        window = flow(top, min(size[0], rows.stop + 1))
+        count = rows.stop - rows.start
+        return convolution.forward(window, size, top=top - (rows.start - 1), count=count, relu=relu)
+
+    def _to_picture(self, gradient: Rows, size: tuple[int, int]) -> Tensor:
+        """Carry a gradient from the first convolution's output to the picture."""
+        first, height = self._convolutions[0], size[0]
+        beyond = 1 if self._padding == "replicate" else 0
+        at_input = Sheet(height + 2 * beyond, Rooms(self.device), "input")
+        for rows in self._strips(0, (height + 2 * beyond, size[1])):
+            # Row r of the input is seen by rows r - 1 - beyond to r + 1 - beyond of the output.
+            start, stop = rows.start - 1 - beyond, rows.stop + 1 - beyond
+            window = gradient(max(0, start), min(height, stop))
+            if beyond:
+                edges = max(0, -start), max(0, stop - height)
+                at_input.put(rows, first.backward_beyond(window, edges))
+            else:
+                top, count = max(0, -start), rows.stop - rows.start
+                at_input.put(rows, first.backward(window, size, top=top, count=count))
+        return self._feed.to_picture(at_input.whole)
+
+    def _strips(self, position: int, size: tuple[int, int]) -> Iterator[slice]:
+        """Part the rows of a picture into strips of an even number, a last odd row added."""
+        count = self._convolutions[position].strip_rows(*size)
+        for top in range(0, max(size[0] - 1, 1), count):
+            is_last = top + count >= size[0] - 1
+            yield slice(top, size[0] if is_last else top + count)
+
+    def _size(self, position: int, tape: Tape) -> tuple[int, int]:
+        shrunk = int(self._names[position][4]) - 1
+        return tape.size[0] >> shrunk, tape.size[1] >> shrunk
+
+    def _taps_at(self, position: int) -> tuple[str | None, str | None]:
+        """Name the taps in use before and after the ReLU of a convolution."""
+        place = self._names[position][4:]
+        before, after = (f"{kind}{place}" for kind in ("conv", "relu"))
+        return before if before in self.taps else None, after if after in self.taps else None
+
+    def _ends_block(self, position: int) -> bool:
+        following = self._names[position + 1 : position + 2]
+        return bool(following) and following[0][4] != self._names[position][4]
+
+    def _load(self, name: str, tensors: Mapping[str, Tensor], *, bgr: bool) -> Convolution:
+        weight = tensors[f"{name}.weight"]
+        channels = None
+        if name == "conv1_1":
+            weight = weight.flip(1) if bgr else weight
+            channels = weight.shape[1]
+            weight = torch.cat([weight] * self._feed.parts, dim=1)
+        return Convolution(
+            weight,
+            tensors[f"{name}.bias"],
+            device=self.device,
+            dtype=self.dtype,
+            backward_channels=channels,
+        )
+
+    def _check_depth(self, tensors: Mapping[str, Tensor]) -> None:
+        present = [name for name in CONVS if f"{name}.weight" in tensors]
+        if missing := [name for name in self._names if name not in present]:
+            raise WeightsError(
+                f"these weights end at {present[-1] if present else 'nothing'}, but the settings "
+                f"need {missing[-1]}. Choose shallower layers or weights that reach deeper."
+            )
+
+    def _check_size(self, picture: Tensor) -> None:
+        height, width = picture.shape[-2:]
+        least = self.smallest_side_px
+        if min(height, width) < least:
+            deepest = max(self.taps, key=lambda tap: tap_geometry(tap).receptive_field_px)
+            raise ImageError(
+                f"a picture of {width}x{height} px is too small: VGG-19 to {deepest} needs at "
+                f"least {least}x{least}. Enlarge it, or drop {deepest}."
+            )
+
+
+def _rows_of(tensor: Tensor) -> Rows:
+    return lambda first, last: tensor[:, :, first:last]

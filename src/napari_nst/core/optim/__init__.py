@@ -1,0 +1,1 @@
+"""How the picture moves downhill. Knows neither network nor loss."""

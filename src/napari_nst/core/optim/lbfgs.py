@@ -1,0 +1,170 @@
+"""L-BFGS, one iteration a step: Nocedal, "Updating quasi-Newton matrices with limited storage".
+
+    d = -H g from the last (s, y), H₀ = sᵀy / yᵀy, see `napari_nst.core.optim.lbfgs_memory`
+    x = x + t d,   t = lr, but min(1, 1/‖g‖₁) · lr at the first step
+
+or, preconditioned, the same in another variable, see `napari_nst.core.optim.preconditioner`.
+
+Without a line search this is, operation for operation on a CPU, `torch.optim.LBFGS`, whose first
+use imports 900 modules (6 s on a laptop) that serve torch's compiler; a test compares the two. The
+strong Wolfe line search is torch's own.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from napari_nst.core.optim.adam import Closure
+from napari_nst.core.optim.lbfgs_memory import Pairs, PairTable
+from napari_nst.core.optim.preconditioner import Smoothing, smoothed
+
+_LEAST_CURVATURE = 1e-10
+
+
+def kept_dtype(computing: torch.dtype) -> torch.dtype | None:
+    """Give the dtype in which to keep past steps of a network that computes in a dtype.
+
+    None is the variable's own.
+    """
+    return torch.bfloat16 if computing.itemsize == 2 else None
+
+
+class LBFGS:
+    """Steps a variable in place by the learning rate, without a line search.
+
+    Parameters
+    ----------
+    variable : Tensor, shape (1, 3, H, W), contiguous
+    learning_rate
+        Length of a step in units of the quasi-Newton step; may change between steps.
+    history
+        How many past steps shape the next one; each costs twice the variable's memory.
+    tolerance_grad, tolerance_change
+        The variable stays where no slope, or no slope along the step, is above these; slopes are
+        those of the variable that steps are taken in.
+    kept_dtype
+        In which dtype past steps are kept; the variable's by default. In bfloat16 they cost half,
+        and are rounded to 8 bits, as the gradients of a network that computes in it are.
+    longest
+        The largest step by its root mean square, in the variable's units; longer ones are
+        shortened to it.
+    smoothing
+        Take steps in the variable of `preconditioner`; None: in the picture's own.
+    """
+
+    def __init__(
+        self,
+        variable: Tensor,
+        *,
+        learning_rate: float,
+        history: int,
+        tolerance_grad: float,
+        tolerance_change: float,
+        kept_dtype: torch.dtype | None = None,
+        longest: float = math.inf,
+        smoothing: Smoothing | None = None,
+    ) -> None:
+        self.learning_rate = learning_rate
+        self._variable = variable.view(-1)
+        self._shape = variable.shape
+        self._smoothing = smoothing
+        self._longest = longest * variable.numel() ** 0.5
+        self._tolerances = tolerance_grad, tolerance_change
+        kind = PairTable if variable.is_cuda else Pairs
+        self._past = kind(
+            variable.numel(),
+            history,
+            dtype=kept_dtype or variable.dtype,
+            device=variable.device,
+        )
+        self._scale = 1.0
+        self._last: tuple[Tensor, Tensor] | None = None
+
+    def step(self, evaluate: Closure) -> None:
+        """Evaluate once and take a step, unless a tolerance is met."""
+        gradient = self._carried(evaluate()[1].reshape(-1))
+        if float(gradient.abs().max()) <= self._tolerances[0]:
+            return
+        length = self.learning_rate
+        if self._last is None:
+            # As torch, whose 1 / 0 is infinite: no slope at all, and a tolerance of -1.
+            length *= 1.0 / max(1.0, float(gradient.abs().sum()))
+            direction = gradient.neg()
+        else:
+            self._learn(gradient)
+            direction = self._past.direction(gradient, self._scale)
+        moves = float(gradient.dot(direction)) <= -self._tolerances[1]
+        change = direction.mul_(length)
+        step = self._carried(change)
+        share = self._share(step)
+        if moves:
+            self._variable.add_(step, alpha=share)
+        self._last = gradient, change.mul_(share)
+
+    def _carried(self, vector: Tensor) -> Tensor:
+        """Carry a gradient to the variable of the steps, or a step back to the picture's."""
+        if self._smoothing is None:
+            return vector
+        return smoothed(vector.view(self._shape), self._smoothing).view(-1)
+
+    def _share(self, step: Tensor) -> float:
+        """Give how much of a step is taken, so that it is not too long."""
+        if math.isinf(self._longest):
+            return 1.0
+        norm = float(torch.linalg.vector_norm(step))
+        return min(1.0, self._longest / norm) if norm > 0 else 1.0
+
+    def _learn(self, gradient: Tensor) -> None:
+        assert self._last is not None
+        before, change = self._last
+        bend = gradient - before
+        curvature = float(bend.dot(change))
+        if curvature > _LEAST_CURVATURE:
+            self._past.add(change, bend, curvature)
+            bends = float(bend.dot(bend))
+            # With slopes below 1e-22 the squares vanish in float32; steps keep their scale then.
+            self._scale = curvature / bends if bends > 0 else self._scale
+
+
+class SearchingLBFGS:
+    """torch's L-BFGS with the strong Wolfe line search, one iteration a step.
+
+    Parameters
+    ----------
+    variable : Tensor, shape (1, 3, H, W), contiguous
+    learning_rate, history, tolerance_grad, tolerance_change
+        As for LBFGS.
+    """
+
+    def __init__(
+        self,
+        variable: Tensor,
+        *,
+        learning_rate: float,
+        history: int,
+        tolerance_grad: float,
+        tolerance_change: float,
+    ) -> None:
+        self.learning_rate = learning_rate
+        self._variable = variable.requires_grad_()
+        self._optimizer = torch.optim.LBFGS(
+            [variable],
+            max_iter=1,
+            max_eval=25,
+            history_size=history,
+            tolerance_grad=tolerance_grad,
+            tolerance_change=tolerance_change,
+            line_search_fn="strong_wolfe",
+        )
+
+    def step(self, evaluate: Closure) -> None:
+        """Search along the next direction, evaluating once or more."""
+
+        def closure() -> float:
+            loss, self._variable.grad = evaluate()
+            return loss
+
+        for group in self._optimizer.param_groups:
+            group["lr"] = self.learning_rate
+        self._optimizer.step(closure)  # type: ignore[no-untyped-call]

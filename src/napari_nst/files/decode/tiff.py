@@ -1,0 +1,286 @@
+"""Read TIFF as its tags say: depth, photometric interpretation, alpha, layout and order.
+
+The tags are those of TIFF 6.0 (Adobe, 1992) and, for the order of pictures, of TIFF/EP and
+Adobe's technical notes. tifffile unpacks and decompresses; libtiff (through imagecodecs)
+converts YCbCr that is not JPEG, which tifffile does not.
+"""
+
+import sys
+from collections.abc import Callable, Iterable
+from itertools import islice
+from typing import Any, BinaryIO
+
+import numpy as np
+import tifffile
+from PIL import Image
+
+from napari_nst.errors import ImageError
+from napari_nst.files.decode.colour import Space, lab_to_srgb, to_srgb, unchanged
+from napari_nst.files.decode.kinds import CAMERA_RAW
+from napari_nst.files.decode.pixels import (
+    Note,
+    Pixels,
+    in_strips,
+    inverted,
+    is_ready,
+    joined,
+    straight,
+    to_depth,
+    top_of,
+    upright,
+)
+
+ORIENTATION_TAG = 274
+_PROFILE_TAG = 34675
+_DNG_VERSION_TAG = 50706
+_INK_SET_TAG = 332
+_PHOTOMETRIC_TAG = 262
+
+_MIN_IS_WHITE, _MIN_IS_BLACK, _RGB, _PALETTE, _MASK, _SEPARATED, _YCBCR = range(7)
+_CIELAB, _ICCLAB = 8, 9
+_CFA, _LINEAR_RAW = 32803, 34892
+
+_SPACES: dict[int, Space] = {
+    **dict.fromkeys((_MIN_IS_WHITE, _MIN_IS_BLACK, _MASK), "gray"),
+    **dict.fromkeys((_RGB, _PALETTE, _YCBCR, _CIELAB, _ICCLAB), "rgb"),
+    _SEPARATED: "cmyk",
+}
+_COLOUR_SAMPLES = {_RGB: 3, _SEPARATED: 4, _YCBCR: 3, _CIELAB: 3, _ICCLAB: 3}
+_MOST_GREY_SAMPLES = 4
+_ASSOCIATED, _UNASSOCIATED = 1, 2
+_REDUCED, _TRANSPARENCY_MASK = 1, 4
+
+_PLAIN_COMPRESSIONS = frozenset({1, 5, 8, 32773, 32946, 34925, 50000})
+"""None, LZW, Deflate, PackBits, Deflate (old), LZMA, Zstandard: of these YCbCr stays YCbCr."""
+
+_RAW_COMPRESSIONS = frozenset({32767, 32769, 32770, 34713})
+"""Sony, packed raw, Samsung and Nikon."""
+
+_PAGES_LOOKED_AT = 32
+
+
+def read_tiff(file: BinaryIO, note: Note) -> Pixels:
+    """Read the picture of a TIFF: its first page that is no thumbnail and no mask.
+
+    Returns
+    -------
+    ndarray, shape (H, W), (H, W, 3) or (H, W, 4), in sRGB
+
+    Raises
+    ------
+    ImageError
+        If it is a camera raw, too large, or its values are no picture's.
+    DAMAGE
+        If the file is damaged.
+    """
+    with tifffile.TiffFile(file) as tiff:
+        page = _picture_of(tiff)
+        if page.imagewidth * page.imagelength > 2 * (Image.MAX_IMAGE_PIXELS or sys.maxsize):
+            raise ImageError(f"{page.imagewidth}x{page.imagelength} px are too many to read")
+        profile = page.tags.valueof(_PROFILE_TAG)
+        orientation = page.tags.valueof(ORIENTATION_TAG, default=1)
+        pixels, extra = _stored(tiff, page, file)
+        return upright(_converted(page, pixels, extra, _as_bytes(profile), note), orientation)
+
+
+def _picture_of(tiff: tifffile.TiffFile) -> Any:  # noqa: ANN401 - a TiffPage
+    """Find the page that is the picture; thumbnails and masks may come before it.
+
+    A camera raw has its thumbnail first and the sensor's mosaic behind: it is refused, for the
+    thumbnail is not the picture.
+    """
+    pages = list(islice(_full_pages(tiff.pages), _PAGES_LOOKED_AT))
+    nested = {index: _sub_pages(page) for index, page in enumerate(pages)}
+    every = [*pages, *(page for group in nested.values() for page in group)]
+    if any(map(_is_raw, every)):
+        raise ImageError(CAMERA_RAW)
+    main = next((page for page in pages if not _is_secondary(page)), None)
+    if main is not None:
+        # a page that is not marked as a thumbnail may still be one, of a larger SubIFD
+        every = [main, *nested[pages.index(main)]]
+    primary = [page for page in every if not _is_secondary(page)]
+    # max keeps the first of equals: a mask or depth map of the same size comes second
+    return max(primary or every, key=lambda page: page.imagewidth * page.imagelength)
+
+
+def _full_pages(pages: Iterable[Any]) -> Iterable[Any]:
+    """Yield pages up to the first that is a picture: a stack may have thousands behind it."""
+    for page in pages:
+        whole = page.aspage()
+        yield whole
+        if not _is_secondary(whole):
+            return
+
+
+def _sub_pages(page: Any) -> list[Any]:  # noqa: ANN401 - a TiffPage
+    nested = page.pages
+    return [] if nested is None else [sub.aspage() for sub in islice(nested, _PAGES_LOOKED_AT)]
+
+
+def _is_secondary(page: Any) -> bool:  # noqa: ANN401 - a TiffPage
+    return bool(page.subfiletype & (_REDUCED | _TRANSPARENCY_MASK)) or page.photometric == _MASK
+
+
+def _is_raw(page: Any) -> bool:  # noqa: ANN401 - a TiffPage
+    return (
+        _DNG_VERSION_TAG in page.tags
+        or page.photometric in (_CFA, _LINEAR_RAW)
+        or page.compression in _RAW_COMPRESSIONS
+    )
+
+
+def _as_bytes(profile: object) -> bytes | None:
+    """Return the tag's value as bytes, of whatever type a writer has given it."""
+    if isinstance(profile, tuple) and all(isinstance(each, int) for each in profile):
+        return bytes(each & 255 for each in profile)
+    return profile if isinstance(profile, bytes) else None
+
+
+def _stored(
+    tiff: tifffile.TiffFile,
+    page: Any,  # noqa: ANN401 - a TiffPage
+    file: BinaryIO,
+) -> tuple[Pixels, tuple[int, ...]]:
+    """Return the samples as stored, shape (H, W, S), and what the extra ones mean."""
+    if page.photometric == _YCBCR and page.compression in _PLAIN_COMPRESSIONS:
+        return _libtiff_rgb(tiff, page, file), ()
+    planes = page.asarray(squeeze=False)  # (separate planes, depth, H, W, samples)
+    if planes.ndim != 5:
+        raise ImageError("it has no pixels")
+    if planes.shape[0] > 1:
+        return np.moveaxis(planes[:, 0, ..., 0], 0, -1), page.extrasamples
+    return planes[0, 0], page.extrasamples
+
+
+def _libtiff_rgb(
+    tiff: tifffile.TiffFile,
+    page: Any,  # noqa: ANN401 - a TiffPage
+    file: BinaryIO,
+) -> Pixels:
+    import imagecodecs
+
+    if page.bitspersample != 8 or page.is_subifd:
+        raise ImageError(
+            f"YCbCr of {page.bitspersample} bits or in a SubIFD cannot be read; save it as RGB"
+        )
+    file.seek(0)
+    data = bytearray(file.read())
+    tag = page.tags.get(ORIENTATION_TAG)
+    if tag is not None:  # libtiff turns some orientations itself and others by half
+        size = 4 if tag.dtype == tifffile.DATATYPE.LONG else 2
+        at = tag.valueoffset + (0 if tiff.byteorder == "<" else size - 1)
+        data[tag.valueoffset : tag.valueoffset + size] = bytes(size)
+        data[at] = 1
+    return np.asarray(imagecodecs.tiff_decode(bytes(data), page.index, asrgb=True))[..., :3]
+
+
+def _converted(
+    page: Any,  # noqa: ANN401 - a TiffPage
+    pixels: Pixels,
+    extra: tuple[int, ...],
+    profile: bytes | None,
+    note: Note,
+) -> Pixels:
+    """Turn stored samples into grey, RGB or RGBA in sRGB."""
+    photometric = _photometric(page)
+    count = _colour_samples(photometric, page, pixels.shape[2], note)
+    marked = [at for at, kind in enumerate(extra) if kind in (_ASSOCIATED, _UNASSOCIATED)]
+    # only what is marked as alpha is alpha: other extra samples would make the picture vanish
+    alpha_at = count + marked[0] if marked and count + marked[0] < pixels.shape[2] else None
+    is_premultiplied = alpha_at is not None and extra[marked[0]] == _ASSOCIATED
+    bits = page.bitspersample if isinstance(page.bitspersample, int) else None
+    interpret = _interpreter(photometric, page)
+    is_lab = photometric in (_CIELAB, _ICCLAB)  # a profile would describe Lab itself
+    convert = to_srgb(None if is_lab else profile, _SPACES.get(photometric, "rgb"), note)
+
+    is_plain = photometric in (_MIN_IS_BLACK, _RGB, _YCBCR) and convert is unchanged
+    if is_plain and alpha_at is None and count == pixels.shape[2] and is_ready(pixels, bits):
+        return pixels[..., 0] if count == 1 else pixels  # the usual case takes no copy
+
+    def strip(rows: slice) -> Pixels:
+        colours = pixels[rows, :, :count]
+        if photometric != _PALETTE and not is_lab:
+            colours = to_depth(colours, bits)
+        if alpha_at is None:
+            return convert(interpret(colours))
+        alpha = to_depth(pixels[rows, :, alpha_at], bits)
+        if is_premultiplied and colours.dtype == alpha.dtype and photometric != _PALETTE:
+            colours = straight(colours, alpha)
+        colours = convert(interpret(colours))
+        if colours.dtype == np.uint8 and alpha.dtype == np.uint16:  # 16-bit indices in a palette
+            alpha = (alpha >> 8).astype(np.uint8)
+        return joined(colours, alpha)
+
+    return in_strips(pixels.shape[0], pixels.shape[1], strip)
+
+
+def _photometric(page: Any) -> int:  # noqa: ANN401 - a TiffPage
+    """Return what samples mean; where a writer has left the tag out, as libtiff guesses."""
+    if _PHOTOMETRIC_TAG in page.tags or page.photometric == _YCBCR:
+        return int(page.photometric)
+    return _RGB if page.samplesperpixel >= 3 else _MIN_IS_BLACK
+
+
+def _colour_samples(
+    photometric: int,
+    page: Any,  # noqa: ANN401 - a TiffPage
+    samples: int,
+    note: Note,
+) -> int:
+    """Return how many of a pixel's samples are its colour; refuse what cannot be a picture."""
+    if photometric not in _SPACES:
+        raise ImageError(f"its PhotometricInterpretation is {photometric}; save it as RGB")
+    if photometric == _SEPARATED and page.tags.valueof(_INK_SET_TAG, default=1) != 1:
+        raise ImageError("its inks are not CMYK; save it as RGB")
+    count = _COLOUR_SAMPLES.get(photometric, 1)
+    is_grey = count == 1
+    if samples < count or (is_grey and samples > _MOST_GREY_SAMPLES):
+        expected = "one, grey, or two to four with extra ones" if is_grey else str(count)
+        raise ImageError(f"expected {expected} channels; got {samples}. Save it as grey or RGB")
+    if is_grey and samples > 2:
+        note(f"only the first of its {samples} channels is read: its tags call it grey")
+    return count
+
+
+def _interpreter(
+    photometric: int,
+    page: Any,  # noqa: ANN401 - a TiffPage
+) -> Callable[[Pixels], Pixels]:
+    """Return what turns rows of colour samples, (H, W, S), into grey (H, W), RGB or CMYK."""
+    if photometric == _MIN_IS_WHITE:
+        return lambda rows: inverted(rows[..., 0])
+    if photometric in (_MIN_IS_BLACK, _MASK):
+        return lambda rows: rows[..., 0]
+    if photometric == _PALETTE:
+        colormap = np.asarray(page.colormap)
+        # some writers fill the 16-bit table with 8-bit values; libtiff knows them alike
+        table = (colormap >> 8 if colormap.max() > 255 else colormap).astype(np.uint8).T
+        return lambda rows: table[rows[..., 0].astype(np.intp)]
+    if photometric in (_CIELAB, _ICCLAB):
+        return lambda rows: _lab(rows, is_offset=photometric == _ICCLAB)
+    return lambda rows: rows
+
+
+def _lab(rows: Pixels, *, is_offset: bool) -> Pixels:
+    """Turn stored CIELAB into sRGB of the same depth.
+
+    TIFF 6.0, section 23: L is scaled to the whole range, a and b are signed, in 16 bits with
+    256 steps a unit; ICCLAB adds 128 to a and b instead. Floats are the numbers themselves.
+    """
+    if rows.dtype.kind == "f":
+        return lab_to_srgb(rows).astype(rows.dtype)
+    bytes_each = rows.dtype.itemsize
+    if bytes_each > 2:
+        raise ImageError(f"Lab colours of {rows.dtype} cannot be read; save it with 16 bits")
+    unsigned, signed, steps = ("u1", "i1", 1) if bytes_each == 1 else ("u2", "i2", 256)
+    levels = rows.astype(unsigned)
+    top = top_of(levels)
+    lab: Pixels = levels.astype(np.float32)
+    lab[..., 0] *= 100 / top
+    if not is_offset:
+        lab[..., 1:] = levels[..., 1:].astype(signed)
+    lab[..., 1:] /= steps
+    if is_offset:
+        lab[..., 1:] -= 128
+    converted: Pixels = np.rint(lab_to_srgb(lab) * top).astype(unsigned)
+    return converted

@@ -1,0 +1,233 @@
+"""Read and write pictures, and the record of the run that made them.
+
+A record is JSON text: in PNG a text chunk named "napari-nst", in TIFF, JPEG and WebP the
+standard tag ImageDescription (270), which every picture viewer shows.
+
+What a format cannot hold is brought down to what it can: JPEG and WebP are 8-bit, JPEG has
+no alpha (the picture is laid on white), and only TIFF keeps floats (PNG gets 16 bits).
+"""
+
+import io
+import logging
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import tifffile
+from PIL import Image
+
+from napari_nst import __version__
+from napari_nst.errors import ConfigError, ImageError
+from napari_nst.files.decode import decode
+from napari_nst.files.decode.kinds import (
+    DAMAGE,
+    TIFF_MAGIC,
+    available_formats,
+    first_line,
+    open_file,
+)
+from napari_nst.files.depth import as_uint8, as_uint16
+from napari_nst.files.disk import replace_file
+from napari_nst.files.outputs import SUFFIXES as SUFFIXES
+from napari_nst.files.outputs import Format, check_place, disk_errors_translated, format_of
+from napari_nst.files.outputs import check_output as check_output
+from napari_nst.settings.config import StyleConfig
+from napari_nst.settings.json_reader import parse_json
+from napari_nst.settings.record import METADATA_KEY, RunRecord
+
+DESCRIPTION_TAG = 270
+SOFTWARE_TAG = 305
+
+ENCODING_ERRORS = (
+    *(OSError, ValueError, RuntimeError, OverflowError, MemoryError),
+    *(struct.error, zlib.error),
+)
+"""What Pillow, tifffile and imagecodecs raise where a picture does not fit a format or memory."""
+
+EXIF_LIMIT = 60_000
+"""Characters: a JPEG's tags take 64 KB in all, and Pillow refuses more."""
+
+_log = logging.getLogger(__name__)
+
+
+class Settings(NamedTuple):
+    """Settings that a file holds, and the record around them where it has one."""
+
+    config: StyleConfig
+    record: RunRecord | None
+
+
+def read_picture(path: str | Path, *, note: Callable[[str], None] = _log.warning) -> np.ndarray:
+    """Read a picture of any common format, as PNG, JPEG, TIFF, WebP, AVIF, GIF or BMP.
+
+    EXIF orientation is applied, an embedded colour profile turned into sRGB. Palettes, CMYK,
+    YCbCr and Lab become RGB, 1-bit pictures grey; alpha is straight. Of several pages or frames
+    the first is read that is no thumbnail.
+
+    Parameters
+    ----------
+    path
+        Its first bytes tell its kind, not its suffix.
+    note
+        Called with a sentence that names the file for what could not be used, such as a damaged
+        colour profile; logs a warning unless given.
+
+    Returns
+    -------
+    ndarray, shape (H, W), (H, W, 3) or (H, W, 4), uint8, uint16 or float
+
+    Raises
+    ------
+    ImageError
+        If there is no such file, it is damaged, too large, or not a picture.
+    """
+    path = Path(path)
+    return decode(path, lambda text: note(f"{path}: {text}"))
+
+
+def write_picture(path: str | Path, image: np.ndarray, *, record: RunRecord | None = None) -> None:
+    """Write a picture by its suffix, with the record in it.
+
+    An existing file is replaced only once the new one is whole on disk. A record too long for
+    a JPEG's tags is left out with a warning.
+
+    Parameters
+    ----------
+    path : path ending in one of `SUFFIXES`
+    image : ndarray, shape (H, W), (H, W, 3) or (H, W, 4), uint8, uint16 or float in [0, 1]
+    record
+        What reproduces the run.
+
+    Raises
+    ------
+    ImageError
+        If the suffix is unknown, the format too small or the disk refuses.
+    """
+    path = Path(path)
+    check_place(path, longest_px=max(image.shape[:2]))
+    text = record.to_json() if record else ""
+    try:
+        data = _encode(image, format_of(path), text)
+    except ENCODING_ERRORS as error:
+        raise ImageError(f"{path} cannot be written: {first_line(error)}") from error
+    with disk_errors_translated(path):
+        replace_file(path, data)
+
+
+def read_settings(path: str | Path) -> Settings:
+    """Read the settings in a settings file, a record's file or a picture of ours.
+
+    Raises
+    ------
+    ImageError
+        If there is no such file.
+    ConfigError
+        If it holds no settings, or settings out of range.
+    """
+    path = Path(path)
+    data = _read_bytes(path)
+    text = data.decode("utf-8-sig", errors="replace")
+    if not text.lstrip().startswith("{"):
+        text = _read_description(data)
+    if not text.lstrip().startswith("{"):
+        raise ConfigError(
+            f"{path} holds no settings: expected JSON, or a picture written by napari-nst"
+        )
+    try:
+        values = parse_json(text, "its settings")
+        if isinstance(values, dict) and "config" in values:
+            record = RunRecord.from_dict(values)
+            return Settings(record.config, record)
+        return Settings(StyleConfig.from_dict(values), None)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def _read_bytes(path: Path) -> bytes:
+    with open_file(path) as file:
+        try:
+            return file.read()
+        except OSError as error:
+            raise ImageError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _read_description(data: bytes) -> str:
+    try:
+        if data[:4] in TIFF_MAGIC:
+            with tifffile.TiffFile(io.BytesIO(data)) as file:
+                return file.pages.first.description
+        with Image.open(io.BytesIO(data), formats=available_formats()) as picture:
+            if picture.format == "PNG":
+                picture.load()
+                return str(picture.info.get(METADATA_KEY, ""))
+            return str(picture.getexif().get(DESCRIPTION_TAG, ""))
+    except DAMAGE:
+        return ""
+
+
+def _encode(image: np.ndarray, kind: Format, text: str) -> bytes:
+    if kind == "tiff":
+        return _encode_tiff(image, text)
+    if kind == "png":
+        return _add_png_text(_codecs().png_encode(_to_integers(image)), text)
+    buffer = io.BytesIO()
+    exif = Image.Exif()
+    exif[SOFTWARE_TAG] = f"napari-nst {__version__}"
+    if kind == "jpeg" and len(text) > EXIF_LIMIT:
+        _log.warning("the settings are too long for a JPEG and were left out of it; PNG holds them")
+        text = ""
+    if text:
+        exif[DESCRIPTION_TAG] = text
+    picture = Image.fromarray(as_uint8(image))
+    if kind == "jpeg":
+        flat = _on_white(picture)
+        flat.save(buffer, "JPEG", quality=95, subsampling=0, exif=exif)
+    else:
+        picture.save(buffer, "WEBP", quality=95, exif=exif.tobytes())
+    return buffer.getvalue()
+
+
+def _encode_tiff(image: np.ndarray, text: str) -> bytes:
+    buffer = io.BytesIO()
+    tifffile.imwrite(
+        buffer,
+        image,
+        photometric="rgb" if image.ndim == 3 else "minisblack",
+        extrasamples=["unassalpha"] if image.ndim == 3 and image.shape[2] == 4 else None,
+        compression="zlib",
+        predictor=True,
+        description=text or None,
+        software=f"napari-nst {__version__}",
+        metadata=None,
+    )
+    return buffer.getvalue()
+
+
+def _add_png_text(png: bytes, text: str) -> bytes:
+    """Put a text chunk right behind the header, which is always 33 bytes long."""
+    if not text:
+        return png
+    body = b"tEXt" + METADATA_KEY.encode() + b"\0" + text.encode("latin-1")
+    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    return png[:33] + chunk + png[33:]
+
+
+def _to_integers(image: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(as_uint16(image) if image.dtype.kind == "f" else image)
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    if picture.mode != "RGBA":
+        return picture
+    white = Image.new("RGBA", picture.size, "white")
+    return Image.alpha_composite(white, picture).convert("RGB")
+
+
+def _codecs() -> Any:  # noqa: ANN401 - a module
+    """Import imagecodecs when needed: it has 16-bit colour PNG, which Pillow has not."""
+    import imagecodecs
+
+    return imagecodecs

@@ -1,0 +1,125 @@
+"""Files that appear whole or not at all, under names that any system takes. No Qt here."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy.typing as npt
+
+from napari_nst.errors import ConfigError, ImageError
+from napari_nst.files.disk import replace_file
+from napari_nst.files.images import EXIF_LIMIT, read_settings, write_picture
+from napari_nst.files.outputs import disk_errors_translated
+from napari_nst.settings.record import RunRecord
+
+_JPEG = (".jpg", ".jpeg")
+_NAME_LIMIT = 56
+"""Characters: of four bytes each they still leave room for endings in 255 bytes."""
+
+_claiming = Lock()
+_claimed: set[Path] = set()
+
+_FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f]+')
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d) *", re.IGNORECASE)
+
+
+def save_picture(path: Path, image: npt.NDArray[Any], record: RunRecord | None) -> list[Path]:
+    """Write a picture with its record in it, and beside a JPEG the record as JSON too.
+
+    Mail and web services strip a JPEG's tags; the file beside it, ``name.jpg.json``, stays.
+    A file of that name that is no record is left alone.
+
+    Parameters
+    ----------
+    path
+        Ends in one of `napari_nst.files.images.SUFFIXES`.
+    image : array, shape (H, W), (H, W, 3) or (H, W, 4)
+        uint8, uint16, or floating in [0, 1].
+    record
+        What reproduces the run, if there was one.
+
+    Returns
+    -------
+    list of Path
+        The files written, the picture first.
+
+    Raises
+    ------
+    ImageError
+        If it cannot be written; what was there before is still there.
+    """
+    if path.suffix.lower() not in _JPEG:
+        write_picture(path, image, record=record)
+        return [path]
+    sidecar = sidecar_of(path)
+    with disk_errors_translated(sidecar):
+        is_taken = sidecar.exists() and not _is_record(sidecar)
+    text = record.to_json() if record else ""
+    write_picture(path, image, record=record if len(text) <= EXIF_LIMIT else None)
+    if is_taken:
+        return [path]
+    if record:
+        write_atomically(sidecar, text.encode())
+        return [path, sidecar]
+    with disk_errors_translated(sidecar):
+        sidecar.unlink(missing_ok=True)  # the record of the picture that was here before
+    return [path]
+
+
+def sidecar_of(path: Path) -> Path:
+    """Name the JSON file beside a picture: ``name.jpg.json``."""
+    return path.with_name(f"{path.name}.json")
+
+
+def safe_name(name: str) -> str:
+    """Make a layer's name a file's name on any system."""
+    safe = _FORBIDDEN.sub("-", name)[:_NAME_LIMIT].strip(" .") or "run"
+    # Windows takes "con" for the console, whatever ending follows.
+    stem, dot, rest = safe.partition(".")
+    return f"{stem}-{dot}{rest}" if _RESERVED.fullmatch(stem) else safe
+
+
+def free_path(folder: Path, name: str, suffix: str = "") -> Path:
+    """Give the first of "name", "name 2", ... that does not exist in the folder."""
+    with claimed_path(folder, name, suffix) as path:
+        return path
+
+
+@contextmanager
+def claimed_path(folder: Path, name: str, suffix: str = "") -> Iterator[Path]:
+    """Choose a free name as `free_path` does, and keep other threads off it meanwhile.
+
+    Each result is saved by a thread of its own, and several runs may have one name.
+    """
+    names = (name if number == 1 else f"{name} {number}" for number in count(1))
+    with _claiming:
+        paths = (folder / f"{each}{suffix}" for each in names)
+        path = next(path for path in paths if path not in _claimed and not path.exists())
+        _claimed.add(path)
+    try:
+        yield path
+    finally:
+        _claimed.discard(path)
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file that appears only once it is whole.
+
+    Raises
+    ------
+    ImageError
+        If it cannot be written; what was there before is still there.
+    """
+    with disk_errors_translated(path):
+        replace_file(path, data)
+
+
+def _is_record(path: Path) -> bool:
+    try:
+        return read_settings(path).record is not None
+    except (ConfigError, ImageError):
+        return False

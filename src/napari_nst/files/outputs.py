@@ -1,0 +1,217 @@
+"""Where pictures are written: the formats, and what decides beforehand whether that will work.
+
+A run takes minutes to hours, so everything that could stop its picture from being written is
+looked at before it begins: the name, what a link leads to, what is there already, the folder's
+permissions and its free space.
+"""
+
+import errno
+import os
+import re
+import stat
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+from napari_nst.errors import ImageError
+from napari_nst.files.disk import clear_leftovers, part_name
+
+Format = Literal["png", "jpeg", "tiff", "webp"]
+
+SUFFIXES: dict[str, Format] = {
+    ".png": "png",
+    ".jpg": "jpeg",
+    ".jpeg": "jpeg",
+    ".tif": "tiff",
+    ".tiff": "tiff",
+    ".webp": "webp",
+}
+"""File names' endings that can be written."""
+
+LONGEST_PX: dict[Format, int] = {"jpeg": 65535, "webp": 16383}
+"""Longest side that a format can hold, where that is a limit worth knowing."""
+
+LEAST_ROOM_BYTES = 4096
+"""What is written on trial at least: creating an empty file works on a full disk too."""
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+def format_of(path: Path) -> Format:
+    """Return the format that a path is written in.
+
+    The file that a link leads to decides if its suffix is a picture's, else the link's own: a
+    store of data names its files by their hashes.
+
+    Raises
+    ------
+    ImageError
+        If neither has a suffix that can be written.
+    """
+    for name in (Path(os.path.realpath(path)), path):
+        if name.suffix.lower() in SUFFIXES:
+            return SUFFIXES[name.suffix.lower()]
+    raise ImageError(
+        f"{path} ends in {path.suffix or 'nothing'!r}; end it in one of {', '.join(SUFFIXES)}"
+    )
+
+
+def check_output(
+    path: str | Path, *, longest_px: int | None = None, room_bytes: int = LEAST_ROOM_BYTES
+) -> None:
+    """Make sure, before a run, that its picture can be written.
+
+    Creates and deletes a file of `room_bytes` on trial: permissions of network drives, quotas
+    and full disks show in no other way. Temporary files of killed programs are cleared first.
+
+    Parameters
+    ----------
+    path
+        Where the picture is to be written.
+    longest_px
+        Its longest side.
+    room_bytes
+        What the picture needs at least.
+
+    Raises
+    ------
+    ImageError
+        If its name, a link, what is there, the folder or the format's limit forbids it.
+    """
+    path = Path(path)
+    check_place(path, longest_px=longest_px)
+    folder = Path(os.path.realpath(path)).parent
+    clear_leftovers(folder)
+    trial = folder / part_name()
+    with disk_errors_translated(path):
+        try:
+            with open(trial, "xb") as file:
+                file.write(bytes(max(room_bytes, LEAST_ROOM_BYTES)))
+        finally:
+            trial.unlink(missing_ok=True)
+
+
+def check_place(path: Path, *, longest_px: int | None = None) -> None:
+    """Check all that can be told without writing; raises as `check_output` does."""
+    kind = format_of(path)
+    target = Path(os.path.realpath(path))
+    with disk_errors_translated(path):
+        if not target.parent.is_dir():
+            raise ImageError(
+                f"{path} cannot be written: there is no folder {target.parent}; make it first"
+            )
+        _check_what_is_there(path, target)
+    limit = LONGEST_PX.get(kind)
+    if limit and longest_px and longest_px > limit:
+        raise ImageError(
+            f"{kind.upper()} holds at most {limit} px a side and the result has {longest_px}; "
+            "write .png or .tif"
+        )
+
+
+def check_apart(output: Path, inputs: Sequence[Path], *, save_every: int | None = None) -> None:
+    """Make sure that neither the result nor a picture of --save-every replaces an input.
+
+    Raises
+    ------
+    ImageError
+        If one would, under whatever name or link.
+    """
+    for source in inputs:
+        if _is_same(output, source):
+            raise ImageError(
+                f"{output} is a picture that is read; name another file for the result"
+            )
+        for path in _saves_there(output, save_every) if save_every else ():
+            if _is_same(path, source):
+                raise ImageError(
+                    f"{source} is a picture that is read, and --save-every would replace it: it "
+                    f"writes {path}; name another file for the result"
+                )
+
+
+def save_path(output: Path, step: int) -> Path:
+    """Name the picture that --save-every writes after a step: OUT-00050.png."""
+    suffix, stem = output.suffix, output.stem
+    if suffix.lower() not in SUFFIXES:  # a link without one
+        suffix, stem = Path(os.path.realpath(output)).suffix, output.name
+    return output.with_name(f"{stem}-{step:05d}{suffix}")
+
+
+@contextmanager
+def disk_errors_translated(path: Path) -> Iterator[None]:
+    """Turn an OSError about `path` into an ImageError with a remedy."""
+    try:
+        yield
+    except OSError as error:
+        raise ImageError(f"{path} cannot be written: {_remedy(error, path)}") from error
+
+
+def _remedy(error: OSError, path: Path) -> str:
+    reason = error.strerror or str(error)
+    if error.errno == errno.ENAMETOOLONG:
+        length = len(os.fsencode(path.name))
+        what = f"name is too long ({length} bytes; most disks take 255)"
+        return f"its {what if length > 255 else 'path is too long'}. Shorten it."
+    if error.errno in _FULL:
+        return f"{reason}. Choose another place, or make room."
+    if error.errno in _READ_ONLY:
+        folder = os.path.dirname(os.path.realpath(path))
+        return f"the folder {folder} is read-only for you ({reason}). Choose another place."
+    return f"{reason}. Choose another place, or make room."
+
+
+def _check_what_is_there(path: Path, target: Path) -> None:
+    """Refuse what cannot be replaced; raises OSError where the name itself is impossible."""
+    try:
+        found = os.stat(target)
+    except FileNotFoundError:
+        return
+    if stat.S_ISDIR(found.st_mode):
+        raise ImageError(f"{path} is a folder; name a file")
+    if not stat.S_ISREG(found.st_mode):
+        raise ImageError(f"{path} is a device, pipe or socket; name a file")
+    if not _may_replace(target, found):
+        raise ImageError(
+            f"{path} is there already, and you may not replace it: it is protected or somebody "
+            "else's; choose another name"
+        )
+
+
+def _may_replace(target: Path, found: os.stat_result) -> bool:
+    if sys.platform == "win32":
+        return bool(found.st_mode & stat.S_IWRITE)
+    folder = os.stat(target.parent)
+    # In a sticky folder such as /tmp only the owner of a file may rename something over it.
+    if folder.st_mode & stat.S_ISVTX and os.geteuid() not in (0, found.st_uid, folder.st_uid):
+        return False
+    try:
+        os.close(os.open(target, os.O_WRONLY))
+    except OSError as error:
+        # EPERM: immutable (chattr +i). EACCES does not matter: renaming asks the folder only.
+        return error.errno not in (errno.EPERM, errno.EROFS)
+    return True
+
+
+def _saves_there(output: Path, every: int) -> Iterator[Path]:
+    """List the files that are there under names that --save-every writes."""
+    name = save_path(output, 0).name.rsplit("-00000", 1)
+    pattern = re.compile(rf"{re.escape(name[0])}-(\d{{5,}}){re.escape(name[1])}", re.IGNORECASE)
+    with disk_errors_translated(output):
+        for path in output.parent.iterdir():
+            found = pattern.fullmatch(path.name)
+            if found and int(found[1]) % every == 0:
+                yield path
+
+
+def _is_same(path: Path, other: Path) -> bool:
+    """Whether two paths are one file, by links, hard links or a disk that ignores case."""
+    if os.path.realpath(path) == os.path.realpath(other):
+        return True
+    try:
+        return os.path.samefile(path, other)
+    except OSError:
+        return False

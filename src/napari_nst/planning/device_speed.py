@@ -1,0 +1,215 @@
+"""How fast a device is: measured once, kept on disk.
+
+The time of a computation is taken to be
+
+    seconds = a · (multiplications + 8 · bytes moved) + 1e-5 · operations
+
+with a of this device, precision and number of threads, from one evaluation of loss and gradient
+that is timed at a small size. That moving a byte takes as long as about eight multiplications is
+usual for processors; telling the two apart by timing would take longer than a user waits, and
+noise would decide.
+
+On a processor that other work keeps busy a trial takes many times as long as it would alone. It
+shows in the processor's time, which then stays well below that of all threads: this time counts
+then in place of the clock's, and the result is kept for a minute only.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from napari_nst.core.device import describe
+from napari_nst.core.evaluate import loss_and_gradient
+from napari_nst.core.loss.targets import build_objective
+from napari_nst.core.network.encoder import Encoder
+from napari_nst.files.json_cache import read_cache, write_cache
+from napari_nst.planning.dry_run import evaluation_work
+from napari_nst.planning.op_counter import Work
+from napari_nst.settings.config import StyleConfig
+from napari_nst.settings.vgg_layers import CONVS, convolutions_to
+
+logger = logging.getLogger(__name__)
+
+_FORMAT = 4
+_CONFIG = StyleConfig(
+    content_layers=("relu3_2",), style_layers=("relu1_1", "relu2_1", "relu3_1", "relu4_1")
+)
+"""Down to where every way of convolving has had its share, and no deeper: that takes time."""
+
+_SIDE_PX = 192
+_ROUNDS = 2
+_ENOUGH_S = 1.0
+_BYTE_MULTIPLICATIONS = 8
+_OPERATION_S = 1e-5
+
+_FASTEST_S, _SLOWEST_S = 1e-18, 1e-6
+"""Between these lies every device's time for a multiplication, with room for a hundred years."""
+
+_ALONE_SHARE = 0.6
+"""Of all threads' time, what a trial gets at least on a processor that it has to itself."""
+
+_DOUBTED_FOR_S = 60.0
+_doubted: dict[str, tuple[float, "Speed"]] = {}
+"""Speeds found on a busy processor, and when."""
+
+
+@dataclass(frozen=True)
+class Speed:
+    """What a device takes for each kind of work.
+
+    Parameters
+    ----------
+    multiplication_s
+        a of this module's header.
+    is_sure
+        Whether the processor had no other work when it was timed.
+    """
+
+    multiplication_s: float
+    is_sure: bool = True
+
+    def seconds(self, work: Work) -> float:
+        """Estimate the time of some work."""
+        return self.multiplication_s * _volume(work) + _OPERATION_S * work.operations
+
+
+def speed_of(device: torch.device, dtype: torch.dtype) -> Speed:
+    """Give the device's speed: from disk, else measured now, in about two seconds."""
+    key = speed_key(device, dtype)
+    known = _read(key)
+    if known is not None:
+        return known
+    since, doubted = _doubted.get(key, (-_DOUBTED_FOR_S, None))
+    if doubted is not None and time.monotonic() - since < _DOUBTED_FOR_S:
+        return doubted
+    found = measure(device, dtype)
+    if found.is_sure:
+        _write(key, found)
+    else:
+        _doubted[key] = time.monotonic(), found
+    return found
+
+
+def known_speed(device: torch.device, dtype: torch.dtype) -> Speed | None:
+    """Return the speed that estimates went by; None if none was needed. Measures nothing."""
+    key = speed_key(device, dtype)
+    _, doubted = _doubted.get(key, (0.0, None))
+    return _read(key) or doubted
+
+
+def measure(device: torch.device, dtype: torch.dtype) -> Speed:
+    """Time a trial, and set it against its work."""
+    size = (_SIDE_PX, _SIDE_PX)
+    trial = _trial(_network(device, dtype), size, device, dtype)
+    trial_s, is_sure = _fastest_s(trial, device)
+    work = evaluation_work(_CONFIG, size, device=device, dtype=dtype)
+    rest_s = max(trial_s - _OPERATION_S * work.operations, trial_s / 2)
+    speed = Speed(rest_s / _volume(work), is_sure)
+    logger.info("speed of %s in %s: %s; a trial of %.3f s", device, dtype, speed, trial_s)
+    return speed
+
+
+def _network(device: torch.device, dtype: torch.dtype) -> Encoder:
+    """Make a network of VGG-19's shape whose features neither vanish nor explode."""
+    generator = torch.Generator().manual_seed(0)
+    taps = (*_CONFIG.content_layers, *_CONFIG.style_layers)
+    tensors: dict[str, Tensor] = {}
+    for name in convolutions_to(taps):
+        inputs, outputs = CONVS[name]
+        weight = torch.rand((outputs, inputs, 3, 3), generator=generator)
+        tensors[f"{name}.weight"] = (weight - 0.5).mul_((8 / (3 * inputs)) ** 0.5)
+        tensors[f"{name}.bias"] = torch.zeros(outputs)
+    return Encoder(tensors, feed="torchvision", taps=taps, device=device, dtype=dtype)
+
+
+def _trial(
+    encoder: Encoder, size: tuple[int, int], device: torch.device, dtype: torch.dtype
+) -> Callable[[], object]:
+    """Prepare one evaluation of loss and gradient."""
+    wide = torch.promote_types(dtype, torch.float32)
+    picture = torch.rand((1, 3, *size), generator=torch.Generator().manual_seed(1))
+    picture = picture.to(device, wide)
+    objective = build_objective(encoder, picture, [picture], _CONFIG)
+    return lambda: loss_and_gradient(picture, encoder, objective, _CONFIG)
+
+
+def _fastest_s(run: Callable[[], object], device: torch.device) -> tuple[float, bool]:
+    """Time a trial: the best of some rounds after one that warms up, as far as time allows.
+
+    Returns
+    -------
+    seconds
+        What it takes, or would take on a processor without other work.
+    is_sure
+        Whether there was no other work.
+    """
+    if device.type != "cpu":  # which loads its kernels at first use: seconds that tell nothing
+        run()
+        _wait_for(device)
+    durations: list[tuple[float, float]] = []
+    while len(durations) <= _ROUNDS and sum(waited for waited, _ in durations) < _ENOUGH_S:
+        began, worked = time.perf_counter(), time.process_time()
+        run()
+        _wait_for(device)
+        durations.append((time.perf_counter() - began, time.process_time() - worked))
+    waited, worked = min(durations)
+    own_s = worked / torch.get_num_threads()
+    if device.type == "cpu" and own_s < _ALONE_SHARE * waited:
+        return own_s, False
+    return waited, True
+
+
+def _wait_for(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
+def _volume(work: Work) -> float:
+    return work.multiplications + _BYTE_MULTIPLICATIONS * work.moved_bytes
+
+
+def speed_key(device: torch.device, dtype: torch.dtype) -> str:
+    """Name all that a speed depends on."""
+    parts = (
+        _FORMAT,
+        describe(str(device)).name,
+        dtype,
+        f"{torch.get_num_threads()} threads",
+        f"torch {torch.__version__}",
+        f"napari-nst {version('napari-nst')}",
+    )
+    return ", ".join(map(str, parts))
+
+
+def cache_file() -> Path:
+    """Return the file that keeps the speeds of this machine's devices."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("napari-nst", appauthor=False) / "speed.json"
+
+
+def _read(key: str) -> Speed | None:
+    """Read a speed; None if it is not there or no speed."""
+    entry = read_cache(cache_file()).get(key)
+    taken = entry.get("multiplication_s") if isinstance(entry, dict) else None
+    # Of another kind, it would end the estimate; of another order, every estimate would be wrong.
+    if not isinstance(taken, float) or not _SLOWEST_S > taken > _FASTEST_S:
+        return None
+    return Speed(taken)
+
+
+def _write(key: str, speed: Speed) -> None:
+    """Keep a speed; a disk that cannot be written only costs the measurement next time."""
+    file = cache_file()
+    try:
+        write_cache(file, key, asdict(speed))
+    except OSError as error:
+        logger.warning("the speed of this device cannot be kept in %s: %s", file, error)

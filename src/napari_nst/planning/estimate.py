@@ -1,0 +1,370 @@
+"""What a run will take, before it starts: memory and time.
+
+Memory is what a rehearsal without data found alive at once (`napari_nst.planning.dry_run`), plus
+two pictures for each step that L-BFGS remembers, plus the pictures that the run is given. Time is
+the work that the rehearsal counted, at the speed measured for the device
+(`device_speed`), corrected by what the last runs took (`lessons`).
+"""
+
+import sys
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import cast
+
+import torch
+
+from napari_nst.core.device import resolve_device, resolve_precision
+from napari_nst.core.optim.lbfgs import kept_dtype
+from napari_nst.core.optim.lbfgs_memory import BLOCK_PAIRS
+from napari_nst.core.picture import fit_longest_side
+from napari_nst.core.pyramid import Size, scale_sizes, split_steps, style_size
+from napari_nst.planning.device_speed import known_speed, speed_key, speed_of
+from napari_nst.planning.dry_run import Rehearsal, rehearse
+from napari_nst.planning.fit import check_fit, misfit
+from napari_nst.planning.free_memory import free_bytes
+from napari_nst.planning.lessons import LEAST_S, LEAST_STEPS, recall, teach
+from napari_nst.planning.op_counter import Work
+from napari_nst.settings.config import StyleConfig, checked_config
+
+MARGIN = 1.1
+"""A run is let in where this many times its estimate is free: estimates err by a tenth."""
+
+_CHANNELS = 3
+_SIZE_STEP_PX = 16
+
+_READING_COPIES = 2
+"""Copies of a picture, as floats, that are made of it while it is read."""
+
+_PAIR_PASSES = 10
+"""L-BFGS reads or writes a picture so often for each pair: two dot products, two additions."""
+
+_SEARCH_EVALUATIONS = 7
+"""Evaluations beyond one a step, by which the strong Wolfe search finds the length of a scale's
+first steps. Measured: 6 on pictures, 12 on noise."""
+
+_SEARCH_IMPORT_BYTES, _SEARCH_IMPORT_S = 170 << 20, 5.0
+"""What torch's own L-BFGS imports at its first use. Measured on two cores."""
+
+_SEARCH_PICTURES = 8
+"""Pictures that the search holds besides: start, bracket, gradients, the cached evaluation."""
+
+_BOUND_BYTES, _BOUND_PIXEL_BYTES = 2e9, 5e3
+"""What no run exceeds: the network in float64, and for each pixel all its features, twice."""
+
+_LIBRARY_BYTES = 60 << 20
+"""What torch and oneDNN take at their first use on a CPU: code, threads, kernels made ready."""
+
+_ALLOCATOR_SHARE, _ALLOCATOR_BYTES = 0.06, 60 << 20
+"""What the C library's heap holds beyond what is asked of it, and its most. Measured on Linux."""
+
+_NARROW_BYTES = 60 << 20
+"""What oneDNN takes besides where it computes in 16 bits. Measured at 256 to 1024 px."""
+
+Shapes = Sequence[int] | Sequence[Sequence[int]]
+"""The shape of one array, or of several."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run will take.
+
+    Parameters
+    ----------
+    peak_bytes
+        Memory at its fullest, above what the program has before.
+    seconds
+        From start to end, if it takes all its steps.
+    steps
+        How many these are.
+    size
+        Height and width of the result.
+    free_bytes
+        What was free when the estimate was made.
+    runs_seen
+        How many of this machine's last runs the time was corrected by.
+    """
+
+    peak_bytes: int
+    seconds: float
+    steps: int
+    size: Size
+    free_bytes: int
+    runs_seen: int = 0
+
+    @property
+    def fits(self) -> bool:
+        """Whether the run finds room, with a margin for what estimates err by."""
+        return self.peak_bytes * MARGIN <= self.free_bytes
+
+
+def estimate(
+    config: StyleConfig,
+    content_shape: Sequence[int],
+    style_shapes: Shapes,
+    device: str = "auto",
+) -> Estimate:
+    """Estimate what a run will take.
+
+    The first call on a device measures its speed, in about two seconds; later ones read it
+    from the cache.
+
+    Parameters
+    ----------
+    config
+        The settings.
+    content_shape
+        The content array's shape: (H, W) or (H, W, C).
+    style_shapes
+        The same of the style, or of each style.
+    device
+        As for `stylize`.
+
+    Raises
+    ------
+    DeviceError
+        If the device is not there.
+    ImageError
+        If a picture is too small for the network, which a run would refuse too.
+    """
+    plan = plan_of(config, content_shape, style_shapes, device)
+    lesson = recall(plan.lesson_key)
+    seconds = speed_of(plan.device, plan.dtype).seconds(plan.work)
+    return Estimate(
+        peak_bytes=plan.peak_bytes,
+        seconds=lesson.ratio * seconds + plan.import_s,
+        steps=sum(plan.shares),
+        size=plan.sizes[-1],
+        free_bytes=free_bytes(plan.device),
+        runs_seen=lesson.runs,
+    )
+
+
+def learn(plan: "Plan", steps_by_scale: Sequence[int], *, measured_s: float) -> None:
+    """Let the next estimates learn from a run that took its time as planned.
+
+    Runs too short to tell, and runs on a device that no estimate has needed yet, teach nothing.
+
+    Parameters
+    ----------
+    plan
+        Of the run, made before it started.
+    steps_by_scale
+        The steps that it took at each scale, coarse to fine.
+    measured_s
+        The time that it took for itself, without pauses and imports.
+    """
+    speed = known_speed(plan.device, plan.dtype)
+    if speed is None or measured_s < LEAST_S or sum(steps_by_scale) < LEAST_STEPS:
+        return
+    estimated_s = speed.seconds(plan.work_of(steps_by_scale))
+    teach(plan.lesson_key, measured_s=measured_s, estimated_s=estimated_s)
+
+
+def largest_fitting_size(
+    config: StyleConfig,
+    content_shape: Sequence[int],
+    style_shapes: Shapes,
+    device: str = "auto",
+    *,
+    free: int | None = None,
+) -> int | None:
+    """Find the largest ``config.size`` that fits into memory, up to the one asked for.
+
+    Parameters
+    ----------
+    config, content_shape, style_shapes, device
+        As for `estimate`.
+    free
+        Bytes that may be taken; by default what is free now.
+
+    Returns
+    -------
+    int or None
+        A multiple of 16 px, or the size asked for; None where even the smallest does not fit.
+    """
+    plan = plan_of(config, content_shape, style_shapes, device)
+    return plan.largest_size((free_bytes(plan.device) if free is None else free) / MARGIN)
+
+
+def plan_of(
+    config: StyleConfig, content_shape: Sequence[int], style_shapes: Shapes, device: str
+) -> "Plan":
+    """Resolve what a run is asked for; parameters and errors are those of `estimate`."""
+    shapes = cast(Sequence[Sequence[int]], style_shapes)
+    if isinstance(style_shapes[0], int):
+        shapes = [cast(Sequence[int], style_shapes)]
+    chosen = resolve_device(device)
+    content = content_shape[0], content_shape[1]
+    styles = tuple((shape[0], shape[1]) for shape in shapes)
+    check_fit(checked_config(config), content, styles)
+    return Plan(
+        config,
+        content,
+        styles,
+        chosen,
+        resolve_precision(config.precision, chosen),
+    )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run that is thought through but not started.
+
+    Parameters
+    ----------
+    config
+        The settings.
+    content, styles
+        Height and width of the pictures as given.
+    device, dtype
+        Where, and in which precision, it will compute.
+    """
+
+    config: StyleConfig
+    content: Size
+    styles: tuple[Size, ...]
+    device: torch.device
+    dtype: torch.dtype
+
+    @cached_property
+    def sizes(self) -> list[Size]:
+        """Height and width of every scale."""
+        finest = fit_longest_side(self.content, self.config.size)
+        return scale_sizes(finest, self.config, self.styles)
+
+    @cached_property
+    def shares(self) -> list[int]:
+        """Steps of every scale."""
+        return split_steps(len(self.sizes), self.config)
+
+    @property
+    def wanted_size(self) -> int:
+        """The longest side of the result."""
+        return self.config.size or max(self.content)
+
+    def largest_size(self, budget_bytes: float) -> int | None:
+        """Find the largest size up to the wanted one that needs no more than the budget."""
+
+        def needed(size: int) -> int:
+            return replace(self, config=self.config.replace(size=size)).peak_bytes
+
+        sizes = [*range(_SIZE_STEP_PX, self.wanted_size, _SIZE_STEP_PX), self.wanted_size]
+        pictures = self.content, self.styles
+        sizes = [size for size in sizes if not misfit(self.config, *pictures, size=size)]
+        fitting = bisect_right(sizes, budget_bytes, key=needed)
+        return sizes[fitting - 1] if fitting else None
+
+    @property
+    def peak_bytes(self) -> int:
+        """Memory at its fullest, above what the program has before."""
+        if self.device.type == "cuda":
+            return round(self._tensor_bytes - self._rehearsal.given_bytes)
+        given = sum(height * width for height, width in (self.content, *self.styles))
+        pictures = given * _CHANNELS * 4
+        largest = max(height * width for height, width in (self.content, *self.styles))
+        reading = pictures + _READING_COPIES * largest * _CHANNELS * 4
+        tensors = self._tensor_bytes
+        held = min(_ALLOCATOR_SHARE * tensors, _ALLOCATOR_BYTES)
+        if self.dtype.itemsize < torch.float32.itemsize:
+            held += _NARROW_BYTES
+        held += _SEARCH_IMPORT_BYTES * self.imports_torch_lbfgs
+        running = pictures + tensors + held + _LIBRARY_BYTES
+        return round(max(reading, running))
+
+    @property
+    def bound_bytes(self) -> float:
+        """More than the run can need, at no cost: lets small runs start without a rehearsal."""
+        pixels = self._pixels(-1)
+        pictures = sum(height * width for height, width in (self.content, *self.styles))
+        pairs = self.config.lbfgs_history * self._pair_bytes(pixels)
+        return _BOUND_BYTES + _BOUND_PIXEL_BYTES * (pixels + pictures) + pairs
+
+    @property
+    def work(self) -> Work:
+        """All that there is to do."""
+        return self.work_of(self.shares)
+
+    def work_of(self, shares: Sequence[int]) -> Work:
+        """Count the work of a run that takes so many steps at each scale."""
+        searched = self._is_searching * _SEARCH_EVALUATIONS
+        work = self._rehearsal.loading
+        for index, pixels, share in self._scales(shares):
+            cost = self._rehearsal.at(pixels)
+            pairs = sum(min(done, self._history(index)) for done in range(share))
+            passed = Work(0, _PAIR_PASSES * self._picture_bytes(pixels), _PAIR_PASSES)
+            work += cost.entering + cost.step * (share + searched) + passed * pairs
+        return work + self._rehearsal.at(self._pixels(-1)).step  # of the result, at the end
+
+    @cached_property
+    def _rehearsal(self) -> Rehearsal:
+        finest = self.sizes[-1]
+        styles = tuple(style_size(style, finest, self.config) for style in self.styles)
+        return rehearse(self.config, finest, styles, device=self.device, dtype=self.dtype)
+
+    @property
+    def _tensor_bytes(self) -> float:
+        peak, pairs_before = float(self._rehearsal.loading_bytes), 0.0
+        for index, pixels, share in self._scales(self.shares):
+            cost = self._rehearsal.at(pixels)
+            pairs = self._pairs_bytes(index, pixels, share)
+            search = self._is_searching * _SEARCH_PICTURES * self._picture_bytes(pixels)
+            entering = cost.entering_bytes + pairs_before
+            peak = max(peak, entering, cost.stepping_bytes + pairs + search)
+            pairs_before = pairs
+        return peak
+
+    def _scales(self, shares: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+        """Give index, number of pixels and steps of the scales that are used."""
+        for index, share in enumerate(shares):
+            if share:
+                yield index, self._pixels(index), share
+
+    def _pixels(self, index: int) -> int:
+        height, width = self.sizes[index]
+        return height * width
+
+    @property
+    def imports_torch_lbfgs(self) -> bool:
+        """Whether the run will be this program's first to use torch's own L-BFGS."""
+        return self._is_searching and "torch._dynamo" not in sys.modules
+
+    @property
+    def import_s(self) -> float:
+        """How long imports within the run take."""
+        return _SEARCH_IMPORT_S * self.imports_torch_lbfgs
+
+    @property
+    def lesson_key(self) -> str:
+        """Name the runs from which this one's estimate learns."""
+        loss = "gram" if self.config.style_loss.startswith("gram") else self.config.style_loss
+        return f"{speed_key(self.device, self.dtype)}, {loss}"
+
+    @property
+    def _is_searching(self) -> bool:
+        return self.config.optimizer == "lbfgs" and self.config.line_search != "none"
+
+    def _history(self, index: int) -> int:
+        """Give how many steps L-BFGS remembers at a scale; Adam none."""
+        config, later = self.config, self.config.lbfgs_history_later
+        if config.optimizer == "adam":
+            return 0
+        is_first = not any(self.shares[:index])
+        return config.lbfgs_history if is_first or later is None else later
+
+    def _pairs_bytes(self, index: int, pixels: int, share: int) -> float:
+        """Memory of the pairs at the end of a scale, beyond the one that was rehearsed."""
+        history = self._history(index)
+        pairs = min(history, share - 1)
+        if self.device.type == "cuda":  # where a block counts before it is filled
+            pairs = min(history, -(-pairs // BLOCK_PAIRS) * BLOCK_PAIRS)
+        return max(0, pairs - 1) * self._pair_bytes(pixels)
+
+    def _pair_bytes(self, pixels: int) -> float:
+        kept = None if self._is_searching else kept_dtype(self.dtype)
+        share = kept.itemsize / torch.float32.itemsize if kept else 1.0
+        return 2 * self._picture_bytes(pixels) * share
+
+    def _picture_bytes(self, pixels: int) -> float:
+        return pixels * _CHANNELS * torch.promote_types(self.dtype, torch.float32).itemsize

@@ -1,0 +1,88 @@
+"""What to do about a run that does not fit into memory: refuse it, and say what would fit."""
+
+from dataclasses import replace
+
+import torch
+
+from napari_nst.core.loss.objective import VARIABLE_MAXIMUM
+from napari_nst.errors import DeviceMemoryError, Remedy, TooLargeError
+from napari_nst.planning.estimate import MARGIN, Plan
+from napari_nst.planning.free_memory import free_bytes
+
+_SHORT_HISTORY = 10
+_ADAM_RATE = 0.02
+"""Of the [0, 1] picture, a step; style-transfer-pytorch's."""
+
+_LESS = 0.8
+"""After a run has failed, what is offered needs no more than this share of what it needed beyond
+what the smallest run needs too: the network and the libraries."""
+_SMALLEST_PX = 64
+
+
+def refuse_if_too_large(plan: Plan) -> None:
+    """Raise TooLargeError, with what would fit, if the run does not fit into free memory."""
+    free = free_bytes(plan.device)
+    if plan.bound_bytes <= free:
+        return
+    needed = plan.peak_bytes
+    if needed * MARGIN > free:
+        offers = remedies(plan, free)
+        raise TooLargeError(
+            f"the run needs about {needed / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are "
+            f"free{_room(needed, free)}. {_advice(offers)}",
+            offers,
+        )
+
+
+def ran_out(plan: Plan) -> DeviceMemoryError:
+    """Make the error for a run that memory ran out on; call it when its tensors are gone."""
+    if plan.device.type == "cuda":
+        torch.cuda.empty_cache()
+    smallest = replace(plan, config=plan.config.replace(size=_SMALLEST_PX)).peak_bytes
+    needed = smallest + _LESS * max(0, plan.peak_bytes - smallest)
+    budget = min(free_bytes(plan.device), MARGIN * needed)
+    offers = remedies(plan, budget)
+    height, width = plan.sizes[-1]
+    return DeviceMemoryError(
+        f"memory ran out during the run of {width}x{height} px; what it held is free again. "
+        f"{_advice(offers)}",
+        offers,
+    )
+
+
+def remedies(plan: Plan, free: float) -> tuple[Remedy, ...]:
+    """List changes with which a run needs no more than `free` bytes, the mildest first."""
+    config = plan.config
+    found = []
+    if config.optimizer == "lbfgs":
+        if config.lbfgs_history > _SHORT_HISTORY:
+            short = {"lbfgs_history": _SHORT_HISTORY}
+            found.append(Remedy(f"L-BFGS history {_SHORT_HISTORY}", short))
+        rate = _ADAM_RATE * VARIABLE_MAXIMUM[config.variable]
+        found.append(Remedy("Adam", {"optimizer": "adam", "learning_rate": rate}))
+    found = [
+        remedy
+        for remedy in found
+        if replace(plan, config=config.replace(**remedy.changes)).peak_bytes * MARGIN <= free
+    ]
+    size = plan.largest_size(free / MARGIN)
+    if size is not None and size < plan.wanted_size:
+        found.append(Remedy(f"{size} px", {"size": size}))
+    return tuple(found)
+
+
+def _room(needed: int, free: int) -> str:
+    return ", too little room for comfort" if needed <= free else ""
+
+
+def _advice(offers: tuple[Remedy, ...]) -> str:
+    if not offers:
+        return "No size fits: close other programs, or use smaller pictures."
+    ways = [
+        " with ".join(
+            f"{name}={value:g}" if name != "optimizer" else f"{name}={value}"
+            for name, value in offer.changes.items()
+        )
+        for offer in offers
+    ]
+    return f"What would fit: {' or '.join(ways)}."

@@ -1,0 +1,56 @@
+"""What a run will take, in words for people; knows neither torch nor Qt."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from napari_nst.settings.config import StyleConfig
+
+if TYPE_CHECKING:
+    from napari_nst.planning.estimate import Estimate
+
+
+def estimate_text(expected: "Estimate") -> str:
+    """Say time and memory: "about 2 min, 1.4 GB"."""
+    return f"about {duration_words(expected.seconds)}, {memory_words(expected.peak_bytes)}"
+
+
+def forecast(
+    config: StyleConfig,
+    content: Sequence[int],
+    styles: Sequence[Sequence[int]],
+    device: str,
+    *,
+    weights: str,
+) -> tuple[str, bool]:
+    """Say in a line what a run will take and go by, and whether it fits into memory.
+
+    Imports torch. The parameters are those of `napari_nst.estimate`, and the weights' name.
+    """
+    from napari_nst.planning.estimate import estimate, largest_fitting_size
+
+    expected = estimate(config, content, styles, device)
+    height, width = expected.size
+    text = f"{width}x{height} px, {expected.steps} steps: {estimate_text(expected)}"
+    text += f", {memory_words(expected.free_bytes)} are free"
+    if not expected.fits:
+        size = largest_fitting_size(config, content, styles, device)
+        text += f"; that does not fit, size {size} would" if size else "; that does not fit"
+    return f"{text}; preset {config.name}, weights {weights}", expected.fits
+
+
+def duration_words(seconds: float) -> str:
+    """Say a duration as roughly as an estimate knows it: 8 s, 2 min, 1 h 20 min, 2 days."""
+    if seconds < 55:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, rest = divmod(round(minutes, -1), 60)
+    if hours < 24:
+        return f"{hours} h {rest} min" if rest else f"{hours} h"
+    return f"{round(hours / 24)} days" if hours >= 36 else "1 day"
+
+
+def memory_words(count: int) -> str:
+    """Say a number of bytes: 350 MB, 1.4 GB."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{max(10, round(count / 1e6, -1)):.0f} MB"

@@ -1,0 +1,1 @@
+"""What every room of the dock uses: style, sections, keys, preferences."""

@@ -1,0 +1,1 @@
+"""The dock itself: it puts the rooms together and meets napari's window."""

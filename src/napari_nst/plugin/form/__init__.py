@@ -1,0 +1,1 @@
+"""The controls: from what the user sets to settings, and back."""

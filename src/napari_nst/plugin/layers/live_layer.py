@@ -1,0 +1,104 @@
+"""The one layer of a run, updated in place as the picture forms."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from psygnal import Signal
+
+from napari_nst.plugin.layers.extents import bring_layer_into_view
+from napari_nst.plugin.layers.grid_fit import fit_grid
+from napari_nst.plugin.layers.placement import Placement
+from napari_nst.plugin.layers.visible_picture import PAINTED
+from napari_nst.settings.record import METADATA_KEY, RunRecord
+
+if TYPE_CHECKING:
+    from napari.layers import Image, Layer
+    from napari.viewer import Viewer
+
+
+class LiveLayer:
+    """Adds a layer with the first picture of a run and changes it with each later one.
+
+    Only the main thread may touch it.
+
+    Signals: `renamed` with the layer's name, when napari or the user changes it.
+
+    Parameters
+    ----------
+    viewer
+        The viewer that gets the layer.
+    name
+        The layer's name; napari numbers it if there is one already.
+    placement
+        Where the content lies: the layer covers it exactly.
+    """
+
+    renamed = Signal(str)
+
+    def __init__(self, viewer: "Viewer", name: str, placement: Placement) -> None:
+        self._viewer = viewer
+        self._name = name
+        self._placement = placement
+        self._layer: Image | None = None
+
+    @property
+    def layer(self) -> "Image | None":
+        """The layer; None before the first picture and after a release."""
+        return self._layer
+
+    def is_layer(self, layer: "Layer") -> bool:
+        """Whether `layer`, which may be napari's proxy of it, is the live one."""
+        return self._layer is not None and layer == self._layer
+
+    def show(self, picture: npt.NDArray[np.uint8]) -> None:
+        """Show a picture.
+
+        Parameters
+        ----------
+        picture : array, shape (H, W, 3) or (H, W, 4), uint8
+            Of any size: the layer's scale follows, so that it covers the content.
+        """
+        data = self._placement.expand(picture)
+        where = self._placement.arguments(picture.shape[:2])
+        if self._layer is None:
+            layer = self._viewer.add_image(
+                data, rgb=True, name=self._name, metadata={PAINTED: True}, **where
+            )
+            self.adopt(layer)
+            bring_layer_into_view(self._viewer, layer)
+            if self._viewer.canvas.grid.enabled:
+                fit_grid(self._viewer)  # one more cell has made all cells smaller
+        elif self._layer.data.shape == data.shape:
+            self._layer.data = data
+        else:
+            self._resize(data, where)
+
+    def finish(self, picture: npt.NDArray[np.uint8], record: RunRecord) -> None:
+        """Show the result and store with it what reproduces the run."""
+        self.show(picture)
+        assert self._layer is not None
+        self._layer.metadata[METADATA_KEY] = record.to_dict()
+
+    def adopt(self, layer: "Image") -> None:
+        """Take a layer that is there already for the live one."""
+        self._layer = layer
+        layer.events.name.connect(self._on_name)
+        self._on_name()
+
+    def release(self) -> None:
+        """Forget the layer, which is the user's from now on."""
+        if self._layer is not None:
+            self._layer.events.name.disconnect(self._on_name)
+        self._layer = None
+
+    def _on_name(self, _: object = None) -> None:
+        if self._layer is not None and self._layer.name != self._name:
+            self._name = self._layer.name
+            self.renamed.emit(self._name)
+
+    def _resize(self, data: npt.NDArray[np.uint8], where: dict[str, Any]) -> None:
+        assert self._layer is not None
+        self._layer.data = data
+        self._layer.scale = where["scale"]
+        self._layer.translate = where["translate"]

@@ -1,0 +1,1 @@
+"""What the dock shows of runs: buttons, list, curve, estimate, comparison."""

@@ -1,0 +1,162 @@
+"""The line above Run that says what a run will take, and the buttons that make it fit."""
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QTimer, Signal
+from qtpy.QtGui import QHideEvent, QShowEvent
+from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+
+from napari_nst.errors import DeviceMemoryError, NstError, Remedy, TooLargeError
+from napari_nst.planning.text import estimate_text, memory_words
+from napari_nst.plugin.layers.visible_picture import picture_size
+from napari_nst.plugin.runs.forecaster import Answer, Forecaster, Question
+from napari_nst.runs.wording import in_words
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+    from napari_nst.plugin.form.settings_form import SettingsForm
+    from napari_nst.plugin.runs.session import Session
+    from napari_nst.plugin.runs.viewer_run import Run
+
+_POLL_MS = 400
+_FITS, _TOO_LARGE = "#8a919b", "#e5604c"
+
+
+class EstimatePanel(QWidget):
+    """Follows the form by looking at it, for no signal tells of all that an estimate depends on.
+
+    Signals: `run_asked` when a run that memory ran out on is to be run again, changed.
+
+    Parameters
+    ----------
+    viewer
+        Which slice of the layers is shown.
+    form
+        Settings and pictures; gets the changes that are chosen.
+    session
+        Its device computes; its runs that end for want of memory are offered again.
+    """
+
+    run_asked = Signal()
+
+    def __init__(self, viewer: "Viewer", form: "SettingsForm", session: "Session") -> None:
+        super().__init__()
+        self._viewer, self._form, self._session = viewer, form, session
+        self.text = QLabel()
+        self.text.setWordWrap(True)
+        self.buttons: list[QPushButton] = []
+        self.forecaster = Forecaster()
+        self._asked: Question | None = None
+        self._shown: object = None
+        self._failed = False
+        self._timer = QTimer(self)
+        self._timer.setInterval(_POLL_MS)
+        self._timer.timeout.connect(self._poll)
+        session.ended.connect(self._on_ended)
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.addWidget(self.text)
+        self.hide_all()
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Look at the form while there is someone to see it."""
+        super().showEvent(event)
+        self._timer.start()
+
+    def hideEvent(self, event: QHideEvent | None) -> None:
+        """Look no more."""
+        super().hideEvent(event)
+        self._timer.stop()
+
+    def hide_all(self) -> None:
+        """Show nothing, but keep the place."""
+        self.text.clear()
+        self._offer(())
+
+    def _poll(self) -> None:
+        # While a run computes, its load would pass for the device's own speed.
+        question = None if self._session.busy else self._question()
+        if question != self._asked:
+            self._asked, self._failed = question, False
+            if question is None:
+                self.hide_all()
+                return
+            self.text.setText(f'<span style="color:{_FITS}">Estimating…</span>')
+            self._offer(())
+            self._shown = None
+            self.forecaster.ask(question)
+        answer = self.forecaster.answer
+        if answer is not None and answer is not self._shown and not self._failed:
+            self._shown = answer
+            if answer.question == question:
+                self._show(answer)
+
+    def _question(self) -> Question | None:
+        """Say what a run would be now; None where none can start."""
+        pickers, dims = self._form.pickers, self._viewer.dims
+        if pickers.problem():
+            return None
+        try:
+            return Question(
+                self._form.config(),
+                pickers.content_size(),
+                picture_size(pickers.style.value, dims),
+                self._session.device,
+            )
+        except NstError:
+            return None
+
+    def _show(self, answer: Answer) -> None:
+        expected = answer.estimate
+        if expected is None:
+            self.text.setText(in_words(answer.problem))
+            return
+        words, colour = estimate_text(expected), _FITS
+        if not expected.fits:
+            words += f": does not fit, {memory_words(expected.free_bytes)} are free"
+            colour = _TOO_LARGE
+        self.text.setText(f'<span style="color:{colour}">{words}</span>')
+        height, width = expected.size
+        learned = " from your last runs" if expected.runs_seen else ""
+        self.text.setToolTip(
+            f"<p>What {expected.steps} steps at {width}x{height} px will take, estimated{learned}. "
+            f"{memory_words(expected.free_bytes)} of memory are free.</p>"
+        )
+        self._offer(answer.remedies)
+
+    def _on_ended(self, run: "Run") -> None:
+        """Estimate anew with what the run taught; one out of memory is offered again, smaller."""
+        if run.plan.request is None or not isinstance(run.error, DeviceMemoryError):
+            self._asked = None
+            return
+        self._failed = True
+        self._asked = self._question()
+        refused = isinstance(run.error, TooLargeError)
+        words = (
+            "Too large for the free memory. Run with:"
+            if refused
+            else "Memory ran out. Run again with:"
+        )
+        self.text.setText(f'<span style="color:{_TOO_LARGE}">{words}</span>')
+        self._offer(run.error.remedies, again=run)
+
+    def _offer(self, remedies: tuple[Remedy, ...], *, again: "Run | None" = None) -> None:
+        for button in self.buttons:
+            button.deleteLater()
+        self.buttons = []
+        for remedy in remedies:
+            button = QPushButton(remedy.label if again else f"Use {remedy.label}")
+            button.clicked.connect(partial(self._take, remedy.changes, again))
+            self._column.addWidget(button)
+            self.buttons.append(button)
+
+    def _take(self, changes: dict[str, Any], again: "Run | None", _: bool = False) -> None:
+        """Put changes into the form, and run it if a run is to be repeated."""
+        config = again.config if again else self._form.config()
+        preset = again.plan.preset if again else self._form.preset.own()
+        self._form.apply(config.replace(**changes), preset="" if preset is None else preset.name)
+        if again is not None:
+            self._failed = False
+            self.run_asked.emit()

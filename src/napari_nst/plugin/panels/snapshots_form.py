@@ -1,0 +1,102 @@
+"""How many moments of a run are kept, and what to do with them."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QSignalBlocker
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QSpinBox, QVBoxLayout, QWidget
+
+from napari_nst.plugin.common.style import form_layout
+
+if TYPE_CHECKING:
+    from napari_nst.plugin.runs.session import Session
+    from napari_nst.plugin.runs.viewer_run import Run
+
+_MIB = 2**20
+_EVERY_HELP = (
+    "Steps between two moments that are kept during a run. “none” keeps only those that you pin."
+)
+_MEMORY_HELP = (
+    "What the moments of all runs may take. Over it every other one goes; the first, the last, "
+    "the best and the pinned ones stay."
+)
+
+
+class HistoryForm(QWidget):
+    """Edits the session's history settings; its buttons act on the chosen run.
+
+    Parameters
+    ----------
+    session
+        Gets the settings.
+    """
+
+    def __init__(self, session: "Session") -> None:
+        super().__init__()
+        self._session = session
+        self.every = QSpinBox()
+        self.every.setRange(0, 10_000)
+        self.every.setSpecialValueText("none")
+        self.every.setSuffix(" steps")
+        self.every.setToolTip(f"<p>{_EVERY_HELP}</p>")
+        self.memory = QSpinBox()
+        self.memory.setRange(16, 65536)
+        self.memory.setSuffix(" MiB")
+        self.memory.setToolTip(f"<p>{_MEMORY_HELP}</p>")
+        self.show_stack = QPushButton("Scrub")
+        self.show_stack.setToolTip(
+            "<p>Show all moments of the run as one layer: napari's slider below the picture "
+            "scrubs through the run. Again brings it up to date.</p>"
+        )
+        self.pin = QPushButton("Pin")
+        self.pin.setToolTip("<p>Keep the picture that is seen as a layer of its own.</p>")
+        self.best = QPushButton("Best so far")
+        self.best.setToolTip(
+            "<p>The moment of lowest loss at the final scale since the last change, as a layer "
+            "of its own.</p>"
+        )
+        self._lay_out()
+        self.refresh()
+        self.offer(None)
+        self.every.valueChanged.connect(self._put)
+        self.memory.valueChanged.connect(self._put)
+
+    def refresh(self) -> None:
+        """Show the session's settings, as when preferences have changed them."""
+        with QSignalBlocker(self.every), QSignalBlocker(self.memory):
+            self.every.setValue(self._session.history_every or 0)
+            self.memory.setValue(self._session.history_bytes // _MIB)
+
+    def connect_buttons(
+        self,
+        *,
+        show_stack: Callable[[], None],
+        pin: Callable[[], None],
+        best: Callable[[], None],
+    ) -> None:
+        """Say what the buttons do."""
+        self.show_stack.clicked.connect(lambda _=False: show_stack())
+        self.pin.clicked.connect(lambda _=False: pin())
+        self.best.clicked.connect(lambda _=False: best())
+
+    def offer(self, run: "Run | None") -> None:
+        """Enable what there is of the run that the buttons act on."""
+        self.show_stack.setEnabled(run is not None and bool(run.history.snapshots))
+        self.pin.setEnabled(run is not None and run.picture is not None)
+        self.best.setEnabled(run is not None and run.history.best() is not None)
+
+    def _put(self) -> None:
+        self._session.history_every = self.every.value() or None
+        self._session.history_bytes = self.memory.value() * _MIB
+
+    def _lay_out(self) -> None:
+        rows = form_layout()
+        rows.addRow("Keep one every", self.every)
+        rows.addRow("Memory", self.memory)
+        buttons = QHBoxLayout()
+        for button in (self.show_stack, self.pin, self.best):
+            buttons.addWidget(button, stretch=1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(buttons)
+        column.addLayout(rows)

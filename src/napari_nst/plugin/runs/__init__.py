@@ -1,0 +1,1 @@
+"""Runs in the viewer: the session, their threads, their layers."""

@@ -1,0 +1,191 @@
+"""From the form to runs in the queue: one, a preview, or a sweep of settings or pictures."""
+
+from collections.abc import Callable
+from functools import partial
+from itertools import count
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_nst.errors import NstError
+from napari_nst.files.user_presets import NamedPreset
+from napari_nst.plugin.form.weights_panel import (
+    WeightsPanel,
+    falls_back_on_builtin,
+    lacks_weights,
+)
+from napari_nst.plugin.runs.plan import plan_of, plan_preview
+from napari_nst.plugin.runs.request import RunPlan
+from napari_nst.runs.sweep import Pair, Place, Variant
+from napari_nst.runs.wording import in_words
+from napari_nst.settings.config import StyleConfig
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+    from napari.viewer import Viewer
+
+    from napari_nst.plugin.form.settings_form import SettingsForm
+    from napari_nst.plugin.runs.session import Session
+
+
+class Launcher(QObject):
+    """Plans runs and hands them to the session; asks for weights first where they lack.
+
+    Signals: `refused` with a sentence when nothing was started, `planning` before pictures are
+    taken, `starting` with the layers of content (None for the canvas) and style of each run.
+
+    Parameters
+    ----------
+    viewer
+        Its layers are the pictures.
+    form
+        Pickers and settings.
+    session
+        Gets the runs.
+    weights_panel
+        Asks for weights.
+    """
+
+    refused = Signal(str)
+    planning = Signal()
+    starting = Signal(object, object)
+
+    def __init__(
+        self,
+        viewer: "Viewer",
+        form: "SettingsForm",
+        session: "Session",
+        weights_panel: WeightsPanel,
+    ) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self._form = form
+        self._session = session
+        self._weights_panel = weights_panel
+        self._after_weights: Callable[[], None] = self.run
+        self._numbers = count(1)
+        weights_panel.ready.connect(self._go_on)
+        weights_panel.refused.connect(self.refused)
+
+    def run(self) -> None:
+        """Start a run of what the form says, or queue it, or say why not."""
+        if self._begin_picked(self._plan_run, self.run):
+            self._form.loan.end()
+
+    def problem(self) -> str:
+        """Say in a sentence what in the form keeps a run from starting; empty if nothing does."""
+        if problem := self._form.pickers.problem():
+            return problem
+        try:
+            self._form.config()
+            self._form.weights_choice()
+        except NstError as error:
+            return in_words(error)
+        return ""
+
+    def preview(self) -> None:
+        """Start a small and short run of what the form says."""
+        self._begin_picked(self._plan_preview, self.preview)
+
+    def sweep(self, variants: list[Variant]) -> None:
+        """Queue the runs of a sweep through settings."""
+        again = partial(self.sweep, variants)
+        self._begin_picked(partial(self._plan_variants, variants), again)
+
+    def every_pair(self, pairs: "list[Pair[Image, Image]]") -> None:
+        """Queue the runs of a sweep through contents and styles."""
+        layers = [(pair.content, pair.style) for pair in pairs]
+        self._begin(partial(self._plan_pairs, pairs), partial(self.every_pair, pairs), layers)
+
+    def _begin_picked(
+        self, plans: Callable[[str], list[RunPlan]], again: Callable[[], None]
+    ) -> bool:
+        if problem := self._form.pickers.problem():
+            self.refused.emit(problem)
+            return False
+        pickers = self._form.pickers
+        return self._begin(plans, again, [(pickers.content_layer(), pickers.style.value)])
+
+    def _begin(
+        self,
+        plans: Callable[[str], list[RunPlan]],
+        again: Callable[[], None],
+        layers: "list[tuple[Image | None, Image]]",
+    ) -> bool:
+        """Start runs, and return whether they were."""
+        try:
+            weights = self._form.weights_choice()
+            if lacks_weights(weights):
+                self._after_weights = again
+                self._weights_panel.ask()
+                return False
+            if falls_back_on_builtin(weights):
+                self._weights_panel.suggest()
+            self.planning.emit()
+            planned = plans(weights)
+            for content, style in layers:
+                self.starting.emit(content, style)
+            for plan in planned:
+                self._session.start(plan)
+        except NstError as error:
+            self.refused.emit(in_words(error))
+            return False
+        return True
+
+    def _go_on(self) -> None:
+        self._after_weights()
+
+    def _plan(
+        self,
+        config: StyleConfig,
+        weights: str,
+        *,
+        label: str = "",
+        pair: "tuple[Image, Image] | None" = None,
+        place: Place | None = None,
+        preset: NamedPreset | None = None,
+    ) -> RunPlan:
+        return plan_of(
+            self._form.pickers,
+            self._viewer.dims,
+            config,
+            weights=weights,
+            label=label,
+            pair=pair,
+            place=place,
+            preset=preset,
+            earlier=[run.plan for run in self._session.runs],
+        )
+
+    def _plan_run(self, weights: str) -> list[RunPlan]:
+        return [self._plan(self._form.config(), weights, preset=self._form.preset.own())]
+
+    def _plan_preview(self, weights: str) -> list[RunPlan]:
+        return [plan_preview(full) for full in self._plan_run(weights)]
+
+    def _plan_variants(self, variants: list[Variant], weights: str) -> list[RunPlan]:
+        number = next(self._numbers)
+        return [
+            self._plan(
+                each.config,
+                weights,
+                label=each.name,
+                place=Place(number, each.row, each.column),
+                preset=each.preset,
+            )
+            for each in variants
+        ]
+
+    def _plan_pairs(self, pairs: "list[Pair[Image, Image]]", weights: str) -> list[RunPlan]:
+        config, number = self._form.config(), next(self._numbers)
+        return [
+            self._plan(
+                config,
+                weights,
+                label=each.name,
+                pair=(each.content, each.style),
+                place=Place(number, each.row, each.column),
+                preset=self._form.preset.own(),
+            )
+            for each in pairs
+        ]

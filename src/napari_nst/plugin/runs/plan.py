@@ -1,0 +1,236 @@
+"""From what the user chose to plans of runs. No Qt here."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy.typing as npt
+
+from napari_nst.errors import ConfigError, ImageError
+from napari_nst.files.user_presets import NamedPreset
+from napari_nst.plugin.gallery.open_styles import style_of
+from napari_nst.plugin.layers.visible_picture import LayerPicture, picture_of
+from napari_nst.plugin.runs.request import (
+    RunPlan,
+    RunRequest,
+    continued,
+    extended,
+    preview,
+    replayed,
+    request_of,
+)
+from napari_nst.runs.sweep import Place
+from napari_nst.runs.wording import changes, describe, shortened
+from napari_nst.settings.config import StyleConfig
+from napari_nst.settings.record import METADATA_KEY
+from napari_nst.weights import find_imagenet
+
+if TYPE_CHECKING:
+    from napari.components import Dims
+    from napari.layers import Image
+    from napari.viewer import Viewer
+
+    from napari_nst.plugin.form.layer_pickers import LayerPickers
+    from napari_nst.plugin.runs.viewer_run import Run
+
+_NAME_LETTERS = 18
+"""Of a picture's name, in that of its result."""
+
+_MOST_NAMED = 2
+"""Settings that a name says; more would not fit into a cell of the grid."""
+
+
+def plan_of(
+    pickers: "LayerPickers",
+    dims: "Dims",
+    config: StyleConfig,
+    *,
+    weights: str,
+    label: str = "",
+    pair: "tuple[Image, Image] | None" = None,
+    place: Place | None = None,
+    preset: NamedPreset | None = None,
+    earlier: Iterable[RunPlan] = (),
+) -> RunPlan:
+    """Take the pictures that are picked; a start from a result goes on at its final scale.
+
+    Parameters
+    ----------
+    pickers
+        Content, style and start.
+    dims
+        The viewer's: which slice is shown.
+    config
+        The settings.
+    weights
+        As in RunRequest.
+    label
+        What sets the run apart, for its name; by default what differs from the last of the
+        earlier runs with the same pictures, or the preset.
+    pair
+        Another content and style than those picked.
+    place
+        Where the run stands in a sweep.
+    preset
+        The own preset that the settings started from, if any.
+    earlier
+        Plans of earlier runs, oldest first.
+
+    Raises
+    ------
+    ImageError
+        If a layer's slice is no picture.
+    """
+    style = pickers.style.value if pair is None else pair[1]
+    content = pickers.content_picture() if pair is None else picture_of(pair[0], dims)
+    painted = picture_of(style, dims)
+    init, config = _start_of(pickers.start_layer(), dims, config)
+    request = RunRequest(content.pixels, painted.pixels, config, weights, init)
+    title = " × ".join(shortened(each.name, _NAME_LETTERS) for each in (content, painted))
+    last = next((plan for plan in reversed(list(earlier)) if plan.pair == title), None)
+    told = label or _what_differs(config, preset, last)
+    return RunPlan(
+        request,
+        _name_of([title, told] if place is None else [told], weights),
+        content.placement,
+        place,
+        preset,
+        pair="" if label else title,
+        told=told,
+        style_file=_file_of(style),
+    )
+
+
+def _name_of(parts: list[str], weights: str) -> str:
+    """Name a run: of a sweep by what differs alone, for which a grid's narrow cells have room."""
+    word = weights_word(weights)
+    return " · ".join(parts if word == weights_word("auto") else [*parts, word])
+
+
+def _start_of(
+    start: "Image | None", dims: "Dims", config: StyleConfig
+) -> tuple[npt.NDArray[Any] | None, StyleConfig]:
+    """Return the picture to start from, if it is a layer, and the settings that fit it."""
+    if start is None:
+        return None, config
+    pixels = picture_of(start, dims).pixels
+    return pixels, continued(config) if METADATA_KEY in start.metadata else config
+
+
+def _file_of(style: "Image") -> str:
+    """Return the path that a style was read from; empty if it came from no file."""
+    opened = style_of(style)
+    return opened.name if opened is not None and opened.kind == "file" else ""
+
+
+def _what_differs(config: StyleConfig, preset: NamedPreset | None, last: RunPlan | None) -> str:
+    """Return the settings that are not those of the last run, or the preset if that is new.
+
+    The same again is told as the last run was.
+    """
+    name = (preset or config).name
+    if last is None or last.request is None:
+        return name
+    before = last.request.config
+    changed = changes(config, before)
+    if (last.preset or before).name != name:
+        return name
+    if not changed:
+        return last.told
+    named = describe(dict(islice(changed.items(), _MOST_NAMED)))
+    more = len(changed) - _MOST_NAMED
+    return f"{named} · {more} more" if more > 0 else named
+
+
+def weights_word(choice: str) -> str:
+    """Name the weights that a choice leads to, for the names of layers."""
+    if choice == "auto":
+        return "builtin" if find_imagenet() is None else "imagenet"
+    return Path(choice).stem
+
+
+def plan_preview(full: RunPlan) -> RunPlan:
+    """Plan a small and short run that shows where another one would lead."""
+    assert full.request is not None
+    weights = full.request.weights
+    # ImageNet's weights may come between the two runs, which are to use the same.
+    settled = weights_word(weights) if weights == "auto" else weights
+    return replace(
+        full,
+        request=replace(full.request, config=preview(full.request.config)),
+        name=f"{full.name} · preview",
+        pair="",
+        full=replace(full, request=replace(full.request, weights=settled)),
+    )
+
+
+def plan_full(run: "Run") -> RunPlan:
+    """Plan the run that `run` is a preview of, with the settings that the preview has by now.
+
+    Raises
+    ------
+    ConfigError
+        If it is no preview.
+    """
+    full = run.plan.full
+    if full is None or full.request is None:
+        raise ConfigError("the run is no preview, so there is no full size to run it at")
+    asked = full.request.config
+    config = run.config.replace(size=asked.size, steps=asked.steps)
+    return replace(full, request=replace(full.request, config=config))
+
+
+def plan_again(run: "Run", viewer: "Viewer", *, weights: str) -> RunPlan:
+    """Plan what the run was asked for, without its steering.
+
+    Raises
+    ------
+    ConfigError
+        If it is of an earlier session and its pictures are not open.
+    """
+    if run.plan.request is not None:
+        return replace(run.plan, name=run.name)
+    assert run.record is not None
+    pictures = _pictures(viewer)
+    request, content = request_of(run.record, pictures, weights=weights)
+    return RunPlan(request, run.name, content.placement)
+
+
+def plan_replay(run: "Run", viewer: "Viewer", *, weights: str) -> RunPlan:
+    """Plan the same again, steering and stop included; raises as `plan_again`."""
+    again = plan_again(run, viewer, weights=weights)
+    if run.record is None or again.request is None:
+        raise ConfigError("the run has not ended yet, so there is no record to replay")
+    return RunPlan(
+        replayed(again.request, run.record),
+        f"{run.name} · replay",
+        again.placement,
+        preset=again.preset,
+        full=again.full,
+    )
+
+
+def plan_more(run: "Run", steps: int, viewer: "Viewer", *, weights: str) -> RunPlan:
+    """Plan more steps from a run's result, with the settings it ended with."""
+    picture = run.painted
+    again = plan_again(run, viewer, weights=weights)
+    if run.record is None or picture is None or again.request is None:
+        raise ConfigError("the run has no result to go on from")
+    request = extended(again.request, run.record, picture, steps=steps)
+    return RunPlan(request, f"{run.name} · {steps} more", again.placement, preset=again.preset)
+
+
+def _pictures(viewer: "Viewer") -> list[LayerPicture]:
+    """Take all open image layers that are pictures now."""
+    from napari.layers import Image
+
+    found = []
+    for layer in viewer.layers:
+        if isinstance(layer, Image):
+            try:
+                found.append(picture_of(layer, viewer.dims))
+            except ImageError:
+                continue
+    return found

@@ -1,0 +1,315 @@
+"""One run in the viewer: its thread, its layers and its state."""
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_nst.core.control import RunControl
+from napari_nst.errors import NstError
+from napari_nst.files.depth import as_uint8
+from napari_nst.plugin.common.torch_import import import_torch
+from napari_nst.plugin.layers.live_layer import LiveLayer
+from napari_nst.plugin.runs.request import Moment, RunPlan
+from napari_nst.plugin.runs.worker import RunWorker
+from napari_nst.runs.export import record_at
+from napari_nst.runs.frame_gate import Frame, FrameGate, Point, newer
+from napari_nst.runs.progress import RunState, StepClock, outcome_text, progress_text
+from napari_nst.runs.snapshots import History
+from napari_nst.runs.wording import in_words
+from napari_nst.settings.config import Colors, StyleConfig
+from napari_nst.settings.record import METADATA_KEY, RunRecord
+
+if TYPE_CHECKING:
+    from napari.layers import Image, Layer
+    from napari.viewer import Viewer
+
+    from napari_nst.api import StyleResult
+
+_TURNS_TO_PAINT = 2
+"""Turns of the event loop after which Qt has painted: one posts the paint, one does it."""
+
+
+class Run(QObject):
+    """Ties a worker to a live layer; a session listens to its signals.
+
+    Signals: `changed` and `ended` (once) with the run itself, `framed` with each Frame.
+
+    Parameters
+    ----------
+    plan
+        What to run, and where to show it.
+    viewer
+        Gets the live layer.
+    history
+        Keeps snapshots.
+    interval_s
+        The least time between two pictures.
+
+    Attributes
+    ----------
+    number
+        Its place among all runs of the session, deleted ones included.
+    """
+
+    changed = Signal(object)
+    framed = Signal(object)
+    ended = Signal(object)
+
+    def __init__(
+        self, plan: RunPlan, viewer: "Viewer", history: History, *, interval_s: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.plan = plan
+        self.name = plan.name
+        self.number = 0
+        self.state = RunState.WAITING
+        self.text = "Waits for its turn."
+        self.points: list[Point] = []
+        self.shown: Frame | None = None
+        self.result: StyleResult | None = None
+        self.record: RunRecord | None = None
+        self.error: Exception | None = None
+        self.history = history
+        self.live = LiveLayer(viewer, plan.name, plan.placement)
+        self.live.renamed.connect(self._on_renamed)
+        self.moments: list[Moment] = []
+        self.control = RunControl()
+        self._steered: dict[str, Any] = {}
+        self._gate = FrameGate(interval_s=interval_s)
+        self._clock = StepClock()
+        self._drawing: tuple[float, bool] | None = None
+        self._turns = 0
+        self._worker: RunWorker | None = None
+
+    @property
+    def config(self) -> StyleConfig:
+        """The settings as asked, with what was steered since."""
+        if self.record is not None:
+            return self.record.ending
+        assert self.plan.request is not None
+        return self.plan.request.config.replace(**self._steered)
+
+    @property
+    def picture(self) -> "npt.NDArray[Any] | None":
+        """The picture of now, shape (H, W, 3) or (H, W, 4); None before the first."""
+        if self.result is not None:
+            return self.result.image
+        layer = self.live.layer
+        if layer is None or not layer.rgb:
+            return None
+        return np.asarray(layer.data.reshape(layer.data.shape[-3:]))
+
+    @property
+    def painted(self) -> "npt.NDArray[Any] | None":
+        """The picture to go on from: as painted, before it got its colours, where it is known."""
+        if self.result is None:
+            return self.picture
+        return self.result.painted.clip(0, 1)
+
+    @property
+    def kept(self) -> "tuple[npt.NDArray[Any], RunRecord] | None":
+        """What a file would hold: the picture, and the record that reproduces it.
+
+        Before the end they are those of a run stopped at the picture shown last; None before the
+        first picture.
+        """
+        if self.record is not None:
+            picture, record = self.picture, self.record
+        elif self.shown is not None and self.shown.record is not None:
+            picture, record = self.shown.picture, self.shown.record
+        else:
+            return None
+        return None if picture is None else (picture, record)
+
+    @property
+    def layers(self) -> "list[Layer]":
+        """The layers of this run that the viewer has."""
+        live = [] if self.live.layer is None else [self.live.layer]
+        return [*live, *(moment.layer for moment in self.moments)]
+
+    def start(self) -> None:
+        """Start the thread."""
+        assert self.plan.request is not None
+        self.text = "Loading the network and looking at the pictures…"
+        worker = RunWorker(self.plan.request, self.control, self._gate, self.history)
+        worker.yielded.connect(self._on_frame)
+        worker.returned.connect(self._on_result)
+        worker.errored.connect(self._on_error)
+        worker.finished.connect(self._on_finished)
+        self._worker = worker
+        self._set(RunState.PREPARING)
+        worker.start()
+
+    def pause(self) -> None:
+        """Hold the run before its next step."""
+        if self.state in (RunState.PREPARING, RunState.RUNNING):
+            self.control.pause()
+            self._set(RunState.PAUSED)
+
+    def resume(self) -> None:
+        """Let a paused run go on."""
+        if self.state is RunState.PAUSED:
+            self.control.resume()
+            self._set(RunState.RUNNING)
+
+    def stop(self) -> None:
+        """End the run and keep what is there."""
+        if self.state.active:
+            self.control.stop()
+            self._set(RunState.STOPPING)
+
+    def steer(self, **changes: Any) -> None:  # noqa: ANN401 - validated by StyleConfig
+        """Change settings from the next step on; raises ConfigError if they do not fit."""
+        self.control.steer(**changes)
+        self._steered |= changes
+        if set(changes) != {"colors"}:  # losses before and after other colours compare
+            self.history.mark_change(self.points[-1].iteration if self.points else 0)
+
+    def recolor(self, colors: Colors) -> None:
+        """Give a finished picture other colours, without running again.
+
+        Raises
+        ------
+        ConfigError
+            If its record is from a version that kept no colours of its content and style.
+        """
+        if self.result is not None:
+            self.result = self.result.with_colors(colors)
+            self.record = self.result.record
+            self.show_result()
+        elif self.record is not None and self.picture is not None:
+            self._recolor_layer(self.picture, self.record, colors)
+        self.changed.emit(self)
+
+    def _recolor_layer(self, picture: npt.NDArray[Any], record: RunRecord, colors: Colors) -> None:
+        """Give the layer of an earlier session other colours, from those that it shows."""
+        import_torch()
+        from napari_nst.api import recolored
+
+        shown = as_uint8(picture)
+        painted = shown[..., :3].astype(np.float32) / np.float32(255)
+        recolored_picture = recolored(shown, painted, record, colors)
+        self.record = record.with_colors(colors)
+        self.live.finish(recolored_picture, self.record)
+
+    def abandon(self) -> None:
+        """End the run and forget its layers, as when the viewer closes; safe to repeat."""
+        self.live.release()
+        self.moments.clear()
+        self.result = self.shown = None
+        if self._worker is not None:
+            self._worker.quit()
+
+    def adopt(self, layer: "Image", record: RunRecord) -> None:
+        """Become the run of an earlier session that left `layer`."""
+        self.live.adopt(layer)
+        self.record = record
+        self.state = RunState.after(record.reason)
+        self.text = outcome_text(record.reason, record.steps_done, None)
+
+    def forget_layer(self, layer: "Layer") -> bool:
+        """Take note that a layer was removed; without its live layer a run that is on ends.
+
+        Returns
+        -------
+        bool
+            Whether the layer was this run's.
+        """
+        kept = [moment for moment in self.moments if moment.layer != layer]
+        ours = len(kept) < len(self.moments)
+        self.moments[:] = kept
+        if self.live.is_layer(layer):
+            ours = True
+            if self.state.active:
+                self.abandon()
+            self.live.release()
+        return ours
+
+    def show_result(self) -> None:
+        """Show the result, in a new layer if the old one is gone."""
+        if self.result is not None and self.record is not None:
+            self.live.finish(as_uint8(self.result.image), self.record)
+
+    def label_moment(self, moment: Moment) -> None:
+        """Store in a moment's layer what reproduces it, as soon as that is known."""
+        if self.record is not None:
+            moment.layer.metadata[METADATA_KEY] = record_at(self.record, moment.steps[-1]).to_dict()
+
+    def _on_renamed(self, name: str) -> None:
+        self.name = name
+        self.changed.emit(self)
+
+    def _on_frame(self, frame: Frame) -> None:
+        started = time.perf_counter()
+        if self._worker is None or self._worker.abort_requested:
+            return
+        self.points += (fresh := newer(frame.points, self.points))
+        self._clock.add(fresh)
+        if frame.picture is not None:
+            first = self.live.layer is None
+            self.live.show(frame.picture)
+            self.shown = frame
+            # Adding the layer is paid once; the next picture's cost is that of drawing.
+            started = time.perf_counter() if first else started
+        self.text = progress_text(frame, self._clock.left_s(frame.total))
+        self._set(RunState.RUNNING if self.state is RunState.PREPARING else self.state)
+        self.framed.emit(frame)
+        self._drawing, self._turns = (started, frame.picture is not None), 0
+        QTimer.singleShot(0, self._on_turn)
+
+    def _on_turn(self) -> None:
+        """Open the gate once Qt has painted, with what slot and painting took together."""
+        if self._drawing is None:
+            return
+        self._turns += 1
+        if self._turns < _TURNS_TO_PAINT:
+            QTimer.singleShot(0, self._on_turn)
+            return
+        (started, picture), self._drawing = self._drawing, None
+        self._gate.consumed(time.perf_counter() - started, picture=picture)
+
+    def _on_result(self, result: "StyleResult") -> None:
+        self.result, self.record = result, result.record
+        self.points = list(_points(result))
+        self._remember_end(result)
+        for event in result.record.events:
+            if event.field == "colors":
+                continue
+            self.history.mark_change(event.step)
+        self.live.finish(as_uint8(result.image), result.record)
+        for moment in self.moments:
+            self.label_moment(moment)
+        self.text = outcome_text(result.reason, result.record.steps_done, result.seconds)
+        self._set(RunState.after(result.reason))
+
+    def _remember_end(self, result: "StyleResult") -> None:
+        """Let the snapshots end with the result, and know their losses."""
+        if result.history:
+            last, picture = result.history[-1], as_uint8(result.image)
+            self.history.add(result.record.steps_done, last.loss, last.scale, picture)
+        self.history.learn(self.points)
+
+    def _on_error(self, error: Exception) -> None:
+        self.error = error
+        self.text = in_words(error) if isinstance(error, NstError) else repr(error)
+        self._set(RunState.FAILED)
+
+    def _on_finished(self) -> None:
+        self._worker = None
+        if self.state.active:
+            self.text = "The run ended with its layer."
+            self._set(RunState.STOPPED)
+        self.ended.emit(self)
+
+    def _set(self, state: RunState) -> None:
+        self.state = state
+        self.changed.emit(self)
+
+
+def _points(result: "StyleResult") -> Iterator[Point]:
+    """Give the loss at every step, and last that of the result."""
+    return (Point(at.iteration, at.loss, at.terms, at.seconds) for at in result.history)

@@ -1,0 +1,171 @@
+"""The thread of a run, and the translation of what may go wrong in it.
+
+napari's generator workers have four traps that this module closes: a RuntimeError (such
+as torch's out of memory) is swallowed, an aborted generator is never closed and keeps its
+tensors, a traceback kept by a notification keeps them as well, and a thread that outlives
+the interpreter takes the process down with it.
+"""
+
+import atexit
+import logging
+import os
+import traceback
+from collections.abc import Generator
+from contextlib import suppress
+from functools import cache
+from typing import TYPE_CHECKING
+
+from napari.qt.threading import GeneratorWorker
+from qtpy.QtCore import QThreadPool
+
+from napari_nst.core.control import RunControl
+from napari_nst.core.memory import give_memory_back
+from napari_nst.errors import DeviceError, DeviceMemoryError, NstError, is_out_of_memory
+from napari_nst.plugin.common.torch_import import import_torch
+from napari_nst.plugin.runs.request import RunRequest
+from napari_nst.runs.frame_gate import Frame, FrameGate, frames
+from napari_nst.runs.snapshots import History
+
+if TYPE_CHECKING:
+    from napari_nst.api import StyleResult
+
+logger = logging.getLogger(__name__)
+
+_LONGEST_END_MS = 30_000
+"""How long Python's end waits for workers; a run of ours ends within an evaluation."""
+
+
+class RunWorker(GeneratorWorker):  # type: ignore[misc] # napari ships no types
+    """Runs a request in a thread; yields frames, returns the result.
+
+    Parameters
+    ----------
+    request
+        What to run.
+    control
+        Stops, pauses and steers the run.
+    gate
+        Lets frames through.
+    history
+        Gets the snapshots that are due.
+    """
+
+    def __init__(
+        self,
+        request: RunRequest,
+        control: RunControl,
+        gate: FrameGate,
+        history: History | None = None,
+    ) -> None:
+        super().__init__(run_request, request, control, gate, history)
+        self._control = control
+
+    def quit(self) -> None:
+        """Give the run up: it ends at its next poll and returns nothing."""
+        self._control.stop()
+        super().quit()
+
+    def work(self) -> "StyleResult | None":
+        """Exhaust the generator, close it, and raise only the project's own errors."""
+        # A run may be paused for hours: it takes none of the threads that saving, exporting and
+        # other viewers' runs need. The pool still waits for it at the end.
+        pool = QThreadPool.globalInstance()
+        assert pool is not None
+        pool.releaseThread()
+        try:
+            outcome: StyleResult | Exception | None = super().work()
+        except Exception as error:  # noqa: BLE001 - a thread's border: all becomes NstError
+            outcome = error
+        finally:
+            self._gen.close()
+            give_memory_back()
+            pool.reserveThread()
+        if isinstance(outcome, Exception):
+            raise translated(outcome) from None
+        return outcome
+
+
+@cache
+def settle_workers_at_exit() -> None:
+    """Let Python stop and await all workers before it ends; safe to repeat.
+
+    `napari.run()` does so when its event loop ends, but a script that ends without one, or
+    that closes its viewer first, does not. Qt's objects would then be deleted under a run that
+    still emits signals, which aborts the process. Handlers run in reverse order, so this one
+    comes before those that PyQt and PySide registered when they were imported.
+    """
+    atexit.register(_settle_workers)
+
+
+def _settle_workers() -> None:
+    with suppress(RuntimeError):  # another plugin's worker that does not end holds nobody up
+        GeneratorWorker.await_workers(_LONGEST_END_MS)
+
+
+def run_request(
+    request: RunRequest,
+    control: RunControl,
+    gate: FrameGate,
+    history: History | None = None,
+) -> "Generator[Frame, None, StyleResult]":
+    """Start the engine and hand on its frames. Imports torch, in the run's thread."""
+    import_torch()
+    import torch
+
+    from napari_nst.api import iter_stylize
+
+    torch.set_num_threads(thread_count())
+    run = iter_stylize(
+        request.content,
+        request.style,
+        request.config,
+        weights=request.weights,
+        device=request.device,
+        control=control,
+        init=request.init,
+        events=request.events,
+    )
+    return (yield from frames(run, gate, control, history=history, until=request.until))
+
+
+def thread_count() -> int:
+    """Give the number of CPU threads of a run: all cores; the GUI's short turns come between."""
+    return os.cpu_count() or 1
+
+
+def translated(error: Exception) -> NstError:
+    """Turn any exception into one of the project's, freed of the run's tensors.
+
+    A RuntimeError would be swallowed by napari's threads; and an exception's traceback holds
+    the frames that raised it, whose locals are the tensors that did not fit.
+    """
+    if not isinstance(error, NstError):
+        logger.error("a run failed", exc_info=error)
+    own = error if isinstance(error, NstError) else _own(error)
+    _free(error)
+    return own.with_traceback(None)
+
+
+def _free(error: BaseException | None) -> None:
+    """Clear the locals of all frames that an error and its causes keep alive."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
+
+
+def _own(error: Exception) -> NstError:
+    text = str(error)
+    if is_out_of_memory(error):
+        return DeviceMemoryError(
+            "The run does not fit into the device's memory. Choose a smaller size, or under "
+            "Advanced the optimizer adam, which needs far less than lbfgs."
+        )
+    if isinstance(error, (ImportError, OSError)) and "torch" in (text + repr(error)).lower():
+        return DeviceError(
+            f"PyTorch could not be loaded ({text}). Close napari and start it with the command "
+            "`napari-nst gui`, which loads PyTorch first; if that fails too, reinstall torch."
+        )
+    return NstError(
+        f"The run failed: {type(error).__name__}: {text}. The log has the details; please "
+        "report it if you cannot explain it."
+    )

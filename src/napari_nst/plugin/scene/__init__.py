@@ -1,1 +1,0 @@
-"""Where pictures lie on the canvas, what the view shows of them, and what covers what."""

@@ -1,0 +1,225 @@
+"""Sweeps: one or two settings through lists of values, or every content with every style.
+
+No Qt here, and nothing runs here: a sweep is a list of what to put into the queue, in grid
+order, each named by what sets it apart.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any, Generic, TypeVar
+
+from napari_nst.errors import ConfigError
+from napari_nst.files.user_presets import NamedPreset, find_preset
+from napari_nst.runs.wording import PRESET, differences, say, shortened, title_of
+from napari_nst.settings.config import StyleConfig
+
+Content = TypeVar("Content")
+Style = TypeVar("Style")
+
+_PAIR_LETTERS = 12
+"""Of a picture's name, in that of a pair: three fit side by side in a window of 1280 px."""
+
+LIMIT = 100
+"""Runs of one sweep: more are rather a slip of the keyboard than a wish."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A setting and the values that it goes through.
+
+    Parameters
+    ----------
+    field
+        A field of StyleConfig; that of `PRESET` goes through presets, published and own, and
+        keeps what was changed in the base's.
+    values
+        Of that field's type.
+    """
+
+    field: str
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """Where a run stands in the grid of its sweep; in order, a grid goes row by row.
+
+    Parameters
+    ----------
+    sweep
+        Number of the sweep.
+    row, column
+        From 0.
+    """
+
+    sweep: int
+    row: int
+    column: int
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One run of a sweep over settings.
+
+    Parameters
+    ----------
+    config
+        Its settings.
+    name
+        What differs, such as "style strength 2 · seed 1".
+    row, column
+        Its place in the grid: the first axis goes down, the second to the right.
+    preset
+        The own preset that its settings started from, if any.
+    """
+
+    config: StyleConfig
+    name: str
+    row: int
+    column: int
+    preset: NamedPreset | None = None
+
+
+@dataclass(frozen=True)
+class Pair(Generic[Content, Style]):
+    """One run of a sweep over pictures.
+
+    Parameters
+    ----------
+    content, style
+        What to paint, and like what.
+    name
+        Content and style, shortened, as "harbour × waves".
+    row, column
+        Its place in the grid: contents go down, styles to the right.
+    """
+
+    content: Content
+    style: Style
+    name: str
+    row: int
+    column: int
+
+
+def sweep(
+    base: StyleConfig,
+    axes: Sequence[Axis],
+    *,
+    preset: NamedPreset | None = None,
+    limit: int = LIMIT,
+) -> list[Variant]:
+    """Give every combination of the axes' values, row by row.
+
+    Parameters
+    ----------
+    base
+        The settings that the axes do not change.
+    axes
+        One or two.
+    preset
+        The own preset that `base` started from, if any.
+    limit
+        The most runs that are allowed.
+
+    Raises
+    ------
+    ConfigError
+        If there are no values, too many, one axis twice, or a value does not fit its setting.
+    """
+    if not 1 <= len(axes) <= 2:
+        raise ConfigError(f"a sweep goes through one or two settings; got {len(axes)}")
+    if len({axis.field for axis in axes}) < len(axes):
+        title = title_of(axes[0].field)
+        raise ConfigError(f"both axes go through {title}; choose two different settings")
+    for axis in axes:
+        if not axis.values:
+            raise ConfigError(f"no values for {title_of(axis.field)}; write some: 0.5, 1, 2")
+    _check_count([len(axis.values) for axis in axes], limit)
+    names = [_names(axis) for axis in axes]
+    variants = []
+    for place in product(*(range(len(axis.values)) for axis in axes)):
+        changes = {axis.field: axis.values[at] for axis, at in zip(axes, place, strict=True)}
+        config, start = _vary(base, changes, preset)
+        name = " · ".join(labels[at] for labels, at in zip(names, place, strict=True))
+        column = place[1] if len(place) > 1 else 0
+        variants.append(Variant(config, name, row=place[0], column=column, preset=start))
+    return variants
+
+
+def pairs(
+    contents: Mapping[str, Content], styles: Mapping[str, Style], *, limit: int = LIMIT
+) -> list[Pair[Content, Style]]:
+    """Give every content with every style, row by row.
+
+    Parameters
+    ----------
+    contents, styles
+        Layers, pictures or files, by name.
+    limit
+        The most runs that are allowed.
+
+    Raises
+    ------
+    ConfigError
+        If there is nothing to pair, or too much.
+    """
+    if not contents or not styles:
+        raise ConfigError("choose at least one content and one style to pair")
+    _check_count([len(contents), len(styles)], limit)
+    return [
+        Pair(content, style, _pair_name(first, second), row, column)
+        for row, (first, content) in enumerate(contents.items())
+        for column, (second, style) in enumerate(styles.items())
+    ]
+
+
+def columns_of(places: Iterable[Place]) -> int:
+    """Count the columns of a sweep's grid, whose last row may still be filling.
+
+    Parameters
+    ----------
+    places
+        Of one sweep.
+
+    Returns
+    -------
+    int
+        -1 leaves the shape to napari: there is only one column, or a hole in the grid.
+    """
+    spots = sorted((place.row, place.column) for place in places)
+    columns = 1 + max((column for _, column in spots), default=0)
+    whole = [divmod(number, columns) for number in range(len(spots))]
+    return columns if columns > 1 and spots == whole else -1
+
+
+def _vary(
+    base: StyleConfig, changes: Mapping[str, Any], preset: NamedPreset | None
+) -> tuple[StyleConfig, NamedPreset | None]:
+    """Give the changed settings, and the own preset that they start from."""
+    if PRESET not in changes:
+        return base.replace(**changes), preset
+    others = {key: value for key, value in changes.items() if key != PRESET}
+    chosen = NamedPreset(changes[PRESET], find_preset(changes[PRESET]))
+    config = chosen.config.replace(**differences(base, preset) | others)
+    return config, chosen if chosen.is_own else None
+
+
+def _names(axis: Axis) -> list[str]:
+    """Name the values, in full where the short names would be the same."""
+    labels = [say(axis.field, value) for value in axis.values]
+    if len(set(labels)) == len(labels):
+        return labels
+    return [f"{title_of(axis.field)} {value!r}" for value in axis.values]
+
+
+def _pair_name(content: str, style: str) -> str:
+    return " × ".join(shortened(name, _PAIR_LETTERS) for name in (content, style))
+
+
+def _check_count(counts: Sequence[int], limit: int) -> None:
+    total = math.prod(counts)
+    if total > limit:
+        sides = " x ".join(map(str, counts)) + " = " if len(counts) > 1 else ""
+        raise ConfigError(f"{sides}{total} runs; a sweep has {limit} at most. Leave some out.")

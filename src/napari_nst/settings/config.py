@@ -1,0 +1,477 @@
+"""StyleConfig: one frozen, validated description of a run.
+
+Each field's metadata (title, help, bounds, choices, their labels, unit, word for an unset value) is
+the one place that the validator, the command line and the dock widget read.
+"""
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sized
+from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cache
+from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
+
+from napari_nst.errors import ConfigError, shown
+from napari_nst.settings.json_reader import parse_json
+from napari_nst.settings.presets import DEFAULT_OF_2026_11, PRESETS
+from napari_nst.settings.values import MOST, check_value, plain_value
+from napari_nst.settings.vgg_layers import tap_geometry
+
+ContentLoss = Literal["mse", "half_sum"]
+StyleLoss = Literal["gram", "gram_paper", "gram_moments", "wasserstein", "local_wasserstein"]
+TvLoss = Literal["l1", "l2"]
+Variable = Literal["unit", "byte"]
+Feed = Literal["weights", "bytes"]
+Pooling = Literal["max", "average", "average_x2", "l2"]
+Padding = Literal["zeros", "replicate"]
+Init = Literal["content", "noise"]
+OptimizerName = Literal["lbfgs", "adam"]
+LineSearch = Literal["none", "strong_wolfe"]
+Preconditioner = Literal["none", "binomial", "wide"]
+Colors = Literal["style", "content", "none"]
+Clamp = Literal["none", "step", "closure"]
+Pyramid = Literal["single", "down_to", "until_within"]
+Resample = Literal["bilinear", "bicubic"]
+StyleFit = Literal["longest", "shrink", "short_side"]
+Balance = Literal["auto", "published", "matched"]
+Precision = Literal["auto", "float32", "bfloat16", "float64"]
+
+COLORS_LABELS = {"style": "of the style", "content": "of the content", "none": "as painted"}
+"""What the choices of `colors` are called in forms and menus."""
+
+FORMAT = 1
+"""Number of the format of `StyleConfig.to_dict`; files from before it have none."""
+
+STEERABLE = (
+    "style_strength",
+    "colors",
+    "content_weight",
+    "tv_weight",
+    "content_layer_weights",
+    "style_layer_weights",
+    "learning_rate",
+)
+"""Fields that may change while a run is on."""
+
+
+def _setting(
+    default: object,
+    title: str,
+    help: str,  # noqa: A002 - the metadata key that magicgui and typer users know
+    *,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    unit: str | None = None,
+    labels: Mapping[str, str] | None = None,
+    absent: str = "",
+) -> Any:  # noqa: ANN401 - dataclasses.field is typed to return its default
+    shown = {"minimum": minimum, "maximum": maximum, "unit": unit, "labels": labels or {}}
+    shown["absent"] = absent  # the word for None or (), in the dock as in the shell
+    return field(default=default, metadata={"title": title, "help": help, **shown})
+
+
+@dataclass(frozen=True, kw_only=True)
+class StyleConfig:
+    """Everything that decides what a run computes, apart from pictures and weights.
+
+    The fields' defaults are the preset "gatys"; runs for which no settings are given take the
+    preset "default". Weights are in the presets' own units; see
+    `napari_nst.core.loss.objective` for the formulas.
+
+    Raises
+    ------
+    ConfigError
+        If a value is of the wrong type, out of its bounds, or does not fit another.
+    """
+
+    name: str = _setting("gatys", "Preset", "The preset that the settings started from.")
+    size: int | None = _setting(
+        512,
+        "Size",
+        "Longest side of the result; smaller pictures are enlarged. “original” keeps the size.",
+        minimum=16,
+        maximum=65536,
+        unit="px",
+        absent="original",
+    )
+    steps: int | None = _setting(
+        None,
+        "Steps",
+        "Steps in all, over every scale in the preset's proportions. “preset” takes the preset's.",
+        minimum=1,
+        maximum=1_000_000,
+        absent="preset",
+    )
+    style_strength: float = _setting(
+        1.0,
+        "Style strength",
+        "How strong the style is: 1 is as in the preset; more is bolder.",
+        minimum=0,
+        maximum=MOST,
+    )
+    colors: Colors = _setting(
+        "none",
+        "Colours",
+        "Of the style (style): the result gets the style's palette. Of the content (content): it "
+        "keeps the content's. As painted (none): as the run paints them. Can be changed during a "
+        "run and afterwards.",
+        labels=COLORS_LABELS,
+    )
+    content_weight: float = _setting(
+        1.0, "Content weight", "Weight of the content term (alpha).", minimum=0, maximum=MOST
+    )
+    style_weight: float = _setting(
+        1e3, "Style weight", "Weight of the style term (beta).", minimum=0, maximum=MOST
+    )
+    tv_weight: float = _setting(
+        0.0,
+        "Smoothness",
+        "Weight of the total variation: more is smoother.",
+        minimum=0,
+        maximum=MOST,
+    )
+    content_layers: tuple[str, ...] = _setting(
+        ("relu4_2",), "Content layers", "VGG-19 layers at which content is compared."
+    )
+    content_layer_weights: tuple[float, ...] = _setting(
+        (),
+        "Content layer weights",
+        "Weight of each content layer; “equal” is 1 each.",
+        minimum=0,
+        maximum=MOST,
+        absent="equal",
+    )
+    style_layers: tuple[str, ...] = _setting(
+        ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"),
+        "Style layers",
+        "VGG-19 layers at which style is compared.",
+    )
+    style_layer_weights: tuple[float, ...] = _setting(
+        (),
+        "Style layer weights",
+        "Weight of each style layer; “equal” is 1 each.",
+        minimum=0,
+        maximum=MOST,
+        absent="equal",
+    )
+    content_loss: ContentLoss = _setting(
+        "mse", "Content loss", "mse: mean of squares. half_sum: half the sum of squares (paper)."
+    )
+    style_loss: StyleLoss = _setting(
+        "gram",
+        "Style loss",
+        "gram: the authors' code. gram_paper: the paper's formula. gram_moments: gram plus "
+        "means and deviations. wasserstein: distance of Gaussians. local_wasserstein: the same to "
+        "second order, a third of the time; its layer weights are shares of the pull.",
+    )
+    tv_loss: TvLoss = _setting(
+        "l1", "Smoothness loss", "l1: sum of differences. l2: mean of squared differences."
+    )
+    moments_weight: float = _setting(
+        0.0,
+        "Moments weight",
+        "Weight of means and deviations in gram_moments.",
+        minimum=0,
+        maximum=MOST,
+    )
+    variable: Variable = _setting(
+        "byte", "Optimised variable", "Range of the optimised picture: unit 0-1, byte 0-255."
+    )
+    feed: Feed = _setting(
+        "weights",
+        "Network input",
+        "weights: as the weights file wants it. bytes: RGB 0-255 minus the mean.",
+    )
+    pooling: Pooling = _setting(
+        "max", "Pooling", "How the network shrinks: average is smoother than max."
+    )
+    padding: Padding = _setting(
+        "zeros", "Padding", "What the first layer sees beyond the picture's border."
+    )
+    init: Init = _setting("content", "Start from", "The picture that the run starts from.")
+    noise_std: float = _setting(
+        1.0,
+        "Noise",
+        "Standard deviation of the starting noise, in units of the optimised variable.",
+        minimum=0,
+        maximum=1e6,
+    )
+    optimizer: OptimizerName = _setting(
+        "lbfgs", "Optimizer", "lbfgs: fewer, dearer steps. adam: less memory, steady."
+    )
+    learning_rate: float = _setting(
+        1.0, "Learning rate", "Length of a step.", minimum=0, maximum=1e6
+    )
+    adam_beta1: float = _setting(
+        0.9, "Adam beta 1", "Memory of the mean.", minimum=0, maximum=0.999999
+    )
+    adam_beta2: float = _setting(
+        0.999, "Adam beta 2", "Memory of the variance.", minimum=0, maximum=0.999999
+    )
+    lbfgs_history: int = _setting(
+        100,
+        "L-BFGS history",
+        "Past steps kept; each costs 24 bytes a pixel, 12 in 16 bits.",
+        minimum=1,
+        maximum=1000,
+    )
+    lbfgs_history_later: int | None = _setting(
+        None,
+        "L-BFGS history, later scales",
+        "The same from the second scale on; “same”: as on the first.",
+        minimum=1,
+        maximum=1000,
+        absent="same",
+    )
+    lbfgs_tolerance_grad: float = _setting(
+        1e-7,
+        "L-BFGS gradient tolerance",
+        "Stop below this gradient; -1 never stops.",
+        minimum=-MOST,
+        maximum=MOST,
+    )
+    lbfgs_tolerance_change: float = _setting(
+        1e-9,
+        "L-BFGS change tolerance",
+        "Stop below this change; -1 never stops.",
+        minimum=-MOST,
+        maximum=MOST,
+    )
+    lbfgs_preconditioner: Preconditioner = _setting(
+        "none",
+        "L-BFGS preconditioner",
+        "binomial: strokes and colours come in about half the steps (on the built-in features), "
+        "as steps are shared with neighbouring pixels. wide: the same, and wider at scales below "
+        "400 px. none: as published. Only for lbfgs without a line search.",
+    )
+    line_search: LineSearch = _setting(
+        "none", "Line search", "strong_wolfe tries several lengths for each L-BFGS step."
+    )
+    clamp: Clamp = _setting(
+        "none", "Clamp", "When colours are cut to their range: never, after steps, or always."
+    )
+    averaging: float = _setting(
+        0.0,
+        "Averaging",
+        "Decay of the running average of pictures that is shown and saved; 0 is off.",
+        minimum=0,
+        maximum=0.999999,
+    )
+    pyramid: Pyramid = _setting(
+        "single",
+        "Scales",
+        "single: one size. down_to: coarse to fine from min_scale up. until_within: shrunk "
+        "until the short side is within min_scale.",
+    )
+    min_scale: int = _setting(
+        128, "Smallest scale", "Size at which scales start.", minimum=16, maximum=65536, unit="px"
+    )
+    scale_ratio: float = _setting(
+        math.sqrt(2), "Scale ratio", "Each scale is this much larger.", minimum=1.01, maximum=16
+    )
+    scale_steps: tuple[int, ...] = _setting(
+        (500,),
+        "Steps of each scale",
+        "As published, coarse to fine; the last repeats. `steps` keeps their proportions.",
+        minimum=1,
+        maximum=1_000_000,
+    )
+    scale_detail: float = _setting(
+        0.0,
+        "Content's detail",
+        "How much of the content's detail is added when a finer scale begins: what the coarser "
+        "one was too small to hold.",
+        minimum=0,
+        maximum=1,
+    )
+    resample: Resample = _setting("bilinear", "Resampling", "Filter that resizes the pictures.")
+    style_fit: StyleFit = _setting(
+        "longest",
+        "Style fit",
+        "longest: the style gets the content's longest side. shrink: the same, never enlarged. "
+        "short_side: shrunk only where its short side is over 1.1 times the content's.",
+    )
+    style_scale: float = _setting(
+        1.0,
+        "Style scale",
+        "Size of the style's strokes: below 1 is finer.",
+        minimum=0.01,
+        maximum=1e6,
+    )
+    balance: Balance = _setting(
+        "auto",
+        "Balance",
+        "published: constants as printed. matched: style fitted to the weights in use. auto: "
+        "published on the weights that the preset was made for, else matched.",
+    )
+    precision: Precision = _setting(
+        "auto",
+        "Precision",
+        "Of the network. auto: bfloat16 where the hardware has units for it, else float32.",
+    )
+    seed: int = _setting(0, "Seed", "Of the starting noise.", minimum=0, maximum=2**63 - 1)
+
+    def __post_init__(self) -> None:
+        for setting in fields(self):
+            is_list = get_origin(setting_type(setting.name)) is tuple
+            value = plain_value(getattr(self, setting.name), is_list=is_list)
+            check_value(setting, setting_type(setting.name), value)
+            object.__setattr__(self, setting.name, value)  # as dataclasses do for frozen ones
+        _validate_layers(self)
+
+    @classmethod
+    def preset(cls, name: str, **changes: Any) -> Self:  # noqa: ANN401 - validated per field
+        """Make the named preset, with `changes` to its fields.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such preset or field, or a value is out of range.
+        """
+        if not isinstance(name, str) or name not in PRESETS:
+            raise ConfigError(f"there is no preset {shown(name)}; choose from {', '.join(PRESETS)}")
+        return cls(name=name).replace(**PRESETS[name]).replace(**changes)
+
+    def replace(self, **changes: Any) -> Self:  # noqa: ANN401 - validated per field
+        """Copy with `changes`; raises ConfigError as the constructor does.
+
+        Layer weights belong to their layers: where others are named without weights, and their
+        number differs, all count alike.
+        """
+        _refuse_unknown(changes)
+        for kind in ("content", "style"):
+            layers, weights = f"{kind}_layers", f"{kind}_layer_weights"
+            is_bare = layers in changes and weights not in changes
+            if is_bare and not _are_as_many(changes[layers], getattr(self, weights)):
+                changes[weights] = ()
+        return replace(self, **changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the settings as plain JSON values, tuples as lists, with the format's number."""
+        return {"format": FORMAT} | {
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in asdict(self).items()
+        }
+
+    @classmethod
+    def from_dict(cls, settings: dict[str, Any]) -> Self:
+        """Read what `to_dict` gave; settings that are absent get the preset's value.
+
+        Raises
+        ------
+        ConfigError
+            If a value does not fit, or the format is newer than this version knows.
+        """
+        if not isinstance(settings, dict):
+            raise ConfigError(f"settings are a table of names and values; got {shown(settings)}")
+        tupled: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in settings.items()
+        }
+        if "format" in tupled:
+            _check_format(tupled.pop("format"))
+        else:
+            tupled = _from_before_formats(tupled)
+        name = tupled.pop("name", "gatys")
+        _refuse_unknown(tupled)  # "self" is no setting, and no keyword of what follows
+        known = isinstance(name, str) and name in PRESETS
+        return cls.preset(name, **tupled) if known else cls(name=name).replace(**tupled)
+
+    def to_json(self) -> str:
+        """Give the settings as JSON text."""
+        return json.dumps(self.to_dict(), indent=2)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what `to_json` gave; raises ConfigError on anything else."""
+        return cls.from_dict(parse_json(text, "the settings"))
+
+
+def _are_as_many(layers: object, weights: tuple[float, ...]) -> bool:
+    """Return whether layers, not yet checked, are as many as weights."""
+    return isinstance(layers, Sized) and len(layers) == len(weights)
+
+
+def checked_config(config: object) -> StyleConfig:
+    """Return settings if they are some; raises ConfigError on anything else."""
+    if not isinstance(config, StyleConfig):
+        raise ConfigError(
+            f"config is a StyleConfig; got {shown(config)}. Make one with "
+            "StyleConfig.preset('default', size=512), or StyleConfig.from_dict of a table"
+        )
+    return config
+
+
+def _check_format(number: object) -> None:
+    """Raise ConfigError if settings are of a format that this version does not read."""
+    if type(number) is not int or number < 1:
+        raise ConfigError(f"format is a whole number from 1; got {shown(number)}")
+    if number > FORMAT:
+        raise ConfigError(
+            f"these settings have the format {number}, and this version reads up to {FORMAT}; "
+            "update napari-nst"
+        )
+
+
+def _from_before_formats(settings: dict[str, Any]) -> dict[str, Any]:
+    """Bring settings of files without a format number to what they meant.
+
+    Such files from our hand name all settings of their time; others are a user's own short lists,
+    which mean today's presets.
+    """
+    if "lbfgs_history" not in settings:
+        return settings
+    settings = {"lbfgs_preconditioner": "none"} | settings
+    if settings.get("name") == "default":
+        settings["name"] = DEFAULT_OF_2026_11
+    return settings
+
+
+def setting_type(name: str) -> Any:  # noqa: ANN401 - a type expression
+    """Give the annotation of a field of StyleConfig, such as ``int | None``."""
+    return _setting_types()[name]
+
+
+@cache  # get_type_hints takes 0.1 ms, and every field of every StyleConfig is checked
+def _setting_types() -> dict[str, Any]:
+    return get_type_hints(StyleConfig)
+
+
+@cache
+def absent_word(name: str) -> str:
+    """Return what an unset value of a field is called; empty where it is always set."""
+    words = {setting.name: setting.metadata["absent"] for setting in fields(StyleConfig)}
+    return str(words[name])
+
+
+@cache
+def choices(name: str) -> tuple[str, ...]:
+    """Give the closed set of values of a field; empty where it has none."""
+    annotation = setting_type(name)
+    return get_args(annotation) if get_origin(annotation) is Literal else ()
+
+
+def _refuse_unknown(names: Iterable[object]) -> None:
+    known = [setting.name for setting in fields(StyleConfig)]
+    if unknown := [name for name in names if name not in known]:
+        first = unknown[0] if isinstance(unknown[0], str) else shown(unknown[0])
+        raise ConfigError(f"unknown setting {first[:80]}; known: {', '.join(sorted(known))}")
+
+
+def _validate_layers(config: StyleConfig) -> None:
+    for tap in (*config.content_layers, *config.style_layers):
+        tap_geometry(tap)
+    if not config.content_layers and not config.style_layers:
+        raise ConfigError("name at least one content or style layer")
+    if not config.scale_steps:
+        raise ConfigError("scale_steps names at least one number of steps")
+    for kind in ("content", "style"):
+        weights, layers = (
+            getattr(config, f"{kind}_layer_weights"),
+            getattr(config, f"{kind}_layers"),
+        )
+        if weights and len(weights) != len(layers):
+            raise ConfigError(
+                f"{kind}_layer_weights needs one weight for each of the {len(layers)} {kind} "
+                f"layers; got {len(weights)}"
+            )

@@ -1,0 +1,46 @@
+"""What L-BFGS remembers: the table for GPUs gives the directions that the pairs give."""
+
+import pytest
+import torch
+
+from napari_nst.core.optim import lbfgs_memory as pairs
+from napari_nst.core.optim.lbfgs_memory import Pairs, PairTable
+
+VALUES = 3 * 700
+
+
+def directions(kind, history, dtype, steps=25):
+    """Walk over pairs of a bent bowl, more than the history holds, and give every direction."""
+    generator = torch.Generator().manual_seed(0)
+    bowl = torch.rand(VALUES, generator=generator) + 0.2
+    past = kind(VALUES, history, dtype=dtype, device=torch.device("cpu"))
+    for _ in range(steps):
+        change = torch.randn(VALUES, generator=generator)
+        bend = bowl * change + 0.05 * change.roll(1)
+        past.add(change, bend, float(bend.dot(change)))
+        gradient = torch.randn(VALUES, generator=generator)
+        yield past.direction(gradient, scale=0.7)
+
+
+@pytest.mark.parametrize("history", [1, 4, 12, 30])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 2e-4), (torch.bfloat16, 1e-3)])
+def test_the_table_gives_what_the_pairs_give(history, dtype, tolerance, monkeypatch):
+    monkeypatch.setattr(pairs, "_PIECE", 800)  # so that there are three pieces, one shorter
+    both = (directions(kind, history, dtype) for kind in (Pairs, PairTable))
+    for one_by_one, at_once in zip(*both, strict=True):
+        assert (at_once - one_by_one).norm() < tolerance * one_by_one.norm()
+
+
+@pytest.mark.parametrize("kind", [Pairs, PairTable])
+def test_without_pairs_it_goes_straight_down(kind):
+    past = kind(VALUES, 3, dtype=torch.float32, device=torch.device("cpu"))
+    gradient = torch.arange(VALUES, dtype=torch.float32)
+    torch.testing.assert_close(past.direction(gradient, 0.5), -0.5 * gradient)
+
+
+def test_a_direction_may_be_asked_for_again():
+    past = PairTable(VALUES, 3, dtype=torch.float32, device=torch.device("cpu"))
+    change = torch.linspace(-1, 1, VALUES)
+    past.add(change, 2 * change, float(2 * change.dot(change)))
+    first, second = (past.direction(change, 1.0) for _ in range(2))
+    assert torch.equal(first, second)

@@ -1,0 +1,186 @@
+"""The guard on a plain main window; on napari's own in test_studio."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QApplication, QMainWindow, QMessageBox, QVBoxLayout, QWidget
+
+from napari_nst.errors import ImageError
+from napari_nst.plugin.dock import close_guard
+from napari_nst.plugin.dock.close_guard import Answer, CloseGuard, ask_user
+from napari_nst.plugin.runs.autosave import Stake
+
+pytestmark = pytest.mark.gui
+
+RUN = SimpleNamespace(name="harbour × waves", text="Finished: 5 steps.", kept=("picture", "record"))
+FORMING = SimpleNamespace(name="cat × ink", text="Step 12 of 300", kept=("picture", "record"))
+UNSEEN = SimpleNamespace(name="cat × ink", text="Loading the network", kept=None)
+
+
+class FakeAutosave:
+    def __init__(self):
+        self.stake = Stake((RUN,))
+        self.folder = None
+        self.error = None
+
+    def at_stake(self):
+        return self.stake
+
+    def save(self, runs, folder):
+        if self.error:
+            raise self.error
+        self.folder, self.saved = folder, runs
+
+
+@pytest.fixture
+def window(qtbot):
+    window = QMainWindow()
+    centre = QWidget()
+    layout = QVBoxLayout(centre)
+    layout.addWidget(QWidget())
+    window.setCentralWidget(centre)
+    qtbot.addWidget(window)
+    window.show()
+    yield window
+    window.hide()
+
+
+@pytest.fixture
+def autosave():
+    return FakeAutosave()
+
+
+@pytest.fixture
+def guard(window, autosave):
+    guard = CloseGuard(autosave, enabled=lambda: True, folder=lambda: Path("results"))
+    guard.watch(window)
+    guard.ask = lambda *_: pytest.fail("nobody is to be asked")
+    return guard
+
+
+def answering(guard, answer):
+    asked = []
+
+    def ask(window, stake):
+        asked.append(stake)
+        return answer
+
+    guard.ask = ask
+    return asked
+
+
+def test_cancel_keeps_the_window(window, guard, autosave):
+    asked = answering(guard, Answer.CANCEL)
+    assert not window.close()
+    assert window.isVisible()
+    assert asked == [Stake((RUN,))]
+    assert autosave.folder is None
+
+
+def test_discard_closes(window, guard, autosave):
+    asked = answering(guard, Answer.DISCARD)
+    assert window.close()
+    assert len(asked) == 1
+    assert autosave.folder is None
+
+
+def test_save_saves_and_closes(window, guard, autosave):
+    answering(guard, Answer.SAVE)
+    assert window.close()
+    assert autosave.folder == Path("results")
+    assert autosave.saved == (RUN,)
+
+
+def test_the_picture_of_a_run_that_goes_on_is_saved_too(window, guard, autosave):
+    autosave.stake = Stake((RUN,), (FORMING,), (UNSEEN,))
+    answering(guard, Answer.SAVE)
+    assert window.close()
+    assert autosave.saved == (RUN, FORMING)
+
+
+def test_a_failing_save_keeps_the_window_and_says_why(window, guard, autosave, monkeypatch):
+    told = []
+    monkeypatch.setattr(QMessageBox, "warning", lambda *args: told.append(args[-1]))
+    autosave.error = ImageError("the disk is full")
+    answering(guard, Answer.SAVE)
+    assert not window.close()
+    assert told == ["the disk is full"]
+
+
+def test_without_a_folder_one_is_asked_for(window, autosave, monkeypatch):
+    chosen = ["", "pictures"]
+    monkeypatch.setattr(close_guard.QFileDialog, "getExistingDirectory", lambda *_: chosen.pop(0))
+    guard = CloseGuard(autosave, enabled=lambda: True, folder=lambda: None)
+    guard.watch(window)
+    answering(guard, Answer.SAVE)
+    assert not window.close(), "no folder is no answer"
+    assert window.close()
+    assert autosave.folder == Path("pictures")
+
+
+def test_saved_results_are_not_asked_about(window, guard, autosave):
+    autosave.stake = Stake()
+    assert window.close()
+
+
+def test_whoever_does_not_want_it_is_not_asked(window, autosave):
+    guard = CloseGuard(autosave, enabled=lambda: False, folder=lambda: None)
+    guard.watch(window)
+    guard.ask = lambda *_: pytest.fail("nobody is to be asked")
+    assert window.close()
+
+
+def test_a_script_that_closes_the_canvas_first_is_not_asked(window, guard):
+    window.centralWidget().layout().itemAt(0).widget().close()
+    assert window.close()
+
+
+def test_a_window_that_was_never_shown_is_not_asked_about(window, guard):
+    window.hide()
+    assert window.close()
+
+
+@pytest.fixture
+def pressed(window):
+    """Answer the box by the button of that text: pressed(stake, text); returns answer and box."""
+
+    def press(stake, text):
+        seen = []
+
+        def click():
+            box = QApplication.activeModalWidget()
+            offered = {button.text().replace("&", ""): button for button in box.buttons()}
+            seen.append((box.text(), box.informativeText(), set(offered)))
+            offered[text].click()
+
+        QTimer.singleShot(100, click)
+        return ask_user(window, stake), *seen[0]
+
+    return press
+
+
+def test_the_box_names_the_results(pressed):
+    answer, text, names, _ = pressed(Stake((RUN,) * 8), "Discard")
+    assert answer is Answer.DISCARD
+    assert text == "8 results are not saved yet (with their settings). Save before closing?"
+    assert names.count("harbour") == 6
+    assert names.endswith("…")
+
+
+def test_the_box_tells_of_the_run_and_of_those_that_wait(pressed):
+    stake = Stake((RUN,), (FORMING,), (UNSEEN, UNSEEN))
+    answer, text, details, offered = pressed(stake, "Stop and save")
+    assert answer is Answer.SAVE
+    assert text.startswith("“cat × ink” is not finished. 2 more runs wait. One result is also not")
+    assert details.startswith("Step 12 of 300")
+    assert offered == {"Stop and save", "Stop and discard", "Cancel"}
+    assert pressed(stake, "Cancel")[0] is Answer.CANCEL
+
+
+def test_a_run_without_a_picture_offers_nothing_to_save(pressed):
+    answer, text, _, offered = pressed(Stake((), (UNSEEN,)), "Stop and close")
+    assert answer is Answer.DISCARD
+    assert text == "“cat × ink” is not finished. Close all the same?"
+    assert offered == {"Stop and close", "Cancel"}

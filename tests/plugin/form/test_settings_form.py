@@ -1,0 +1,98 @@
+from dataclasses import fields
+
+import pytest
+
+from napari_nst.errors import ConfigError, WeightsError
+from napari_nst.plugin.form.controls import make_control
+from napari_nst.settings.config import StyleConfig, choices
+from napari_nst.settings.presets import DEFAULT_PRESET, PRESETS
+
+pytestmark = pytest.mark.gui
+
+EDITABLE = [setting.name for setting in fields(StyleConfig) if setting.name != "name"]
+
+
+@pytest.mark.parametrize("name", EDITABLE)
+def test_every_setting_has_a_control_that_keeps_its_default(name, qtbot):
+    control = make_control(name)
+    qtbot.addWidget(control.widget)
+    default = getattr(StyleConfig(), name)
+    control.set(default)
+    assert control.get() == default
+    meta = next(setting.metadata for setting in fields(StyleConfig) if setting.name == name)
+    assert control.title == meta["title"]
+    assert meta["help"] in control.widget.toolTip()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("size", None),
+        ("size", 16),
+        ("steps", 777),
+        ("style_strength", 0.0001),
+        ("learning_rate", 1e6),
+        ("seed", 2**63 - 1),
+        ("style_layers", ("conv1_1", "relu5_1")),
+        ("style_layer_weights", (256.0, 0.5)),
+        ("lbfgs_tolerance_grad", -1.0),
+        ("padding", "replicate"),
+    ],
+)
+def test_controls_keep_unusual_values(name, value, qtbot):
+    control = make_control(name)
+    qtbot.addWidget(control.widget)
+    control.set(value)
+    assert control.get() == value
+
+
+def test_closed_sets_come_from_the_setting(qtbot):
+    box = make_control("pooling").widget
+    qtbot.addWidget(box)
+    assert tuple(box.itemText(i) for i in range(box.count())) == choices("pooling")
+
+
+def test_words_in_a_list_of_numbers_are_refused(qtbot):
+    control = make_control("style_layer_weights")
+    qtbot.addWidget(control.widget)
+    control.widget.setText("1, two")
+    with pytest.raises(ConfigError, match="Style layer weights"):
+        control.get()
+
+
+@pytest.mark.parametrize("preset", list(PRESETS))
+def test_a_preset_chosen_is_the_preset_run(docked, preset):
+    docked.form.preset.setCurrentText(preset)
+    assert docked.form.config() == StyleConfig.preset(preset)
+
+
+def test_a_new_form_shows_the_default_preset(docked):
+    assert docked.form.config() == StyleConfig.preset(DEFAULT_PRESET)
+
+
+def test_a_preset_leaves_size_steps_strength_and_seed_alone(docked):
+    mine = {"size": 300, "steps": 40, "style_strength": 2.5, "seed": 7}
+    for name, value in mine.items():
+        docked.form.basic[name].set(value)
+    docked.form.preset.setCurrentText("seed")
+    config = docked.form.config()
+    assert {name: getattr(config, name) for name in mine} == mine
+
+
+def test_settings_shown_are_settings_read(docked):
+    config = StyleConfig.preset("seed", size=None, steps=9, tv_weight=0.25, init="noise")
+    docked.form.apply(config)
+    assert docked.form.config() == config
+
+
+def test_a_file_of_weights_is_asked_for_only_when_chosen(docked, tmp_path):
+    form = docked.form
+    assert form.weights_file.native.isHidden()
+    form.set_weights("file")
+    assert not form.weights_file.native.isHidden()
+    with pytest.raises(WeightsError, match="Choose the file"):
+        form.weights_choice()
+    file = tmp_path / "vgg19.pth"
+    file.touch()
+    form.set_weights(str(file))
+    assert form.weights_choice() == str(file)

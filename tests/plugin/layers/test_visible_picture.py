@@ -1,0 +1,199 @@
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from napari.layers import Image
+from napari.utils.colormaps import Colormap
+
+from napari_nst.errors import ImageError
+from napari_nst.files.depth import as_uint8
+from napari_nst.plugin.layers.visible_picture import picture_of
+
+
+def picture_in_viewer(layer, point=None, **dims):
+    viewer = ViewerModel()
+    viewer.add_layer(layer)
+    for name, value in dims.items():
+        setattr(viewer.dims, name, value)
+    for axis, value in (point or {}).items():
+        viewer.dims.set_point(axis, value)
+    return picture_of(layer, viewer.dims)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("channels", [3, 4])
+def test_rgb_layers_shown_over_their_whole_range_are_taken_as_they_are(dtype, channels):
+    data = np.random.default_rng(0).integers(0, 256, (9, 12, channels)).astype(dtype)
+    limits = (0, np.iinfo(dtype).max)
+    taken = picture_in_viewer(Image(data, rgb=True, name="cat", contrast_limits=limits))
+    np.testing.assert_array_equal(taken.pixels, data)
+    assert taken.pixels.dtype == dtype
+    assert taken.name == "cat"
+
+
+def test_float_colours_outside_the_contrast_limits_are_cut():
+    data = np.full((4, 5, 3), 1.5)
+    data[0, 0] = np.nan
+    taken = picture_in_viewer(Image(data, rgb=True, contrast_limits=(0, 1)))
+    assert taken.pixels.dtype == np.float32
+    assert taken.pixels[0, 0, 0] == 0
+    assert taken.pixels[1, 1, 0] == 1
+
+
+@pytest.mark.parametrize(
+    ("dtype", "brightest"),
+    [(np.float32, 255.0), (np.float64, 1.0), (np.uint16, 4095), (np.int32, 10**9), (np.int8, 99)],
+)
+def test_rgb_and_grey_follow_one_rule_whatever_their_dtype(dtype, brightest):
+    grey = np.linspace(0, brightest, 64).reshape(8, 8).astype(dtype)
+    look = {"contrast_limits": (brightest / 8, brightest), "gamma": 0.7}
+    from_grey = picture_in_viewer(Image(grey, **look)).pixels
+    from_rgb = picture_in_viewer(Image(np.stack([grey] * 3, -1), rgb=True, **look)).pixels
+    np.testing.assert_allclose(from_rgb, from_grey, atol=1e-4)
+    assert from_rgb.min() == 0
+    assert from_rgb.max() == 1
+
+
+def test_a_float_picture_of_0_to_255_is_no_longer_white():
+    data = np.random.default_rng(0).uniform(0, 255, (20, 30, 3))
+    taken = picture_in_viewer(Image(data, rgb=True)).pixels
+    assert 0.45 < taken.mean() < 0.55
+
+
+def test_limits_that_lie_close_together_far_from_zero_keep_their_shades():
+    data = 2**30 + np.arange(64).reshape(8, 8)
+    taken = picture_in_viewer(Image(data, contrast_limits=(2**30, 2**30 + 63))).pixels
+    assert len(np.unique(taken[..., 0])) == 64
+
+
+def test_what_is_not_a_number_is_as_transparent_as_the_colormap_says():
+    data = np.linspace(0, 1, 30).reshape(5, 6)
+    data[2, 3] = np.nan
+    taken = picture_in_viewer(Image(data)).pixels
+    assert taken.shape == (5, 6, 4)
+    assert taken[2, 3, 3] == 0
+    assert np.sum(taken[..., 3] == 0) == 1
+
+
+def test_grey_layers_are_taken_through_contrast_limits_and_gamma():
+    data = np.array([[0.0, 100.0], [150.0, 400.0]])
+    layer = Image(data, contrast_limits=(100, 200), gamma=2.0)
+    taken = picture_in_viewer(layer)
+    assert taken.pixels.shape == (2, 2, 3)
+    np.testing.assert_allclose(taken.pixels[..., 1], [[0, 0], [0.25, 1]], atol=1e-2)
+
+
+def test_grey_layers_are_taken_through_their_colormap():
+    redness = Colormap([[0, 0, 0, 1], [1, 0, 0, 1]], name="redness")
+    layer = Image(np.array([[0, 255], [255, 0]], np.uint8), colormap=redness)
+    layer.contrast_limits = (0, 255)
+    taken = picture_in_viewer(layer)
+    assert taken.pixels.dtype == np.uint8
+    assert taken.pixels[0, 1].tolist() == [255, 0, 0]
+
+
+def test_the_visible_slice_of_a_stack_is_taken():
+    data = np.stack([np.full((6, 7), value, float) for value in range(5)])
+    layer = Image(data, contrast_limits=(0, 4), scale=(10, 1, 1))
+    taken = picture_in_viewer(layer, {0: 30})
+    np.testing.assert_allclose(taken.pixels, 0.75, atol=1e-2)
+    assert taken.placement.index == (3, slice(None), slice(None))
+
+
+def test_rolled_dimensions_take_the_plane_that_is_seen():
+    layer = Image(np.zeros((5, 6, 7)))
+    taken = picture_in_viewer(layer, order=(1, 0, 2))
+    assert taken.pixels.shape == (5, 7, 3)
+
+
+def test_the_finest_level_of_a_multiscale_layer_is_taken():
+    levels = [np.zeros((16, 24), np.uint8), np.zeros((8, 12), np.uint8)]
+    layer = Image(levels, multiscale=True)
+    assert picture_in_viewer(layer).pixels.shape == (16, 24, 3)
+
+
+def test_a_flat_layer_below_a_stack_is_taken_whole():
+    viewer = ViewerModel()
+    viewer.add_image(np.zeros((5, 6, 7)))
+    flat = viewer.add_image(np.zeros((6, 7, 3), np.uint8), rgb=True)
+    assert picture_of(flat, viewer.dims).pixels.shape == (6, 7, 3)
+
+
+@pytest.mark.parametrize("projection", ["none", "sum", "mean", "max", "min"])
+@pytest.mark.parametrize("rgb", [False, True])
+@pytest.mark.parametrize("scale", [1.0, 2.5])
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (2, 0, 1, 3), (1, 3, 0, 2)])
+def test_a_thick_slice_is_taken_as_napari_projects_it(projection, rgb, scale, order):
+    viewer = ViewerModel()
+    rng = np.random.default_rng(1)
+    data = rng.integers(0, 50, (5, 6, 7, 8, 3)[: 5 if rgb else 4]).astype(np.uint8)
+    layer = viewer.add_image(
+        data,
+        rgb=rgb,
+        scale=(1, scale, 1, 1),
+        translate=(0, -3, 0, 0),
+        projection_mode=projection,
+        contrast_limits=(0, 200),
+    )
+    viewer.dims.order = order
+    for _ in range(6):
+        viewer.dims.point = rng.uniform(0, 4, 4) - [0, 3, 0, 0]
+        viewer.dims.margin_left = rng.choice([0, 0.5, 1, 2.2], 4)
+        viewer.dims.margin_right = rng.choice([0, 0.5, 1, 2.2], 4)
+        shown = layer._slice.image.raw / 200
+        taken = picture_of(layer, viewer.dims).pixels
+        taken = taken / 255 if taken.dtype == np.uint8 else taken
+        taken = taken if rgb else taken[..., 0]
+        # A rolled picture is read as its data lie, and its result lies over it.
+        rolled = order[2] > order[3]
+        taken = np.swapaxes(taken, 0, 1) if rolled else taken
+        np.testing.assert_allclose(taken, np.clip(shown, 0, 1), atol=3e-3)
+
+
+def test_a_slab_that_reaches_into_the_layer_is_seen():
+    viewer = ViewerModel()
+    viewer.add_image(np.zeros((20, 6, 7)))
+    short = viewer.add_image(np.full((2, 6, 7), 3.0), contrast_limits=(0, 4))
+    viewer.dims.point = (3.0, 0, 0)
+    viewer.dims.margin_left = (2.0, 0, 0)
+    np.testing.assert_allclose(picture_of(short, viewer.dims).pixels, 0.75, atol=1e-2)
+
+
+def test_sliders_in_another_unit_stand_where_napari_shows_them():
+    viewer = ViewerModel()
+    viewer.add_image(np.zeros((9, 6, 7)), units=("um",) * 3)
+    data = np.stack([np.full((6, 7), value, float) for value in range(5)])
+    layer = viewer.add_image(
+        data, units=("nm",) * 3, scale=(1000, 1000, 1000), contrast_limits=(0, 4)
+    )
+    viewer.dims.set_point(0, 3 * viewer.dims.range[0].step)
+    taken = picture_of(layer, viewer.dims).pixels[..., 0]
+    assert taken.shape == layer._slice.image.raw.shape
+    np.testing.assert_allclose(taken, layer._slice.image.raw / 4, atol=1e-2)
+    assert taken.mean() == pytest.approx(0.75, abs=1e-2)
+
+
+def test_a_flat_layer_is_seen_whole_however_the_stack_above_is_rolled():
+    viewer = ViewerModel()
+    viewer.add_image(np.zeros((5, 6, 7)))
+    flat = viewer.add_image(np.zeros((6, 7, 3), np.uint8), rgb=True)
+    viewer.dims.order = (1, 0, 2)
+    assert picture_of(flat, viewer.dims).pixels.shape == flat._slice.image.raw.shape
+
+
+def test_3d_display_is_refused_with_the_way_out():
+    with pytest.raises(ImageError, match="Switch to 2D"):
+        picture_in_viewer(Image(np.zeros((5, 6, 7))), ndisplay=3)
+
+
+def test_a_slider_position_outside_the_layer_is_refused():
+    viewer = ViewerModel()
+    viewer.add_image(np.zeros((20, 6, 7)))
+    short = viewer.add_image(np.zeros((2, 6, 7)))
+    viewer.dims.set_point(0, 15)
+    with pytest.raises(ImageError, match="sliders"):
+        picture_of(short, viewer.dims)
+
+
+def test_8_bits_are_rounded_from_every_dtype():
+    assert as_uint8(np.array([0.0, 0.5, 1.0, 2.0])).tolist() == [0, 128, 255, 255]
+    assert as_uint8(np.array([0, 257, 65535], np.uint16)).tolist() == [0, 1, 255]
