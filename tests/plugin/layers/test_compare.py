@@ -5,6 +5,7 @@ import pytest
 from napari.components import ViewerModel
 
 from napari_nst.errors import ImageError
+from napari_nst.plugin.layers.captions import full_name
 from napari_nst.plugin.layers.compare import MOST, Comparison, layers_to_blink, layers_to_compare
 from napari_nst.plugin.layers.extents import is_whole_in, rectangle_of, seen
 from napari_nst.runs.sweep import pairs
@@ -201,32 +202,44 @@ def test_names_are_as_large_as_the_cells_have_room_for(viewer, comparison):
     small = {layer.name_overlay.font_size for layer in wide}
     assert len(large) == len(small) == 1
     assert min(small) < min(large)
-    assert {layer.name_overlay.position for layer in wide} == {"top_left"}
+    assert not any("\n" in layer.name for layer in wide)
 
 
-def test_of_a_name_that_no_cell_has_room_for_the_end_is_seen(viewer, comparison):
-    viewer.canvas.size = (600, 300)
-    viewer.layers["two"].name = "harbour × waves · style strength 8 · seed 11"
-    comparison.enter([*viewer.layers[:1], *viewer.layers[2:]], columns=2)
-    places = [layer.name_overlay.position for layer in viewer.layers if layer.visible]
-    assert places == ["top_left", "top_left", "top_right"]
+def test_a_name_that_a_cell_has_no_room_for_goes_over_lines_and_comes_back(viewer, comparison):
+    names = [f"harbour × waves · style strength {value}" for value in range(4)]
+    for layer, name in zip(viewer.layers, names, strict=True):
+        layer.name = name
+    viewer.canvas.size = (600, 340)
+    comparison.enter(viewer.layers[:], columns=2)
+    lines = [layer.name.split("\n") for layer in viewer.layers]
+    assert lines == [["harbour × waves", f"style strength {value}"] for value in range(4)]
+    viewer.canvas.size = (600, 1600)
+    assert [layer.name for layer in viewer.layers] == names
+    viewer.canvas.size = (600, 170)
+    assert [layer.name[-2:] for layer in viewer.layers] == [" 0", " 1", " 2", " 3"]
+    assert [full_name(layer) for layer in viewer.layers] == names
+    viewer.layers[1].name = "my own"
+    gone = viewer.layers.pop(3)
+    assert gone.name == names[3]
     comparison.leave()
-    assert {layer.name_overlay.position for layer in viewer.layers} == {"top_left"}
+    assert [layer.name for layer in viewer.layers] == [names[0], "my own", names[2]]
 
 
-def test_fewer_columns_make_room_for_names_and_a_wider_window_more_of_them(viewer, comparison):
-    for number, layer in enumerate(viewer.layers):
-        layer.name = f"harbour × waves · style strength {number}"
-    viewer.canvas.size = (600, 450)
-    comparison.enter(viewer.layers[:])
-    columns = viewer.canvas.grid.shape[1]
-    assert columns == 2
-    assert {layer.name_overlay.position for layer in viewer.layers} == {"top_left"}
-    for _ in range(3):
-        viewer.layers.append(viewer.layers[0].__class__(viewer.layers[0].data, name="x" * 30))
-    comparison.enter(viewer.layers[:])
-    viewer.canvas.size = (600, 1200)
-    assert viewer.canvas.grid.shape[1] == 3
+def test_only_what_blinks_has_a_caption(viewer, comparison):
+    for layer in viewer.layers:
+        layer.name = f"harbour × waves · style strength {layer.name} · seed 1"
+    names = [layer.name for layer in viewer.layers]
+    viewer.canvas.size = (600, 200)
+    comparison.enter(viewer.layers[:], columns=1)
+    comparison.blink(viewer.layers[2:])
+    assert [layer.name == name for layer, name in zip(viewer.layers, names, strict=True)] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    comparison.leave()
+    assert [layer.name for layer in viewer.layers] == names
 
 
 def test_switching_the_grid_off_by_hand_leaves(viewer, comparison):
@@ -280,7 +293,7 @@ def test_three_pairs_of_a_sweep_fit_side_by_side_in_a_small_window(viewer, compa
         (pair,) = pairs({"content-chelsea": 1}, {f"style-{style}": 2})
         layer.name = pair.name
     comparison.enter(viewer.layers[1:], columns=3)
-    assert {layer.name_overlay.position for layer in viewer.layers[1:]} == {"top_left"}
+    assert not any("\n" in layer.name for layer in viewer.layers[1:])
 
 
 @pytest.mark.parametrize("how", ["enter", "blink"])

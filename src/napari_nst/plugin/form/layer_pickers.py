@@ -15,6 +15,7 @@ from napari_nst.plugin.layers.canvas import (
     canvas_size,
     drawn_images,
 )
+from napari_nst.plugin.layers.captions import full_name
 from napari_nst.plugin.layers.visible_picture import (
     LayerPicture,
     is_painted,
@@ -149,7 +150,7 @@ class LayerPickers:
         return [layer for layer in self._viewer.layers if isinstance(layer, Image)]
 
     def _contents(self, _: Any = None) -> list[tuple[str, Any]]:  # noqa: ANN401 - magicgui's widget
-        layers = [(str(layer.name), layer) for layer in self.images()]
+        layers = [(full_name(layer), layer) for layer in self.images()]
         # First, for magicgui appends layers that come later behind all that is there.
         return [(CANVAS_TITLE, CANVAS), *layers] if layers else []
 
@@ -158,7 +159,7 @@ class LayerPickers:
 
     def _starts(self, _: Any = None) -> list[tuple[str, Any]]:  # noqa: ANN401 - magicgui's widget
         fixed = [("Content", START_CONTENT), ("Noise", START_NOISE)]
-        return [*fixed, *((str(layer.name), layer) for layer in self.images())]
+        return [*fixed, *((full_name(layer), layer) for layer in self.images())]
 
     @contextmanager
     def _keeping(self) -> Iterator[None]:

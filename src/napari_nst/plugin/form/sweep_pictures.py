@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_nst.errors import ConfigError
+from napari_nst.plugin.layers.captions import full_name
 from napari_nst.plugin.layers.visible_picture import is_painted
 from napari_nst.runs.sweep import Pair, pairs
 
@@ -104,7 +105,7 @@ class PicturesForm(QWidget):
                     layer == self._pickers.content.value,
                     layer == self._pickers.style.value,
                 )
-                self._fill(row, layer.name, before.get(layer, picked))
+                self._fill(row, full_name(layer), before.get(layer, picked))
         self.refresh()
 
     def tick(self, row: int, column: int, *, ticked: bool = True) -> None:
@@ -142,7 +143,7 @@ class PicturesForm(QWidget):
 
     def _ticked(self, column: int) -> "dict[str, Image]":
         rows = enumerate(self._layers)
-        return {layer.name: layer for row, layer in rows if self.is_ticked(row, column)}
+        return {full_name(layer): layer for row, layer in rows if self.is_ticked(row, column)}
 
     def _fill(self, row: int, name: str, ticked: tuple[bool, bool]) -> None:
         title = QTableWidgetItem(name)

@@ -13,7 +13,7 @@ import numpy as np
 from psygnal import Signal
 
 from napari_nst.errors import ImageError
-from napari_nst.plugin.layers.cell_names import columns_for, font_size, is_cut
+from napari_nst.plugin.layers.captions import put_caption, take_caption_off
 from napari_nst.plugin.layers.extents import (
     fit,
     fit_visible,
@@ -36,6 +36,9 @@ MOST = 9
 
 _SPACING = 0.02
 _SMALL = 0.1  # of the view's area
+_FONT_SIZES = (5.0, 9.0)  # points; smaller ones cannot be read
+_MARGINS_PX = 24  # left and right of a name
+_LETTER = 0.97  # px a letter takes for each point, as measured on names of results
 
 
 class Comparison:
@@ -56,7 +59,7 @@ class Comparison:
         self._before: View | None = None
         self._looks: dict[Layer, Look] = {}
         self._chosen: list[Layer] = []
-        self._columns = -1  # as many as leave room for the names
+        self._columns = -1  # napari's own choice
         self._pair: list[Layer] = []
         self._shown: Layer | None = None
 
@@ -81,7 +84,7 @@ class Comparison:
             Whether cells follow the order of `layers`, rather than that of the layer list: the
             list, which is what napari's grid goes by, is put in that order until the end.
         columns
-            Of the grid; -1 takes as many as leave room for the names.
+            Of the grid; -1 lets napari choose.
 
         Raises
         ------
@@ -120,7 +123,7 @@ class Comparison:
             layer.name_overlay.visible = True
         self._show_alone(pair[1])
         self._viewer.canvas.grid.enabled = False
-        self._size_names()
+        self._write_names()
         self._enlarge(pair, always=from_grid)
         self.changed.emit()
 
@@ -147,10 +150,11 @@ class Comparison:
         self._viewer.layers.events.removed.disconnect(self._on_removed)
         self._viewer.layers.events.inserted.disconnect(self._on_inserted)
         self._viewer.canvas.grid.events.enabled.disconnect(self._on_grid)
-        self._viewer.canvas.events.size.disconnect(self._on_size)
+        self._viewer.canvas.events.size.disconnect(self._write_names)
         before.restore_order(self._viewer)
         before.restore_grid(self._viewer)
         for layer, look in self._looks.items():
+            take_caption_off(layer)
             look.restore(layer)
         before.restore_camera(self._viewer)
         self._looks, self._chosen, self._pair, self._shown = {}, [], [], None
@@ -162,7 +166,7 @@ class Comparison:
         self._viewer.layers.events.removed.connect(self._on_removed)
         self._viewer.layers.events.inserted.connect(self._on_inserted)
         self._viewer.canvas.grid.events.enabled.connect(self._on_grid)
-        self._viewer.canvas.events.size.connect(self._on_size)
+        self._viewer.canvas.events.size.connect(self._write_names)
 
     def _present(self, layers: "Iterable[Layer]") -> "list[Layer]":
         """Return those of some layers that the viewer has, in its order; two at least."""
@@ -199,31 +203,25 @@ class Comparison:
         self._show(self._chosen)
         grid = self._viewer.canvas.grid
         grid.stride, grid.spacing = 1, _SPACING
-        grid.shape = (-1, self._columns_that_fit())
+        grid.shape = (-1, self._columns)
         grid.enabled = True
-        self._size_names()
+        self._write_names()
         fit_visible(self._viewer)
         self.changed.emit()
 
-    def _columns_that_fit(self) -> int:
-        if self._columns > 0:
-            return self._columns
-        return columns_for([layer.name for layer in self._chosen], self._viewer.canvas.size)
-
-    def _on_size(self) -> None:
-        if self._shown is None:
-            self._viewer.canvas.grid.shape = (-1, self._columns_that_fit())
-        self._size_names()
-
-    def _size_names(self) -> None:
-        """Write names as large as there is room for the longest; of one too long, its end."""
+    def _write_names(self) -> None:
+        """Write names as large as there is room for the longest, over lines where it is little."""
         layers = self._chosen if self._shown is None else self._pair
-        width = self._viewer.canvas.viewbox_size(self._viewer.layers)[1]
-        size = font_size([layer.name for layer in layers], width)
+        width = self._viewer.canvas.viewbox_size(self._viewer.layers)[1] - _MARGINS_PX
+        least, most = _FONT_SIZES
+        for layer in self._others(layers):
+            take_caption_off(layer)
+        for layer in layers:
+            put_caption(layer, int(width / (least * _LETTER)))
+        longest = max(len(line) for layer in layers for line in layer.name.split("\n"))
+        size = min(most, max(least, width / (max(1, longest) * _LETTER)))
         for layer in layers:
             layer.name_overlay.font_size = size
-            cut = is_cut(layer.name, width)
-            layer.name_overlay.position = "top_right" if cut else "top_left"
 
     def _show_alone(self, layer: "Layer") -> None:
         # Told before the grid goes: from this, `_on_grid` knows that it was not the user.
@@ -239,6 +237,7 @@ class Comparison:
 
     def _on_removed(self, event: "Event[Any]") -> None:
         layer: Layer = event.value
+        take_caption_off(layer)
         if (look := self._looks.pop(layer, None)) is not None:
             look.restore(layer)  # whoever adds it again finds it as it was
         self._chosen = [each for each in self._chosen if each != layer]

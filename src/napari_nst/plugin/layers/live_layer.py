@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from psygnal import Signal
 
+from napari_nst.plugin.layers.captions import full_name
 from napari_nst.plugin.layers.extents import bring_layer_into_view
 from napari_nst.plugin.layers.grid_fit import fit_grid
 from napari_nst.plugin.layers.placement import Placement
@@ -93,8 +94,8 @@ class LiveLayer:
         self._layer = None
 
     def _on_name(self, _: object = None) -> None:
-        if self._layer is not None and self._layer.name != self._name:
-            self._name = self._layer.name
+        if self._layer is not None and full_name(self._layer) != self._name:
+            self._name = full_name(self._layer)
             self.renamed.emit(self._name)
 
     def _resize(self, data: npt.NDArray[np.uint8], where: dict[str, Any]) -> None:

@@ -22,7 +22,6 @@ class Look:
     visible: bool
     named: bool
     font_size: float
-    position: str
     affine: npt.NDArray[np.float64]
 
     @classmethod
@@ -30,14 +29,13 @@ class Look:
         """Take note of it."""
         name = layer.name_overlay
         affine = np.array(layer.affine.affine_matrix)
-        return cls(layer.visible, name.visible, name.font_size, name.position, affine)
+        return cls(layer.visible, name.visible, name.font_size, affine)
 
     def restore(self, layer: "Layer") -> None:
         """Make the layer look so again."""
         layer.visible = self.visible
         layer.name_overlay.visible = self.named
         layer.name_overlay.font_size = self.font_size
-        layer.name_overlay.position = self.position
         if not np.array_equal(layer.affine.affine_matrix, self.affine):
             layer.affine = self.affine
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from napari_nst.errors import ImageError
 from napari_nst.files.depth import as_uint8
+from napari_nst.plugin.layers.captions import full_name
 from napari_nst.plugin.layers.placement import Placement
 from napari_nst.plugin.layers.slicing import plane_size, visible_cut
 from napari_nst.settings.record import METADATA_KEY
@@ -80,7 +81,7 @@ def picture_of(layer: "Image", dims: "Dims") -> LayerPicture:
     if np.iscomplexobj(plane):
         raise ImageError(f"{layer.name!r} holds complex numbers; show its magnitude instead.")
     pixels = _as_shown(plane, layer)
-    return LayerPicture(pixels, Placement.of(layer, cut.index, pixels.shape[:2]), layer.name)
+    return LayerPicture(pixels, Placement.of(layer, cut.index, pixels.shape[:2]), full_name(layer))
 
 
 def picture_size(layer: "Image", dims: "Dims") -> tuple[int, int]:

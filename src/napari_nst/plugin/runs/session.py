@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, Signal
 
 from napari_nst.errors import NstError
+from napari_nst.plugin.layers.captions import full_name
 from napari_nst.plugin.layers.visible_picture import is_single, picture_of
 from napari_nst.plugin.readers import adopt_record
 from napari_nst.plugin.runs.request import RunPlan
@@ -280,7 +281,7 @@ class Session(QObject):
             placement = picture_of(layer, self._viewer.dims).placement
         except NstError:
             return
-        run = Run(RunPlan(None, layer.name, placement), self._viewer, History(0, every=None))
+        run = Run(RunPlan(None, full_name(layer), placement), self._viewer, History(0, every=None))
         run.adopt(layer, record)
         run.changed.connect(self._on_changed)
         self._add(run)
