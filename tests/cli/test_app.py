@@ -9,6 +9,7 @@ from PIL import Image
 
 from napari_nst.cli import app as cli
 from napari_nst.cli import run as cli_run
+from napari_nst.cli.streams import say
 from napari_nst.errors import ConfigError, DeviceMemoryError, DownloadCancelled, DownloadError
 from napari_nst.files.images import read_picture, read_settings, write_picture
 from napari_nst.files.user_presets import find_preset
@@ -369,3 +370,16 @@ def test_what_is_given_by_hand_goes_before_what_the_record_steered(run, folder, 
     assert find_preset("mine").colors == "content"
     assert run("presets", "save", "other", "--config", "kept.png", "--colors", "none")[0] == 0
     assert find_preset("other").colors == "none"
+
+
+def test_settings_without_a_presets_name_are_the_default_ones(run, folder):
+    (folder / "short.json").write_text("\ufeff{}")
+    plain = run("stylize", "c.png", "s.png", "--dry-run", *SHALLOW)
+    short = run("stylize", "c.png", "s.png", "--config", "short.json", "--dry-run", *SHALLOW)
+    assert short == plain
+    assert StyleConfig.from_dict({"size": 64}) == StyleConfig.preset("default", size=64)
+
+
+def test_no_text_commands_the_terminal(capsys):
+    say("a\x1b[31mb\0c\u202ed\r\n\te é 音　楽", on_stdout=True)
+    assert capsys.readouterr().out == "a\\x1b[31mb\\x00c\\u202ed\\r\n\te é 音　楽\n"

@@ -320,3 +320,22 @@ def test_a_disk_without_room_is_told_before_the_run(folder):
     assert done.returncode == 2
     assert b"out.png cannot be written: File too large" in done.stderr
     assert sorted(os.listdir(folder)) == ["c.png", "s.png", "temporary"]
+
+
+@POSIX
+@pytest.mark.parametrize("module", ["napari_nst.cli.app", "tifffile", "typer"])
+def test_ctrl_c_while_the_command_line_is_loaded_is_no_traceback(tmp_path, module):
+    code = f"""
+import builtins, os, signal, sys
+load = builtins.__import__
+def loads(name, *rest):
+    if name == "{module}":
+        os.kill(os.getpid(), signal.SIGINT)
+    return load(name, *rest)
+builtins.__import__ = loads
+from napari_nst.__main__ import main
+sys.exit(main())
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ended.returncode == 130
+    assert ended.stderr == "napari-nst: stopped before the start\n"

@@ -97,6 +97,11 @@ def test_a_tensor_of_bfloat16_is_converted_and_one_without_data_refused() -> Non
         as_array(torch.ones(2, 2, device="meta"), "style")
 
 
+class Failing:
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        raise RuntimeError("the file is gone")
+
+
 class Unwilling:
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
         raise TypeError("implicit conversion is not allowed")
@@ -116,6 +121,7 @@ class Unwilling:
         ([], "there is no style"),
         (np.ndarray, "style is a type"),
         (Unwilling(), "style is a Unwilling that numpy cannot convert: implicit"),
+        (Failing(), "style is a Failing that numpy cannot convert: the file is gone"),
         (np.array([PIXELS, "a"], object), "style has shape"),
         (np.float64(3), r"style has shape \(\)"),
         (torch.from_numpy(PIXELS).permute(2, 0, 1), "moveaxis"),

@@ -38,6 +38,7 @@ RECORD = RunRecord(
 )
 
 HOSTILE = {
+    "a name twice": '{"size": 64, "size": 65}',
     "nesting": '{"config": ' + "[" * 100_000 + "]" * 100_000 + "}",
     "nested tables": '{"a":' * 100_000 + "1" + "}" * 100_000,
     "open nesting": '{"a": ' + "[" * 100_000,

@@ -214,11 +214,14 @@ def test_safetensors_without_a_header_goes_by_its_keys(tmp_path: Path) -> None:
 # --- what is refused
 
 
+def test_a_folder_for_a_file_of_weights_is_called_a_folder(tmp_path):
+    with pytest.raises(WeightsError, match="is a folder; expected a file of weights"):
+        load(str(tmp_path))
+
+
 def test_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"no file of weights at .*gone\.pth"):
         load(tmp_path / "gone.pth")
-    with pytest.raises(WeightsError, match="no file of weights"):
-        load(str(tmp_path))
 
 
 @pytest.mark.parametrize("keys", ["features", "conv"])

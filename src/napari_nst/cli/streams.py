@@ -1,11 +1,15 @@
 """The command line's text: a stream that cannot show it, or that is gone, never ends a run."""
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from typing import TextIO
+
+_COMMANDS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Control characters but for line ends and tabs, and those that turn the writing's direction."""
 
 
 def accept_any_letter() -> None:
@@ -23,7 +27,12 @@ def say(text: str, *, on_stdout: bool = False) -> None:
     """Print a line, on stderr unless told otherwise; it is lost where nobody listens any more."""
     stream = sys.stdout if on_stdout else sys.stderr
     with losses_ignored(stream):
-        print(text, file=stream, flush=True)
+        print(harmless(text), file=stream, flush=True)
+
+
+def harmless(text: str) -> str:
+    """Return a text in which what would command the terminal, or turn letters round, is spelled."""
+    return _COMMANDS.sub(lambda letter: repr(letter[0])[1:-1], text)
 
 
 def fail(message: str, code: int) -> int:

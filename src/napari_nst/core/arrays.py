@@ -48,7 +48,7 @@ def as_array(value: object, role: str) -> npt.NDArray[Any]:
         )
     try:
         return np.asarray(value)
-    except (TypeError, ValueError) as error:
+    except Exception as error:  # whatever the object's own code raises
         raise ImageError(
             f"{role} is a {type(value).__name__} that numpy cannot convert: {error}"
         ) from error

@@ -372,7 +372,7 @@ class StyleConfig:
             _check_format(tupled.pop("format"))
         else:
             tupled = _from_before_formats(tupled)
-        name = tupled.pop("name", "gatys")
+        name = tupled.pop("name", "default")
         _refuse_unknown(tupled)  # "self" is no setting, and no keyword of what follows
         known = isinstance(name, str) and name in PRESETS
         return cls.preset(name, **tupled) if known else cls(name=name).replace(**tupled)

@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 from typing import Any, NoReturn
 
-from napari_nst.errors import ConfigError
+from napari_nst.errors import ConfigError, shown
 
 MOST_CHARACTERS = 1 << 24
 """A record of a run that was steered at every one of 100,000 steps has half as many."""
@@ -41,8 +41,8 @@ def parse_json(text: str, what: str) -> Any:  # noqa: ANN401 - any JSON value
     Raises
     ------
     ConfigError
-        If it is not JSON, too long, nested too deep, or holds NaN, a number with too many
-        digits or too large for a float, or half of a character.
+        If it is not JSON, too long, nested too deep, or holds a name twice, NaN, a number with
+        too many digits or too large for a float, or half of a character.
     """
     if len(text) > MOST_CHARACTERS:
         raise ConfigError(f"{what}: {len(text)} characters; expected at most {MOST_CHARACTERS}")
@@ -54,11 +54,21 @@ def parse_json(text: str, what: str) -> Any:  # noqa: ANN401 - any JSON value
             parse_int=lambda digits: _integer(digits, what),
             parse_float=lambda digits: _float(digits, what),
             parse_constant=lambda word: _refuse_constant(word, what),
+            object_pairs_hook=lambda pairs: _table(pairs, what),
         )
     except json.JSONDecodeError as error:
         raise ConfigError(f"{what}: not JSON ({error})") from error
     check_plain(value, what)
     return value
+
+
+def _table(pairs: list[tuple[str, Any]], what: str) -> dict[str, Any]:
+    table = dict(pairs)
+    if len(table) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ConfigError(f"{what}: {shown(twice)} stands there twice; leave one")
+    return table
 
 
 def read_json_file(path: Path, what: str) -> Any:  # noqa: ANN401 - any JSON value

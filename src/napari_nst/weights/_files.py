@@ -125,8 +125,11 @@ def read(
     WeightsError
         If the file is missing, unreadable, damaged, or of another network.
     """
-    if not path.is_file():
+    if not path.exists():
         raise WeightsError(f"There is no file of weights at {path}. Check the path.")
+    if not path.is_file():
+        kind = "a folder" if path.is_dir() else "no ordinary file"
+        raise WeightsError(f"{path} is {kind}; expected a file of weights. Check the path.")
     header: Mapping[str, str] = {}
     if path.suffix.lower() == ".safetensors":
         raw, header = _read_safetensors(path)

@@ -1,4 +1,5 @@
 import io
+import struct
 import tracemalloc
 
 import numpy as np
@@ -248,6 +249,24 @@ def test_what_is_no_picture_is_refused_by_a_sentence(tmp_path):
             tmp_path, image[..., :4], photometric="separated",
             extratags=[(332, "H", 1, 2, True)],
         )  # fmt: skip
+
+
+def test_a_tag_with_another_count_of_values_is_refused_at_once(tmp_path):
+    path = tmp_path / "whole.tif"
+    tifffile.imwrite(path, np.zeros((50, 40, 3), np.uint8), photometric="rgb", metadata=None)
+    data = path.read_bytes()
+    start = int.from_bytes(data[4:8], "little")
+    entries = int.from_bytes(data[start : start + 2], "little")
+    refused = set()
+    for entry in range(start + 2, start + 2 + 12 * entries, 12):
+        for count in (0, 2, 96):
+            damaged = bytearray(data)
+            damaged[entry + 4 : entry + 12] = struct.pack("<II", count, 8)
+            try:
+                read_bytes(tmp_path, bytes(damaged))
+            except ImageError:
+                refused.add((int.from_bytes(data[entry : entry + 2], "little"), count))
+    assert {(256, 96), (257, 96)} <= refused  # a tuple for a width was repeated a million times
 
 
 @pytest.mark.parametrize("dtype", ["uint16", "float32", "float64"])

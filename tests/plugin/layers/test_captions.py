@@ -38,7 +38,9 @@ def test_a_caption_renames_no_run_and_the_user_does():
     viewer = ViewerModel()
     pixels = np.zeros((8, 10, 3), np.uint8)
     content = viewer.add_image(pixels, rgb=True)
-    live = LiveLayer(viewer, "harbour · seed 1", Placement.of(content, (slice(None), slice(None)), (8, 10)))
+    live = LiveLayer(
+        viewer, "harbour · seed 1", Placement.of(content, (slice(None), slice(None)), (8, 10))
+    )
     told = []
     live.renamed.connect(told.append)
     live.show(pixels)

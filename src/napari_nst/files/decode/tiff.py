@@ -56,6 +56,17 @@ _PLAIN_COMPRESSIONS = frozenset({1, 5, 8, 32773, 32946, 34925, 50000})
 _RAW_COMPRESSIONS = frozenset({32767, 32769, 32770, 34713})
 """Sony, packed raw, Samsung and Nikon."""
 
+_NUMBERS = (
+    "imagewidth",
+    "imagelength",
+    "imagedepth",
+    "samplesperpixel",
+    "subfiletype",
+    "photometric",
+    "compression",
+    "planarconfig",
+    "rowsperstrip",
+)
 _PAGES_LOOKED_AT = 32
 
 
@@ -106,7 +117,7 @@ def _picture_of(tiff: tifffile.TiffFile) -> Any:  # noqa: ANN401 - a TiffPage
 def _full_pages(pages: Iterable[Any]) -> Iterable[Any]:
     """Yield pages up to the first that is a picture: a stack may have thousands behind it."""
     for page in pages:
-        whole = page.aspage()
+        whole = _checked(page.aspage())
         yield whole
         if not _is_secondary(whole):
             return
@@ -114,7 +125,19 @@ def _full_pages(pages: Iterable[Any]) -> Iterable[Any]:
 
 def _sub_pages(page: Any) -> list[Any]:  # noqa: ANN401 - a TiffPage
     nested = page.pages
-    return [] if nested is None else [sub.aspage() for sub in islice(nested, _PAGES_LOOKED_AT)]
+    return (
+        []
+        if nested is None
+        else [_checked(sub.aspage()) for sub in islice(nested, _PAGES_LOOKED_AT)]
+    )
+
+
+def _checked(page: Any) -> Any:  # noqa: ANN401 - a TiffPage
+    """Refuse a page whose tags give several numbers where one belongs: a tuple would multiply."""
+    for name in _NUMBERS:
+        if not isinstance(getattr(page, name), int):
+            raise ImageError(f"it is damaged: its {name} is no number")
+    return page
 
 
 def _is_secondary(page: Any) -> bool:  # noqa: ANN401 - a TiffPage
