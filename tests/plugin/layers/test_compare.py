@@ -269,9 +269,10 @@ def test_each_change_is_told_once(viewer, comparison):
 
 def test_selected_pictures_are_compared_else_content_and_results(viewer):
     content = viewer.layers["content"]
-    assert layers_to_compare(viewer, content) == results(viewer)
+    assert layers_to_compare(viewer, content) == (results(viewer), 0)
     viewer.layers.selection = {viewer.layers["style"], viewer.layers["two"]}
-    assert layers_to_compare(viewer, content) == [viewer.layers["style"], viewer.layers["two"]]
+    selected = [viewer.layers["style"], viewer.layers["two"]]
+    assert layers_to_compare(viewer, content) == (selected, 0)
 
 
 def test_histories_and_more_than_a_gridful_are_left_out(viewer):
@@ -280,7 +281,8 @@ def test_histories_and_more_than_a_gridful_are_left_out(viewer):
     for _ in range(12):
         viewer.add_image(stack[0], rgb=True, metadata={METADATA_KEY: {}})
     viewer.layers.selection.clear()
-    chosen = layers_to_compare(viewer, viewer.layers["content"])
+    chosen, older = layers_to_compare(viewer, viewer.layers["content"])
+    assert older == 6
     assert len(chosen) == MOST
     assert viewer.layers["history"] not in chosen
 

@@ -74,3 +74,20 @@ def test_the_button_follows_when_the_layers_go(viewer, panel):
     panel.compare.click()
     viewer.layers.clear()
     assert panel.compare.text() == "Compare"
+
+
+def test_it_says_how_many_results_are_left_out(viewer, panel):
+    for _ in range(9):
+        viewer.add_image(np.zeros((8, 10, 3), np.uint8), rgb=True, metadata={METADATA_KEY: {}})
+    viewer.layers.selection.clear()
+    panel.compare.click()
+    assert sum(layer.visible for layer in viewer.layers) == 9
+    assert "3 older ones are left out" in panel.text.text()
+
+
+def test_a_blinking_picture_is_called_by_its_name_and_not_by_its_caption(viewer, panel):
+    viewer.layers["two"].name = "harbour × waves · seed 2"
+    viewer.canvas.size = (300, 90)
+    panel.blink.click()
+    assert viewer.layers[-1].name.count("\n") == 1
+    assert panel.text.text() == "Shown: harbour × waves · seed 2"

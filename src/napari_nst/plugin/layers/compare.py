@@ -276,7 +276,7 @@ def layers_to_blink(viewer: "ViewerModel", content: "Layer | None") -> "list[Lay
     return [layer for layer in _images(viewer) if layer == content or layer in results[-1:]]
 
 
-def layers_to_compare(viewer: "ViewerModel", content: "Layer | None") -> "list[Layer]":
+def layers_to_compare(viewer: "ViewerModel", content: "Layer | None") -> "tuple[list[Layer], int]":
     """Choose what to compare: the selected pictures if two or more, else content and results.
 
     Parameters
@@ -290,14 +290,17 @@ def layers_to_compare(viewer: "ViewerModel", content: "Layer | None") -> "list[L
     -------
     list of Layer
         In the order of the layer list; of many results the last ones.
+    int
+        How many older results are left out.
     """
     images = _images(viewer)
     selected = [layer for layer in images if layer in viewer.layers.selection]
     if len(selected) > 1:
-        return selected
+        return selected, 0
     results = [layer for layer in images if is_painted(layer) and is_single(layer)]
     kept = results[-(MOST - 1) :]
-    return [layer for layer in images if layer == content or layer in kept]
+    shown = [layer for layer in images if layer == content or layer in kept]
+    return shown, len(results) - len(kept)
 
 
 def _images(viewer: "ViewerModel") -> "list[Image]":

@@ -8,7 +8,13 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSlider, QVBoxLayou
 
 from napari_nst.errors import ImageError
 from napari_nst.plugin.common.keys import key_text
-from napari_nst.plugin.layers.compare import Comparison, layers_to_blink, layers_to_compare
+from napari_nst.plugin.layers.captions import full_name
+from napari_nst.plugin.layers.compare import (
+    MOST,
+    Comparison,
+    layers_to_blink,
+    layers_to_compare,
+)
 from napari_nst.plugin.layers.grid_fit import fit_grid
 from napari_nst.plugin.layers.reveal import Reveal
 from napari_nst.runs.wording import shortened
@@ -86,7 +92,13 @@ class ComparePanel(QWidget):
         if self.comparison.active:
             self.comparison.leave()
         else:
-            self.enter(layers_to_compare(self._viewer, self._content()))
+            layers, older = layers_to_compare(self._viewer, self._content())
+            self.enter(layers)
+            if older and self.comparison.active:
+                self.text.setText(
+                    f"The newest {MOST - 1} results; {older} older ones are left out. "
+                    "Select layers to compare others."
+                )
 
     def enter(self, layers: "list[Layer]", *, ordered: bool = False, columns: int = -1) -> None:
         """Compare these layers as `Comparison.enter` does, or say why not."""
@@ -124,7 +136,8 @@ class ComparePanel(QWidget):
     def refresh(self) -> None:
         """Offer to compare while there are two pictures to compare."""
         content, active = self._content(), self.comparison.active
-        self.compare.setEnabled(active or len(layers_to_compare(self._viewer, content)) > 1)
+        layers, _ = layers_to_compare(self._viewer, content)
+        self.compare.setEnabled(active or len(layers) > 1)
         blinks = self.comparison.shown is not None
         self.blink.setEnabled(blinks or len(layers_to_blink(self._viewer, content)) > 1)
         for widget in (self.before, self.fade):
@@ -149,7 +162,7 @@ class ComparePanel(QWidget):
 
     def _say(self) -> None:
         shown = self.comparison.shown
-        name = "" if shown is None else shortened(shown.name, _NAME_LETTERS)
+        name = "" if shown is None else shortened(full_name(shown), _NAME_LETTERS)
         self.text.setText(f"Shown: {name}" if name else _HINT)
 
     def _on_fade(self, value: int) -> None:
