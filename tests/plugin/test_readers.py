@@ -10,7 +10,8 @@ from PIL import Image as PillowImage
 from napari_nst.files.images import read_picture, write_picture
 from napari_nst.files.names import save_picture
 from napari_nst.plugin import readers
-from napari_nst.plugin.readers import adopt_record, get_reader, read_file, record_of
+from napari_nst.plugin.layers.records import adopt_record, read_file, record_of
+from napari_nst.plugin.readers import get_reader
 from napari_nst.runs.export import export_run
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.record import METADATA_KEY, RunRecord, SteeringEvent

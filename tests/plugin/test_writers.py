@@ -7,7 +7,8 @@ from napari.layers import Image
 
 from napari_nst.errors import ImageError
 from napari_nst.files.images import read_picture, read_settings
-from napari_nst.plugin.writers import record_in, write_jpeg, write_png, write_tiff
+from napari_nst.plugin.layers.records import record_in
+from napari_nst.plugin.writers import write_jpeg, write_png, write_tiff
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.record import METADATA_KEY, RunRecord
 

@@ -21,8 +21,8 @@ from napari_nst.files.images import read_settings, write_picture
 from napari_nst.files.user_presets import own_preset
 from napari_nst.planning import device_speed as speed
 from napari_nst.plugin.common import preferences
+from napari_nst.plugin.layers.records import record_in
 from napari_nst.plugin.runs import request as plans
-from napari_nst.plugin.writers import record_in
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.json_reader import DEEPEST, check_plain, parse_json, read_json_file
 from napari_nst.settings.record import METADATA_KEY, RunRecord, SteeringEvent

@@ -7,7 +7,7 @@ from napari.utils.notifications import show_info
 from napari.viewer import Viewer
 
 from napari_nst.plugin.dock.docking import dock_of, frame_of
-from napari_nst.plugin.writers import record_in
+from napari_nst.plugin.layers.records import record_in
 
 if TYPE_CHECKING:
     from napari_nst.plugin.dock.widget import StyleTransferWidget

@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 from napari.utils.notifications import show_info
 
-from napari_nst.errors import ConfigError, ImageError
+from napari_nst.errors import ImageError
 from napari_nst.files.depth import as_uint16
 from napari_nst.files.names import free_path, save_picture
+from napari_nst.plugin.layers.records import record_in
 from napari_nst.runs.saved import note_saved
-from napari_nst.settings.record import METADATA_KEY, RunRecord
 
 logger = logging.getLogger(__name__)
 
@@ -64,18 +64,6 @@ def write_tiff(path: str = "", data: Any = None, meta: Meta = None) -> list[str]
 def write_jpeg(path: str = "", data: Any = None, meta: Meta = None) -> list[str]:  # noqa: ANN401 - npe2's
     """Write a layer as JPEG, its record in the tags and as JSON beside it; as `write_png`."""
     return _write(path, data, meta, JPEG)
-
-
-def record_in(metadata: dict[str, Any]) -> RunRecord | None:
-    """Give the record that a layer's metadata holds; None if there is none that can be read."""
-    kept = metadata.get(METADATA_KEY)
-    if isinstance(kept, RunRecord) or kept is None:
-        return kept
-    try:
-        return RunRecord.from_dict(kept)
-    except ConfigError as error:
-        logger.warning("the layer's record cannot be read and is left out: %s", error)
-        return None
 
 
 def _write(path: str, data: Any, meta: Meta, suffixes: tuple[str, ...]) -> list[str]:  # noqa: ANN401 - npe2's

@@ -7,8 +7,8 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QLabel
 
+from napari_nst.plugin.common.faults import translated
 from napari_nst.plugin.common.torch_import import import_torch
-from napari_nst.plugin.runs.worker import translated
 
 if TYPE_CHECKING:
     from napari_nst.core.device import DeviceReport

@@ -8,8 +8,8 @@ from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout
 
 from napari_nst import weights
 from napari_nst.errors import DownloadCancelled
+from napari_nst.plugin.common.faults import translated
 from napari_nst.plugin.common.style import make_bar, plain, primary
-from napari_nst.plugin.runs.worker import translated
 from napari_nst.runs.progress import megabytes_text
 
 _POLL_MS = 200

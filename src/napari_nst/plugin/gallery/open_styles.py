@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari_nst import samples
 from napari_nst.plugin.gallery.shelf import Style
-from napari_nst.plugin.readers import read_file
+from napari_nst.plugin.layers.records import read_file
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer

@@ -10,9 +10,9 @@ from napari.utils.notifications import show_info, show_warning
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QApplication, QMainWindow, QWidget
 
+from napari_nst.plugin.common.faults import translated
 from napari_nst.plugin.runs.session import Session
 from napari_nst.plugin.runs.viewer_run import Run
-from napari_nst.plugin.runs.worker import translated
 from napari_nst.runs.export import save_result
 from napari_nst.runs.progress import RunState
 from napari_nst.runs.saved import is_saved

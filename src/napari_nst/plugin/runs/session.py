@@ -10,8 +10,8 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_nst.errors import NstError
 from napari_nst.plugin.layers.captions import full_name
+from napari_nst.plugin.layers.records import adopt_record
 from napari_nst.plugin.layers.visible_picture import is_single, picture_of
-from napari_nst.plugin.readers import adopt_record
 from napari_nst.plugin.runs.request import RunPlan
 from napari_nst.plugin.runs.viewer_run import Run
 from napari_nst.plugin.runs.worker import settle_workers_at_exit

@@ -9,7 +9,6 @@ the interpreter takes the process down with it.
 import atexit
 import logging
 import os
-import traceback
 from collections.abc import Generator
 from contextlib import suppress
 from functools import cache
@@ -20,7 +19,7 @@ from qtpy.QtCore import QThreadPool
 
 from napari_nst.core.control import RunControl
 from napari_nst.core.memory import give_memory_back
-from napari_nst.errors import DeviceError, DeviceMemoryError, NstError, is_out_of_memory
+from napari_nst.plugin.common.faults import translated
 from napari_nst.plugin.common.torch_import import import_torch
 from napari_nst.plugin.runs.request import RunRequest
 from napari_nst.runs.frame_gate import Frame, FrameGate, frames
@@ -131,41 +130,3 @@ def run_request(
 def thread_count() -> int:
     """Give the number of CPU threads of a run: all cores; the GUI's short turns come between."""
     return os.cpu_count() or 1
-
-
-def translated(error: Exception) -> NstError:
-    """Turn any exception into one of the project's, freed of the run's tensors.
-
-    A RuntimeError would be swallowed by napari's threads; and an exception's traceback holds
-    the frames that raised it, whose locals are the tensors that did not fit.
-    """
-    if not isinstance(error, NstError):
-        logger.error("a run failed", exc_info=error)
-    own = error if isinstance(error, NstError) else _own(error)
-    _free(error)
-    return own.with_traceback(None)
-
-
-def _free(error: BaseException | None) -> None:
-    """Clear the locals of all frames that an error and its causes keep alive."""
-    while error is not None:
-        traceback.clear_frames(error.__traceback__)
-        error = error.__cause__ or error.__context__
-
-
-def _own(error: Exception) -> NstError:
-    text = str(error)
-    if is_out_of_memory(error):
-        return DeviceMemoryError(
-            "The run does not fit into the device's memory. Choose a smaller size, or under "
-            "Advanced the optimizer adam, which needs far less than lbfgs."
-        )
-    if isinstance(error, (ImportError, OSError)) and "torch" in (text + repr(error)).lower():
-        return DeviceError(
-            f"PyTorch could not be loaded ({text}). Close napari and start it with the command "
-            "`napari-nst gui`, which loads PyTorch first; if that fails too, reinstall torch."
-        )
-    return NstError(
-        f"The run failed: {type(error).__name__}: {text}. The log has the details; please "
-        "report it if you cannot explain it."
-    )
