@@ -9,9 +9,9 @@ from PIL import Image as PillowImage
 
 from napari_nst.files.images import read_picture, write_picture
 from napari_nst.files.names import save_picture
-from napari_nst.plugin import readers
+from napari_nst.plugin.layers import records
 from napari_nst.plugin.layers.records import adopt_record, read_file, record_of
-from napari_nst.plugin.readers import get_reader
+from napari_nst.plugin.readers import PATTERNS, get_reader
 from napari_nst.runs.export import export_run
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.record import METADATA_KEY, RunRecord, SteeringEvent
@@ -95,7 +95,7 @@ def test_what_is_missing_a_folder_or_a_list_is_declined(tmp_path):
 
 def test_a_damaged_colour_profile_is_said_in_the_window(tmp_path, monkeypatch):
     shown = []
-    monkeypatch.setattr(readers, "show_warning", shown.append)
+    monkeypatch.setattr(records, "show_warning", shown.append)
     save_picture(tmp_path / "a.jpg", IMAGE, RECORD)
     with PillowImage.open(tmp_path / "a.jpg") as picture:
         picture.save(tmp_path / "a.jpg", exif=picture.getexif(), icc_profile=b"none", quality=95)
@@ -125,7 +125,7 @@ def test_a_file_of_others_is_not_read_whole(tmp_path, monkeypatch):
     path = tmp_path / "huge.tif"
     with path.open("wb") as file:
         file.truncate(1 << 34)
-    monkeypatch.setattr(readers, "_read_record", lambda p: refuse(p) if p.exists() else None)
+    monkeypatch.setattr(records, "_read_record", lambda p: refuse(p) if p.exists() else None)
     assert record_of(path) is None
 
 
@@ -178,7 +178,7 @@ def test_the_patterns_leave_all_but_our_json_to_other_readers(tmp_path, name, ou
         "title": "Read",
         "python_name": "napari_nst.plugin.readers:get_reader",
     }
-    reader = {"command": "nst-try.read", "filename_patterns": list(readers.PATTERNS)}
+    reader = {"command": "nst-try.read", "filename_patterns": list(PATTERNS)}
     manager = npe2.PluginManager()
     manager.register(
         npe2.PluginManifest(
