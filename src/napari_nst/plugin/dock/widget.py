@@ -149,7 +149,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
             return
         if run is not self._shown:
             self._show(run)
-        self.panel.show_state(run.state, run.text)
+        self.panel.show_state(run.state, self._said_of(run))
         self.panel.save.setEnabled(run.kept is not None)
         self._mark_live()
 
@@ -216,17 +216,20 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
 
     def _check(self) -> None:
         """Enable Run where it can start, and hint at what is missing."""
-        problem = self.form.pickers.problem()
+        problem, run = self.form.pickers.problem(), self.current
         self.panel.set_startable(startable=not problem)
         self.welcome.setVisible(self.form.pickers.is_empty)
-        run = self.current
-        if run is not None and run.state.active:
-            return
-        hint = self._refusal or ("" if self.form.pickers.is_empty else problem)
-        if run is None or hint or problem:
-            self.panel.show_state(RunState.IDLE, hint)
-        else:
-            self.panel.show_state(run.state, run.text)
+        if run is None:
+            # The welcome asks for pictures where there are none.
+            hint = "" if self.form.pickers.is_empty else problem
+            self.panel.show_state(RunState.IDLE, self._refusal or hint)
+        elif not run.state.active:
+            self.panel.show_state(run.state, self._said_of(run))
+
+    def _said_of(self, run: Run) -> str:
+        """Say where a run stands; unless it is running, also why no other one can start."""
+        hint = "" if run.state.active else self._refusal or self.form.pickers.problem()
+        return "\n".join(filter(None, (hint, run.text)))
 
     def _show_runs(self) -> None:
         self.runs_section.setVisible(bool(self.session.runs) or self.deleted.count > 0)
