@@ -72,7 +72,14 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         self.runs_list = RunsList(self.session)
         self.history_form = HistoryForm(self.session)
         pictures = PicturesForm(self.form.pickers)
-        self.sweep_panel = SweepPanel(SweepForm(self.form.config, self.form.preset.own), pictures)
+        self.sweep_panel = SweepPanel(
+            SweepForm(
+                self.form.config,
+                self.form.preset.own,
+                lambda: self.form.pickers.start_layer() is not None,
+            ),
+            pictures,
+        )
         self.launcher = Launcher(napari_viewer, self.form, self.session, self.weights_panel)
         self.staging = Staging(napari_viewer)
         self.steering = Steering(self.form, self.session)
@@ -212,6 +219,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         """Take a refusal back, or say what is wrong now, when the form or the layers changed."""
         if self._refusal:
             self._refusal = self.launcher.problem()
+        self.sweep_panel.settings.refresh()
         self._check()
 
     def _check(self) -> None:
