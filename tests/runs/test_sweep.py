@@ -6,7 +6,7 @@ from napari_nst.runs.sweep import Axis, Place, columns_of, pairs, sweep
 from napari_nst.runs.wording import PRESET
 from napari_nst.settings.config import StyleConfig
 
-BASE = StyleConfig.preset("gatys", size=64, steps=5)
+BASE = StyleConfig.preset("gatys", size=64, steps=5, init="noise")
 
 
 def test_one_axis_goes_down_the_grid_and_changes_nothing_else():
@@ -29,6 +29,28 @@ def test_a_name_says_what_differs_and_only_that():
         "style strength 0.5 · seed 1",
         "style strength 2 · seed 1",
     ]
+
+
+@pytest.mark.parametrize("field", ["seed", "noise_std"])
+@pytest.mark.parametrize("from_picture", [True, False])
+def test_a_setting_of_noise_is_refused_where_no_run_starts_from_noise(field, from_picture):
+    base = BASE.replace(init="noise" if from_picture else "content")
+    axes = [Axis("style_strength", (0.5, 2.0)), Axis(field, (1, 2))]
+    with pytest.raises(ConfigError, match=r"^(Seed|Noise) acts only when starting from noise\."):
+        sweep(base, axes, from_picture=from_picture)
+    assert len(sweep(BASE, axes)) == 4
+
+
+def test_a_seed_without_noise_is_refused():
+    with pytest.raises(ConfigError, match="Seed acts only"):
+        sweep(BASE.replace(noise_std=0), [Axis("seed", (1, 2))])
+
+
+def test_a_start_cannot_vary_where_all_start_from_a_layer():
+    axis = Axis("init", ("content", "noise"))
+    with pytest.raises(ConfigError, match="start from a layer"):
+        sweep(BASE, [axis], from_picture=True)
+    assert len(sweep(BASE, [axis])) == 2
 
 
 @pytest.mark.parametrize(
@@ -64,7 +86,7 @@ def bold(own_presets_folder):
 def test_a_sweep_of_presets_goes_through_own_ones_too(bold):
     gatys, own = sweep(BASE, [Axis(PRESET, ("gatys", "bold"))])
     assert gatys.config == BASE
-    assert own.config == bold.config.replace(size=64, steps=5)
+    assert own.config == bold.config.replace(size=64, steps=5, init="noise")
     assert (gatys.preset, own.preset) == (None, bold)
 
 

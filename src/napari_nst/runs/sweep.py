@@ -21,6 +21,9 @@ Style = TypeVar("Style")
 _PAIR_LETTERS = 12
 """Of a picture's name, in that of a pair: three fit side by side in a window of 1280 px."""
 
+_OF_NOISE = ("seed", "noise_std")
+"""Settings that are read only where a run starts from noise."""
+
 LIMIT = 100
 """Runs of one sweep: more are rather a slip of the keyboard than a wish."""
 
@@ -108,6 +111,7 @@ def sweep(
     axes: Sequence[Axis],
     *,
     preset: NamedPreset | None = None,
+    from_picture: bool = False,
     limit: int = LIMIT,
 ) -> list[Variant]:
     """Give every combination of the axes' values, row by row.
@@ -120,13 +124,16 @@ def sweep(
         One or two.
     preset
         The own preset that `base` started from, if any.
+    from_picture
+        Whether all runs start from one picture, whatever `init` says.
     limit
         The most runs that are allowed.
 
     Raises
     ------
     ConfigError
-        If there are no values, too many, one axis twice, or a value does not fit its setting.
+        If there are no values, too many, one axis twice, a value does not fit its setting, or
+        runs would be the same because a setting has no effect on how they start.
     """
     if not 1 <= len(axes) <= 2:
         raise ConfigError(f"a sweep goes through one or two settings; got {len(axes)}")
@@ -145,6 +152,7 @@ def sweep(
         name = " · ".join(labels[at] for labels, at in zip(names, place, strict=True))
         column = place[1] if len(place) > 1 else 0
         variants.append(Variant(config, name, row=place[0], column=column, preset=start))
+    _refuse_same(variants, axes, from_picture=from_picture)
     return variants
 
 
@@ -204,6 +212,34 @@ def _vary(
     chosen = NamedPreset(changes[PRESET], find_preset(changes[PRESET]))
     config = chosen.config.replace(**differences(base, preset) | others)
     return config, chosen if chosen.is_own else None
+
+
+def _refuse_same(variants: Sequence[Variant], axes: Sequence[Axis], *, from_picture: bool) -> None:
+    """Raise ConfigError where two runs would paint the same picture for want of noise."""
+    acting = {_acting(each.config, from_picture=from_picture) for each in variants}
+    if len(acting) == len(variants):
+        return
+    for axis in axes:
+        if axis.field == "init" and from_picture:
+            raise ConfigError(
+                "The runs start from a layer, so the start cannot vary. Start from content or "
+                "noise."
+            )
+        if axis.field in _OF_NOISE and len(axis.values) > 1:
+            raise ConfigError(
+                f"{title_of(axis.field).capitalize()} acts only when starting from noise. "
+                "Start from noise, or vary another setting."
+            )
+
+
+def _acting(config: StyleConfig, *, from_picture: bool) -> StyleConfig:
+    """Return the settings without those that have no effect on how the run starts."""
+    idle: dict[str, Any] = {"init": "content"} if from_picture else {}
+    if from_picture or config.init != "noise":
+        idle |= {"seed": 0, "noise_std": 0.0}
+    elif config.noise_std == 0:
+        idle |= {"seed": 0}
+    return config.replace(**idle)
 
 
 def _names(axis: Axis) -> list[str]:

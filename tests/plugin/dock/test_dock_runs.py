@@ -170,6 +170,7 @@ def test_a_run_that_is_on_can_be_deleted(docked, pictures, viewer, engine, qtbot
 def test_a_sweep_queues_runs_named_by_what_differs(docked, pictures, engine, all_ended):
     engine(2)
     form = docked.sweep_panel.settings
+    docked.form.pickers.start.value = "noise"
     form.values[0].setText("1, 2")
     form.settings[1].setCurrentIndex(form.settings[1].findData("seed"))
     form.values[1].setText("0..2")
@@ -178,8 +179,24 @@ def test_a_sweep_queues_runs_named_by_what_differs(docked, pictures, engine, all
     names = [run.name for run in docked.session.runs]
     assert names[0] == "style strength 1 · seed 0 · untrained"
     assert names[4] == "style strength 2 · seed 1 · untrained"
-    assert differences(docked.session.runs[5].config) == {"style_strength": 2, "seed": 2}
+    assert differences(docked.session.runs[5].config) == {
+        "style_strength": 2,
+        "seed": 2,
+        "init": "noise",
+    }
     all_ended(docked)
+
+
+def test_a_sweep_of_seeds_is_refused_until_runs_start_from_noise(docked, pictures, engine):
+    form, start = docked.sweep_panel.settings, docked.form.pickers.start
+    start.value = "content"
+    form.settings[0].setCurrentIndex(form.settings[0].findData("seed"))
+    form.values[0].setText("1, 2")
+    for value, allowed in (("noise", True), (pictures[0], False), ("content", False)):
+        start.value = value
+        assert form.queue.isEnabled() is allowed
+        told = form.text.text().startswith("Seed acts only when starting from noise.")
+        assert told is not allowed
 
 
 @pytest.mark.parametrize("text", ["", "one", "-1"])

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QLineEdit
 
 from napari_nst.plugin.dock.device_badge import DeviceBadge
 from napari_nst.plugin.dock.widget import StyleTransferWidget
+from napari_nst.plugin.form.layer_pickers import GONE_HINTS
 from napari_nst.plugin.layers.live_layer import LiveLayer
 from napari_nst.plugin.runs.steering import DELAY_MS
 from napari_nst.runs.progress import RunState
@@ -219,6 +220,29 @@ def test_a_refusal_that_is_over_leaves_the_last_runs_outcome(docked, pictures, e
     line.setText(right)
     assert docked.panel.text.text() == outcome
     assert docked.panel.state.text().endswith("<b>Done</b>")
+
+
+@pytest.mark.parametrize("removed_first", [True, False])
+def test_a_run_that_ended_leaves_the_reason_why_no_other_can_start(
+    docked, pictures, viewer, engine, finished, removed_first
+):
+    engine(3)
+    docked.run()
+    finished(docked)
+    if removed_first:
+        viewer.layers.remove(pictures[0])
+        docked.actions_of_runs.again([docked.current])
+    else:
+        docked.actions_of_runs.again([docked.current])
+        viewer.layers.remove(pictures[0])
+    finished(docked)
+    said = docked.panel.text.text()
+    assert GONE_HINTS["content"] in said
+    assert "Finished: 3 steps" in said
+    assert docked.panel.state.text().endswith("<b>Done</b>")
+    assert not docked.panel.run.isEnabled()
+    docked.form.pickers.content.value = viewer.layers[-1]
+    assert docked.panel.text.text().startswith("Finished: 3 steps")
 
 
 def test_3d_display_is_refused_with_its_message(docked, pictures, viewer):

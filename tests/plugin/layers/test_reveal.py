@@ -118,7 +118,8 @@ def test_a_key_shows_the_content_as_long_as_it_is_held(make_napari_viewer_proxy,
     viewer = make_napari_viewer_proxy(show=True)
     _, dock = viewer.window.add_plugin_dock_widget("napari-nst", "Neural Style Transfer")
     viewer.add_image(np.zeros((30, 40, 3), np.uint8), name="content", rgb=True)
-    viewer.add_image(np.ones((30, 40, 3), np.uint8), name="result", metadata={PAINTED: True})
+    result = np.ones((30, 40, 3), np.uint8)
+    viewer.add_image(result, name="result", metadata={PAINTED: True}, rgb=True)
     before = look(viewer)
     field = dock.form.basic["size"].widget
     qtbot.waitUntil(dock.isVisible)
@@ -162,3 +163,40 @@ def test_the_view_comes_back_unless_somebody_has_moved_it(docked, viewer, scene,
     else:
         panel.release()
     assert (camera.zoom, tuple(camera.center)) == expected
+
+
+def test_without_its_content_a_result_stays_and_a_sentence_says_why(docked, viewer):
+    picture = np.zeros((30, 40, 3), np.uint8)
+    content = viewer.add_image(picture, name="content", rgb=True)
+    viewer.add_image(picture, name="style", translate=(0, 60), rgb=True)
+    viewer.add_image(picture + 9, name="result", metadata={PAINTED: True}, rgb=True)
+    panel = docked.studio.compare
+    assert panel.before.isEnabled()
+    viewer.layers.remove(content)
+    before = look(viewer)
+    assert not panel.before.isEnabled()
+    assert not panel.fade.isEnabled()
+    assert "no content is beneath the result" in panel.text.text()
+    docked.studio._hold()  # as the key does
+    assert look(viewer) == before
+    assert "no content is beneath the result" in viewer.status
+    panel.release()
+    panel.fade.setValue(30)
+    assert look(viewer) == before
+    assert panel.fade.value() == 100
+    viewer.layers.insert(0, content)
+    assert panel.before.isEnabled()
+    assert "no content" not in panel.text.text()
+
+
+def test_several_layers_are_a_content_together_while_they_are_visible(docked, viewer):
+    for left in (0, 20):
+        viewer.add_image(np.ones((30, 20)), name=f"half {left}", translate=(0, left))
+    result = np.zeros((30, 40, 3))
+    viewer.add_image(result, name="result", metadata={PAINTED: True}, rgb=True)
+    panel = docked.studio.compare
+    panel.hold()
+    assert on_top(viewer) == ["half 0", "half 20"]
+    panel.release()
+    viewer.layers["half 0"].visible = False
+    assert not panel.before.isEnabled()

@@ -97,6 +97,8 @@ class Studio(QObject):
         dock.sweep_panel.grid_asked.connect(self._show_sweep)
         dock.docking.put_away.connect(partial(tell_of_runs, viewer, dock.session))
         self.autosave.kept.connect(self._on_kept)
+        # Also told when the viewer's layers come and go.
+        dock.form.pickers.content.changed.connect(self._offer)
         self._show_keys()
         # A destroyed widget's methods can no longer be called; this stack outlives it.
         self._after = ExitStack()
@@ -137,7 +139,8 @@ class Studio(QObject):
         return super().eventFilter(watched, event)
 
     def _on_visibility(self) -> None:
-        """Look again whether a run can start: the canvas shows other layers."""
+        """Look again what can be faded, and started: the canvas shows other layers."""
+        self.compare.refresh()
         if self._dock.form.pickers.content.value == CANVAS:
             self._dock.reconsider()
 

@@ -72,7 +72,14 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         self.runs_list = RunsList(self.session)
         self.history_form = HistoryForm(self.session)
         pictures = PicturesForm(self.form.pickers)
-        self.sweep_panel = SweepPanel(SweepForm(self.form.config, self.form.preset.own), pictures)
+        self.sweep_panel = SweepPanel(
+            SweepForm(
+                self.form.config,
+                self.form.preset.own,
+                lambda: self.form.pickers.start_layer() is not None,
+            ),
+            pictures,
+        )
         self.launcher = Launcher(napari_viewer, self.form, self.session, self.weights_panel)
         self.staging = Staging(napari_viewer)
         self.steering = Steering(self.form, self.session)
@@ -149,7 +156,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
             return
         if run is not self._shown:
             self._show(run)
-        self.panel.show_state(run.state, run.text)
+        self.panel.show_state(run.state, self._said_of(run))
         self.panel.save.setEnabled(run.kept is not None)
         self._mark_live()
 
@@ -212,21 +219,25 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         """Take a refusal back, or say what is wrong now, when the form or the layers changed."""
         if self._refusal:
             self._refusal = self.launcher.problem()
+        self.sweep_panel.settings.refresh()
         self._check()
 
     def _check(self) -> None:
         """Enable Run where it can start, and hint at what is missing."""
-        problem = self.form.pickers.problem()
+        problem, run = self.form.pickers.problem(), self.current
         self.panel.set_startable(startable=not problem)
         self.welcome.setVisible(self.form.pickers.is_empty)
-        run = self.current
-        if run is not None and run.state.active:
-            return
-        hint = self._refusal or ("" if self.form.pickers.is_empty else problem)
-        if run is None or hint or problem:
-            self.panel.show_state(RunState.IDLE, hint)
-        else:
-            self.panel.show_state(run.state, run.text)
+        if run is None:
+            # The welcome asks for pictures where there are none.
+            hint = "" if self.form.pickers.is_empty else problem
+            self.panel.show_state(RunState.IDLE, self._refusal or hint)
+        elif not run.state.active:
+            self.panel.show_state(run.state, self._said_of(run))
+
+    def _said_of(self, run: Run) -> str:
+        """Say where a run stands; unless it is running, also why no other one can start."""
+        hint = "" if run.state.active else self._refusal or self.form.pickers.problem()
+        return "\n".join(filter(None, (hint, run.text)))
 
     def _show_runs(self) -> None:
         self.runs_section.setVisible(bool(self.session.runs) or self.deleted.count > 0)

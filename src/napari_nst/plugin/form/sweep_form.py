@@ -38,6 +38,8 @@ class SweepForm(QWidget):
         Gives the settings that the sweep does not change.
     preset
         Gives the own preset that they started from, if any.
+    from_picture
+        Tells whether runs start from a layer.
     """
 
     asked = Signal(list)
@@ -46,10 +48,12 @@ class SweepForm(QWidget):
         self,
         base: "Callable[[], StyleConfig]",
         preset: "Callable[[], NamedPreset | None]" = lambda: None,
+        from_picture: "Callable[[], bool]" = lambda: False,
     ) -> None:
         super().__init__()
         self._base = base
         self._preset = preset
+        self._from_picture = from_picture
         self.settings = [_setting_box(none=False), _setting_box(none=True)]
         self.values = [_values_line("0.5, 1, 2"), _values_line("")]
         self.text = QLabel()
@@ -71,7 +75,7 @@ class SweepForm(QWidget):
             for box, line in zip(self.settings, self.values, strict=True)
             if box.currentData() != NO_AXIS
         ]
-        return sweep(self._base(), axes, preset=self._preset())
+        return sweep(self._base(), axes, preset=self._preset(), from_picture=self._from_picture())
 
     def refresh(self) -> None:
         """Count the runs, or say what does not fit."""

@@ -54,10 +54,10 @@ def overlap(one: Rectangle, other: Rectangle) -> float:
     return float(np.prod(np.clip(sides, 0, None)))
 
 
-def same(one: Rectangle, other: Rectangle) -> bool:
-    """Whether two rectangles coincide to a thousandth of their size."""
+def same(one: Rectangle, other: Rectangle, *, tolerance: float = 1e-3) -> bool:
+    """Whether two rectangles coincide, by default to a thousandth of the first one's size."""
     size = float((one[1] - one[0]).max())
-    return bool(np.allclose(one, other, rtol=0, atol=1e-3 * size))
+    return bool(np.allclose(one, other, rtol=0, atol=tolerance * size))
 
 
 def seen(viewer: "ViewerModel") -> Rectangle:

@@ -9,13 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
-from napari_nst.plugin.layers.extents import bring_layer_into_view, overlap, rectangle_of, same
+from napari_nst.plugin.layers.extents import (
+    bring_layer_into_view,
+    overlap,
+    rectangle_of,
+    same,
+    union,
+)
 from napari_nst.plugin.layers.viewer_state import View
 from napari_nst.plugin.layers.visible_picture import is_painted
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Layer
+
+_CANVAS_TOLERANCE = 0.02
+"""A canvas that was painted is rounded up to whole pixels of its finest layer."""
 
 
 class Reveal:
@@ -48,11 +57,21 @@ class Reveal:
 
     @property
     def offered(self) -> bool:
-        """Whether there is a result to fade."""
-        return self._in_hand() is not None
+        """Whether there is a result to fade, and its content to be seen beneath."""
+        result = self._in_hand()
+        return result is not None and self._has_content(result)
+
+    @property
+    def lacks_content(self) -> bool:
+        """Whether there is a result, but no content beneath it."""
+        result = self._in_hand()
+        return result is not None and not self._has_content(result)
 
     def show(self, share: float) -> None:
-        """Show a share of the result: 0 is the content alone, 1 the result as it was before."""
+        """Show a share of the result: 0 is the content alone, 1 the result as it was before.
+
+        Without a content beneath it the result stays as it is.
+        """
         if share >= 1:
             self.end()
             return
@@ -81,7 +100,7 @@ class Reveal:
 
     def _begin(self) -> bool:
         result = self._in_hand()
-        if result is None:
+        if result is None or not self._has_content(result):
             return False
         content = self._beneath(result)
         shown = [layer for layer in (content, result) if layer is not None]
@@ -119,6 +138,20 @@ class Reveal:
         ]
         picked = self._content()
         return picked if picked in fitting else next(iter(fitting), None)
+
+    def _has_content(self, result: "Image") -> bool:
+        """Whether a content is beneath a result: one layer, or several as the canvas shows them."""
+        if self._beneath(result) is not None:
+            return True
+        dims = self._viewer.dims
+        place = rectangle_of(result, dims)
+        shown = [
+            rectangle_of(layer, dims)
+            for layer in self._images()
+            if layer.visible and not is_painted(layer)
+        ]
+        touching = [each for each in shown if overlap(each, place) > 0]
+        return bool(touching) and same(place, union(touching), tolerance=_CANVAS_TOLERANCE)
 
     def _covering(self, content: "Image | None", result: "Image") -> "list[Image]":
         """Return the visible images that hide the content; without one, the other results."""

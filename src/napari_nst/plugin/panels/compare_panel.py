@@ -28,6 +28,10 @@ _WHOLE = 100
 _NAME_LETTERS = 60
 _HINT = "The selected pictures, or the content and its results, side by side."
 
+_NO_CONTENT = (
+    "Nothing to fade to: no content is beneath the result. Its layer is gone, or was moved."
+)
+
 
 class ComparePanel(QWidget):
     """Starts, blinks and ends a comparison of pictures in a viewer, and shows before and after.
@@ -74,6 +78,7 @@ class ComparePanel(QWidget):
         self.text.setWordWrap(True)
         # Room for two lines at once: a fold grows too late for a text that changes.
         self.text.setMinimumHeight(2 * self.text.fontMetrics().lineSpacing() + 4)
+        self._lacks_content = False
         self._clock = QTimer(self)
         self._clock.setInterval(BLINK_MS)
         self._lay_out()
@@ -120,13 +125,14 @@ class ComparePanel(QWidget):
             self.text.setText(str(error))
 
     def hold(self) -> None:
-        """Show the content beneath the result until `release`."""
+        """Show the content beneath the result until `release`, or say that it is gone."""
         if not self.comparison.active:
-            self.reveal.show(0)
+            self._fade_to(0)
 
     def release(self) -> None:
         """Show the result again, as far as the slider says."""
-        self.reveal.show(self.fade.value() / _WHOLE)
+        if self.reveal.active:
+            self.reveal.show(self.fade.value() / _WHOLE)
 
     def leave(self) -> None:
         """End whatever is being compared, and bring everything back; safe to repeat."""
@@ -140,8 +146,13 @@ class ComparePanel(QWidget):
         self.compare.setEnabled(active or len(layers) > 1)
         blinks = self.comparison.shown is not None
         self.blink.setEnabled(blinks or len(layers_to_blink(self._viewer, content)) > 1)
+        fades = self.reveal.active or self.reveal.offered
         for widget in (self.before, self.fade):
-            widget.setEnabled(not active and self.reveal.offered)
+            widget.setEnabled(not active and fades)
+        lacks = not active and not fades and self.reveal.lacks_content
+        if lacks is not self._lacks_content:
+            self._lacks_content = lacks
+            self._say()
 
     def _flip(self) -> None:
         self.comparison.flip()
@@ -163,10 +174,19 @@ class ComparePanel(QWidget):
     def _say(self) -> None:
         shown = self.comparison.shown
         name = "" if shown is None else shortened(full_name(shown), _NAME_LETTERS)
-        self.text.setText(f"Shown: {name}" if name else _HINT)
+        hint = _NO_CONTENT if self._lacks_content else _HINT
+        self.text.setText(f"Shown: {name}" if name else hint)
 
     def _on_fade(self, value: int) -> None:
-        self.reveal.show(value / _WHOLE)
+        self._fade_to(value / _WHOLE)
+
+    def _fade_to(self, share: float) -> None:
+        self.reveal.show(share)
+        if share < 1 and not self.reveal.active:
+            self._on_whole()  # the slider must not claim a fading that did not begin
+            self.refresh()
+            if self._lacks_content:
+                self._viewer.status = _NO_CONTENT  # a key finds this section folded at times
 
     def _on_whole(self) -> None:
         with QSignalBlocker(self.fade):
