@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from napari_nst.settings.config import StyleConfig
-from napari_nst.settings.record import RunRecord
+from napari_nst.settings.record import RunRecord, SteeringEvent
 
 SCALE = SimpleNamespace(index=0, count=1, height=8, width=10)
 
@@ -27,8 +27,10 @@ class FakeStep:
         return result(self.iteration, "stopped").record
 
 
-def result(steps_done, reason="finished", config=None):
-    record = RunRecord(config or StyleConfig(), {}, {}, "untrained", (), steps_done, reason)
+def result(steps_done, reason="finished", config=None, events=()):
+    record = RunRecord(
+        config or StyleConfig(), {}, {}, "untrained", tuple(events), steps_done, reason
+    )
     return SimpleNamespace(
         image=np.full((8, 10, 3), 77, np.uint8),
         painted=np.full((8, 10, 3), 77 / 255, np.float32),
@@ -43,16 +45,18 @@ def fake_engine(total=20, *, wait_s=0.0, fail_at=None, error=None, closed=None):
     """Make a stand-in for iter_stylize; `closed` collects the iterations at which it closed."""
 
     def iter_stylize(content, style, config, *, control, **_):
-        step = 0
+        step, events = 0, []
         try:
             for step in range(1, total + 1):
                 if control.wait_while_paused():
-                    return result(step - 1, "stopped", config)
+                    return result(step - 1, "stopped", config, events)
+                changes = control.take_changes()
+                events += [SteeringEvent(step - 1, *change) for change in changes.items()]
                 control._stopped.wait(wait_s)
                 if step == fail_at:
                     raise error
                 yield FakeStep(step, total, seconds=step * wait_s)
-            return result(total, config=config)
+            return result(total, config=config, events=events)
         finally:
             if closed is not None:
                 closed.append(step)

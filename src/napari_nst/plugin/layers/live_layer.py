@@ -87,6 +87,14 @@ class LiveLayer:
         layer.events.name.connect(self._on_name)
         self._on_name()
 
+    def rename(self, name: str) -> None:
+        """Give the layer, or the one that the first picture will add, another name."""
+        if self._layer is not None:
+            self._layer.name = name  # `_on_name` hears of it, and of napari's number
+        elif name != self._name:
+            self._name = name
+            self.renamed.emit(name)
+
     def release(self) -> None:
         """Forget the layer, which is the user's from now on."""
         if self._layer is not None:

@@ -1,8 +1,7 @@
 """From what the user chose to plans of runs. No Qt here."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from napari_nst.errors import ConfigError, ImageError
 from napari_nst.files.user_presets import NamedPreset
 from napari_nst.plugin.gallery.open_styles import style_of
 from napari_nst.plugin.layers.visible_picture import LayerPicture, picture_of
+from napari_nst.plugin.runs.naming import SEPARATOR, summary, told_with
 from napari_nst.plugin.runs.request import (
     RunPlan,
     RunRequest,
@@ -22,7 +22,7 @@ from napari_nst.plugin.runs.request import (
     request_of,
 )
 from napari_nst.runs.sweep import Place
-from napari_nst.runs.wording import changes, describe, shortened
+from napari_nst.runs.wording import changes, shortened
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.record import METADATA_KEY
 from napari_nst.weights import find_imagenet
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
 
 _NAME_LETTERS = 18
 """Of a picture's name, in that of its result."""
-
-_MOST_NAMED = 2
-"""Settings that a name says; more would not fit into a cell of the grid."""
 
 
 def plan_of(
@@ -90,7 +87,7 @@ def plan_of(
     request = RunRequest(content.pixels, painted.pixels, config, weights, init)
     title = " × ".join(shortened(each.name, _NAME_LETTERS) for each in (content, painted))
     last = next((plan for plan in reversed(list(earlier)) if plan.pair == title), None)
-    told = label or _what_differs(config, preset, last)
+    told, changed = (label, {}) if label else _what_differs(config, preset, last)
     return RunPlan(
         request,
         _name_of([title, told] if place is None else [told], weights),
@@ -99,6 +96,7 @@ def plan_of(
         preset,
         pair="" if label else title,
         told=told,
+        changed=changed,
         style_file=_file_of(style),
     )
 
@@ -106,7 +104,7 @@ def plan_of(
 def _name_of(parts: list[str], weights: str) -> str:
     """Name a run: of a sweep by what differs alone, for which a grid's narrow cells have room."""
     word = weights_word(weights)
-    return " · ".join(parts if word == weights_word("auto") else [*parts, word])
+    return SEPARATOR.join(parts if word == weights_word("auto") else [*parts, word])
 
 
 def _start_of(
@@ -125,23 +123,23 @@ def _file_of(style: "Image") -> str:
     return opened.name if opened is not None and opened.kind == "file" else ""
 
 
-def _what_differs(config: StyleConfig, preset: NamedPreset | None, last: RunPlan | None) -> str:
-    """Return the settings that are not those of the last run, or the preset if that is new.
+def _what_differs(
+    config: StyleConfig, preset: NamedPreset | None, last: RunPlan | None
+) -> tuple[str, Mapping[str, Any]]:
+    """Say the settings that are not those of the last run, or the preset if that is new.
 
     The same again is told as the last run was.
     """
     name = (preset or config).name
     if last is None or last.request is None:
-        return name
+        return name, {}
     before = last.request.config
     changed = changes(config, before)
     if (last.preset or before).name != name:
-        return name
+        return name, {}
     if not changed:
-        return last.told
-    named = describe(dict(islice(changed.items(), _MOST_NAMED)))
-    more = len(changed) - _MOST_NAMED
-    return f"{named} · {more} more" if more > 0 else named
+        return last.told, last.changed
+    return summary(changed), changed
 
 
 def weights_word(choice: str) -> str:
@@ -179,7 +177,13 @@ def plan_full(run: "Run") -> RunPlan:
         raise ConfigError("the run is no preview, so there is no full size to run it at")
     asked = full.request.config
     config = run.config.replace(size=asked.size, steps=asked.steps)
-    return replace(full, request=replace(full.request, config=config))
+    return replace(
+        full,
+        request=replace(full.request, config=config),
+        name=told_with(full, config),
+        told=told_with(replace(full, name=full.told), config),
+        changed={field: getattr(config, field) for field in full.changed},
+    )
 
 
 def plan_again(run: "Run", viewer: "Viewer", *, weights: str) -> RunPlan:
@@ -191,7 +195,8 @@ def plan_again(run: "Run", viewer: "Viewer", *, weights: str) -> RunPlan:
         If it is of an earlier session and its pictures are not open.
     """
     if run.plan.request is not None:
-        return replace(run.plan, name=run.name)
+        # A name that tells what the run was steered to would not be true of one that is not.
+        return run.plan if run.is_name_generated else replace(run.plan, name=run.name)
     assert run.record is not None
     pictures = _pictures(viewer)
     request, content = request_of(run.record, pictures, weights=weights)

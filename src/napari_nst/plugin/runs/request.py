@@ -1,7 +1,7 @@
 """What a run is to do, before it does it; and what it leaves. No Qt here."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
@@ -74,6 +74,8 @@ class RunPlan:
         Names of content and style, as "harbour × waves"; empty for a run named otherwise.
     told
         What the name says of its settings, such as "style strength 8".
+    changed
+        The settings that `told` says or counts; empty if it is a preset or a label.
     full
         The run that this is a preview of; None if it is no preview.
     style_file
@@ -87,6 +89,7 @@ class RunPlan:
     preset: NamedPreset | None = None
     pair: str = ""
     told: str = ""
+    changed: Mapping[str, Any] = field(default_factory=dict)
     full: "RunPlan | None" = None
     style_file: str = ""
 

@@ -94,7 +94,7 @@ class Session(QObject):
         if plan.request is not None and plan.request.device == "auto":
             plan = replace(plan, request=replace(plan.request, device=self.device))
         history = History(self.history_bytes, every=self.history_every)
-        run = Run(plan, self._viewer, history, interval_s=self.interval_s)
+        run = Run(plan, self._viewer, history, interval_s=self.interval_s, taken=self._taken_names)
         run.changed.connect(self._on_changed)
         run.ended.connect(self._on_ended)
         self._share_memory(run)
@@ -164,6 +164,7 @@ class Session(QObject):
 
     def bring_back(self, run: Run, layers: "list[tuple[int, Layer]]") -> None:
         """Undo `set_aside`: put a run and its layers back to their places; `line_up` is next."""
+        run.settle_name()
         insort(self.runs, run, key=attrgetter("number"))
         self.added.emit(run)
         for index, layer in reversed(layers):
@@ -213,6 +214,10 @@ class Session(QObject):
             self.queue.cancel(ticket)
         for run in self.runs:
             run.abandon()
+
+    def _taken_names(self) -> set[str]:
+        """Return the names of all runs, those without a layer included, and of all layers."""
+        return {run.name for run in self.runs} | {layer.name for layer in self._viewer.layers}
 
     def _add(self, run: Run) -> None:
         run.number = next(self._numbers)

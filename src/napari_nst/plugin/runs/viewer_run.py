@@ -1,7 +1,7 @@
 """One run in the viewer: its thread, its layers and its state."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from napari_nst.errors import NstError
 from napari_nst.files.depth import as_uint8
 from napari_nst.plugin.common.torch_import import import_torch
 from napari_nst.plugin.layers.live_layer import LiveLayer
+from napari_nst.plugin.runs.naming import is_generated, told_with, unique
 from napari_nst.plugin.runs.request import Moment, RunPlan
 from napari_nst.plugin.runs.worker import RunWorker
 from napari_nst.runs.export import record_at
@@ -48,6 +49,8 @@ class Run(QObject):
         Keeps snapshots.
     interval_s
         The least time between two pictures.
+    taken
+        Returns the names that this run cannot have; its own may be among them.
 
     Attributes
     ----------
@@ -60,11 +63,17 @@ class Run(QObject):
     ended = Signal(object)
 
     def __init__(
-        self, plan: RunPlan, viewer: "Viewer", history: History, *, interval_s: float = 0.0
+        self,
+        plan: RunPlan,
+        viewer: "Viewer",
+        history: History,
+        *,
+        interval_s: float = 0.0,
+        taken: Callable[[], Collection[str]] = tuple,
     ) -> None:
         super().__init__()
         self.plan = plan
-        self.name = plan.name
+        self.name = unique(plan.name, taken())
         self.number = 0
         self.state = RunState.WAITING
         self.text = "Waits for its turn."
@@ -74,11 +83,13 @@ class Run(QObject):
         self.record: RunRecord | None = None
         self.error: Exception | None = None
         self.history = history
-        self.live = LiveLayer(viewer, plan.name, plan.placement)
+        self.live = LiveLayer(viewer, self.name, plan.placement)
         self.live.renamed.connect(self._on_renamed)
         self.moments: list[Moment] = []
         self.control = RunControl()
         self._steered: dict[str, Any] = {}
+        self._taken = taken
+        self._told = plan.name
         self._gate = FrameGate(interval_s=interval_s)
         self._clock = StepClock()
         self._drawing: tuple[float, bool] | None = None
@@ -131,6 +142,11 @@ class Run(QObject):
         live = [] if self.live.layer is None else [self.live.layer]
         return [*live, *(moment.layer for moment in self.moments)]
 
+    @property
+    def is_name_generated(self) -> bool:
+        """Whether the name tells the settings; False once the user has renamed the layer."""
+        return is_generated(self.name, self._told)
+
     def start(self) -> None:
         """Start the thread."""
         assert self.plan.request is not None
@@ -168,6 +184,8 @@ class Run(QObject):
         self._steered |= changes
         if set(changes) != {"colors"}:  # losses before and after other colours compare
             self.history.mark_change(self.points[-1].iteration if self.points else 0)
+        if self.plan.request is not None and not self.plan.request.events:
+            self._tell_settings()  # a replay's settings are known at its end
 
     def recolor(self, colors: Colors) -> None:
         """Give a finished picture other colours, without running again.
@@ -180,6 +198,7 @@ class Run(QObject):
         if self.result is not None:
             self.result = self.result.with_colors(colors)
             self.record = self.result.record
+            self._tell_settings()
             self.show_result()
         elif self.record is not None and self.picture is not None:
             self._recolor_layer(self.picture, self.record, colors)
@@ -229,6 +248,10 @@ class Run(QObject):
             self.live.release()
         return ours
 
+    def settle_name(self) -> None:
+        """Make the name unique again: another run may have got it while this one was set aside."""
+        self.live.rename(unique(self.name, self._taken()))
+
     def show_result(self) -> None:
         """Show the result, in a new layer if the old one is gone."""
         if self.result is not None and self.record is not None:
@@ -238,6 +261,15 @@ class Run(QObject):
         """Store in a moment's layer what reproduces it, as soon as that is known."""
         if self.record is not None:
             moment.layer.metadata[METADATA_KEY] = record_at(self.record, moment.steps[-1]).to_dict()
+
+    def _tell_settings(self) -> None:
+        """Let a generated name say the settings of now; one that the user gave stays."""
+        if self.plan.request is None or not self.is_name_generated:
+            return
+        told = told_with(self.plan, self.config)
+        if told != self._told:
+            self._told = told
+            self.live.rename(unique(told, set(self._taken()) - {self.name}))
 
     def _on_renamed(self, name: str) -> None:
         self.name = name
@@ -280,6 +312,7 @@ class Run(QObject):
             if event.field == "colors":
                 continue
             self.history.mark_change(event.step)
+        self._tell_settings()
         self.live.finish(as_uint8(result.image), result.record)
         for moment in self.moments:
             self.label_moment(moment)
