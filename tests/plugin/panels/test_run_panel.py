@@ -28,7 +28,7 @@ def test_the_bar_is_empty_at_the_start_and_full_at_the_end(panel):
 
 def test_steering_is_offered_by_the_name_of_a_run_that_computes(panel):
     assert not panel.steer.isVisible()
-    panel.name_run("harbour × waves")
+    panel.turn_to_run("harbour × waves")
     panel.show_state(RunState.RUNNING, "Step 1")
     assert panel.steer.isVisible()
     assert not panel.steer.isChecked()

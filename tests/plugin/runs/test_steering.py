@@ -86,3 +86,12 @@ def test_an_edit_just_before_steer_is_switched_off_still_acts(running):
     type_strength(running, "3")
     running.panel.steer.click()
     assert running.current.config.style_strength == 3
+
+
+def test_the_run_to_steer_is_named_as_in_the_list_after_a_rename_too(running):
+    run, named = running.current, running.panel.steer_name
+    running.panel.steer.setChecked(True)
+    run.live.layer.name = "waves"  # a layer has this name: napari numbers it
+    assert run.name == "waves [1]"
+    assert named.text() == named.toolTip() == running.runs_list.row(run).name.text() == run.name
+    assert running.panel.steer.isChecked(), "a new name does not end steering"

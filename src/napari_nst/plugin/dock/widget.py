@@ -156,6 +156,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
             return
         if run is not self._shown:
             self._show(run)
+        self.panel.name_run(run.name)
         self.panel.show_state(run.state, self._said_of(run))
         self.panel.save.setEnabled(run.kept is not None)
         self._mark_live()
@@ -165,7 +166,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         if self._shown is not None and self._shown in self.session.runs:
             self._shown.framed.disconnect(self._show_frame)
         self._shown = run
-        self.panel.name_run(run.name)
+        self.panel.turn_to_run(run.name)
         self.panel.offer_full(run.plan.full)
         self.panel.plot.show_history(run.points)
         run.framed.connect(self._show_frame)

@@ -132,12 +132,16 @@ class RunPanel(QWidget):
         self.bar.setValue(frame.points[-1].iteration)
         self.plot.add(frame.points, scale=frame.scale.index)
 
-    def name_run(self, name: str) -> None:
+    def turn_to_run(self, name: str) -> None:
         """Turn to another run: name what Steer acts on, and switch it off."""
         self.steer.setChecked(False)
+        self.name_run(name)
+        self.show_steered("")
+
+    def name_run(self, name: str) -> None:
+        """Name the run that Steer acts on, as it is named now."""
         self.steer_name.setText(name)
         self.steer_name.setToolTip(name)
-        self.show_steered("")
 
     def offer_full(self, plan: RunPlan | None) -> None:
         """Offer the run that a preview shows; None offers nothing."""
