@@ -270,8 +270,7 @@ def iter_stylize(
     Raises
     ------
     ImageError, ConfigError
-        At once, if a picture is none, its shape, dtype or values do not fit, or settings, events
-        or control are of another type.
+        At once, if a picture's shape, dtype or values do not fit, or another argument's type.
     ImageError, ConfigError, WeightsError, DeviceError
         From the generator, saying what was expected, what came and what to do.
     DeviceMemoryError

@@ -39,6 +39,9 @@ RECORD = RunRecord(
 
 HOSTILE = {
     "a name twice": '{"size": 64, "size": 65}',
+    "a name twice among many": '{"size": 64'
+    + "".join(f', "{at}": 0' for at in range(50_000))
+    + ', "49999": 1}',
     "nesting": '{"config": ' + "[" * 100_000 + "]" * 100_000 + "}",
     "nested tables": '{"a":' * 100_000 + "1" + "}" * 100_000,
     "open nesting": '{"a": ' + "[" * 100_000,

@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from napari_nst.errors import ConfigError
 from napari_nst.files.user_presets import NamedPreset, find_preset
-from napari_nst.runs.wording import PRESET, differences, say, shortened, title_of
+from napari_nst.runs.wording import PRESET, SEPARATOR, differences, say, shortened, title_of
 from napari_nst.settings.config import StyleConfig
 
 Content = TypeVar("Content")
@@ -149,7 +149,7 @@ def sweep(
     for place in product(*(range(len(axis.values)) for axis in axes)):
         changes = {axis.field: axis.values[at] for axis, at in zip(axes, place, strict=True)}
         config, start = _vary(base, changes, preset)
-        name = " · ".join(labels[at] for labels, at in zip(names, place, strict=True))
+        name = SEPARATOR.join(labels[at] for labels, at in zip(names, place, strict=True))
         column = place[1] if len(place) > 1 else 0
         variants.append(Variant(config, name, row=place[0], column=column, preset=start))
     _refuse_same(variants, axes, from_picture=from_picture)
@@ -215,7 +215,7 @@ def _vary(
 
 
 def _refuse_same(variants: Sequence[Variant], axes: Sequence[Axis], *, from_picture: bool) -> None:
-    """Raise ConfigError where two runs would paint the same picture for want of noise."""
+    """Raise ConfigError if runs would paint the same picture: a seed needs noise to act on."""
     acting = {_acting(each.config, from_picture=from_picture) for each in variants}
     if len(acting) == len(variants):
         return

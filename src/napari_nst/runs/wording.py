@@ -8,6 +8,9 @@ from typing import Any
 from napari_nst.files.user_presets import NamedPreset, published_preset
 from napari_nst.settings.config import StyleConfig, absent_word
 
+SEPARATOR = " · "
+"""Stands between the parts of a name that tells results apart."""
+
 PRESET = "name"
 """The field that holds a preset's name."""
 
@@ -45,7 +48,7 @@ def shortened(name: str, letters: int) -> str:
 
 def describe(settings: Mapping[str, Any]) -> str:
     """Say settings in short, such as "style strength 2 · seed 1"."""
-    return " · ".join(say(field, value) for field, value in settings.items())
+    return SEPARATOR.join(say(field, value) for field, value in settings.items())
 
 
 def say(field: str, value: object) -> str:

@@ -63,11 +63,11 @@ def parse_json(text: str, what: str) -> Any:  # noqa: ANN401 - any JSON value
 
 
 def _table(pairs: list[tuple[str, Any]], what: str) -> dict[str, Any]:
-    table = dict(pairs)
-    if len(table) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ConfigError(f"{what}: {shown(twice)} stands there twice; leave one")
+    table: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in table:
+            raise ConfigError(f"{what}: {shown(name)} stands there twice; leave one")
+        table[name] = value
     return table
 
 

@@ -125,11 +125,9 @@ def _full_pages(pages: Iterable[Any]) -> Iterable[Any]:
 
 def _sub_pages(page: Any) -> list[Any]:  # noqa: ANN401 - a TiffPage
     nested = page.pages
-    return (
-        []
-        if nested is None
-        else [_checked(sub.aspage()) for sub in islice(nested, _PAGES_LOOKED_AT)]
-    )
+    if nested is None:
+        return []
+    return [_checked(sub.aspage()) for sub in islice(nested, _PAGES_LOOKED_AT)]
 
 
 def _checked(page: Any) -> Any:  # noqa: ANN401 - a TiffPage

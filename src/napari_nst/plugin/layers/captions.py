@@ -7,18 +7,17 @@ it is compared; everything here asks `full_name`. No Qt here.
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
+from napari_nst.runs.wording import SEPARATOR
+
 if TYPE_CHECKING:
     from napari.layers import Layer
-
-SEPARATOR = " · "
-"""Stands between what tells results apart; a caption breaks there."""
 
 _captions: "WeakKeyDictionary[Layer, tuple[str, str]]" = WeakKeyDictionary()
 """Full name and caption of the layers that have one."""
 
 
 def caption(name: str, letters: int) -> str:
-    """Break a name into lines of so many letters at most.
+    """Break a name between its parts into lines of so many letters at most.
 
     A part that is longer than a line keeps its end, where its value stands.
     """

@@ -8,10 +8,8 @@ from typing import Any
 from napari.utils.naming import inc_name_count
 
 from napari_nst.plugin.runs.request import RunPlan
-from napari_nst.runs.wording import describe, say, title_of
+from napari_nst.runs.wording import SEPARATOR, describe, say, title_of
 from napari_nst.settings.config import STEERABLE, StyleConfig
-
-SEPARATOR = " · "
 
 _MOST_NAMED = 2
 """Settings that a name says; more would not fit into a cell of the grid."""

@@ -11,7 +11,7 @@ from napari_nst.errors import ConfigError, ImageError
 from napari_nst.files.user_presets import NamedPreset
 from napari_nst.plugin.gallery.open_styles import style_of
 from napari_nst.plugin.layers.visible_picture import LayerPicture, picture_of
-from napari_nst.plugin.runs.naming import SEPARATOR, summary, told_with
+from napari_nst.plugin.runs.naming import summary, told_with
 from napari_nst.plugin.runs.request import (
     RunPlan,
     RunRequest,
@@ -22,7 +22,7 @@ from napari_nst.plugin.runs.request import (
     request_of,
 )
 from napari_nst.runs.sweep import Place
-from napari_nst.runs.wording import changes, shortened
+from napari_nst.runs.wording import SEPARATOR, changes, shortened
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.record import METADATA_KEY
 from napari_nst.weights import find_imagenet

@@ -217,7 +217,7 @@ class Session(QObject):
 
     def _taken_names(self) -> set[str]:
         """Return the names of all runs, those without a layer included, and of all layers."""
-        return {run.name for run in self.runs} | {layer.name for layer in self._viewer.layers}
+        return {run.name for run in self.runs} | set(map(full_name, self._viewer.layers))
 
     def _add(self, run: Run) -> None:
         run.number = next(self._numbers)
