@@ -3,8 +3,8 @@ PYTHON ?= python3
 UV := .tools/bin/uv
 BIN := .venv/bin
 DISPLAYED := scripts/with-display.sh
-# Each of the processes has a virtual display of its own.
-PYTEST := pytest -n logical --maxprocesses 4 --dist loadfile
+# Each of the processes has a virtual display of its own. If one crashes, all end at once.
+PYTEST := pytest -n logical --maxprocesses 4 --dist loadfile --max-worker-restart 0
 
 demo: .venv/ready system
 	$(DISPLAYED) $(BIN)/napari-nst demo --save demo

@@ -13,6 +13,8 @@ os.environ["NAPARI_NST_PRESETS"] = tempfile.mkdtemp(prefix="napari-nst-presets-"
 # The virtual display that each process has of its own is X11's.
 if sys.platform == "linux":
     os.environ.setdefault("QT_QPA_PLATFORM", "xcb")
+    # A test that draws, then one that loads triton in the same process: see `torch_import`.
+    sys.modules.setdefault("triton", None)
 # Before torch is: two processes whose threads want the same cores take ten times as long.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["OMP_NUM_THREADS"] = "1"
