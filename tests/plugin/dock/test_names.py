@@ -134,3 +134,20 @@ def test_buttons_of_the_history_act_on_the_active_layers_run_else_on_the_newest(
     automatic.runs_list.select(first)
     automatic.history_form.best.click()
     assert [len(each.moments) for each in (first, second)] == [2, 2], "all its layers are selected"
+
+
+def test_a_previews_name_says_only_settings_that_it_has(automatic, engine, finished):
+    run(automatic, engine, finished, style_strength=1)
+    names = []
+    for settings in ({"size": 300}, {"style_strength": 2, "seed": 3, "steps": 90}, {"size": 99}):
+        for name, value in settings.items():
+            automatic.form.basic[name].set(value)
+        automatic.panel.preview.click()
+        finished(automatic)
+        names.append(automatic.current.name)
+        assert "size" in automatic.current.plan.full.name, "at full size it is said"
+    assert names == [
+        "harbour × waves · preview",
+        "harbour × waves · style strength 2 · seed 3 · preview",
+        "harbour × waves · size 99 · style strength 2 · 1 more · preview",
+    ]

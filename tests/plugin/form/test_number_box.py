@@ -165,3 +165,21 @@ def test_the_dock_says_which_field_has_a_bad_text(docked, pictures):
     assert docked.panel.text.text() == "Style strength: a number such as 0.5; got “abc”"
     box.setValue(1)
     assert docked.panel.text.text() == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("1e9", "1e+09"),
+        ("1000000", "1000000"),
+        ("250000000000", "2.5e+11"),
+        ("0.5", "0.5"),
+        ("0.12345678901234567", "0.12345678901234566"),
+    ],
+)
+def test_a_number_is_seen_from_its_beginning_and_large_round_ones_in_short(typed, text, shown):
+    control = typed("style_strength", text)
+    line = control.widget.lineEdit()
+    assert line.text() == shown
+    assert float(line.text()) == control.get()
+    assert line.cursorPosition() == 0

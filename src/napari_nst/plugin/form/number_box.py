@@ -19,6 +19,8 @@ from napari_nst.plugin.common.style import frame_bad
 Number = int | float | None
 
 _HINT_TEXT = "0.00000000"
+_MOST_LETTERS = 8
+"""That the narrowest box has room for."""
 _FIRST_STEP = Decimal("0.01")
 """Up from zero, which has no order of magnitude."""
 _DECIMAL_COMMA = re.compile(r"([+-]?(?:0|[1-9]\d*)?),(\d+)")
@@ -153,6 +155,7 @@ class NumberBox(QAbstractSpinBox):
             return
         if text != self._line.text():
             self._line.setText(text)
+        self._line.setCursorPosition(0)  # of a number too long for the box its beginning is seen
 
     def _refuse(self, sentence: str) -> None:
         """Show that the text makes no number, and why."""
@@ -189,8 +192,7 @@ class NumberBox(QAbstractSpinBox):
         """Write a number as short as it is, and never shorter."""
         if value is None:
             return self._absent
-        short = str(int(value)) if self._whole else f"{value:.10g}"
-        exact = short if float(short) == value or self._whole else repr(value)
+        exact = str(int(value)) if self._whole else _exact(float(value))
         return f"{exact} {self._unit}" if self._unit else exact
 
     def _stepped(self, value: Number, *, up: bool) -> Number:
@@ -209,6 +211,14 @@ class NumberBox(QAbstractSpinBox):
         moved = number + step if up else number - step
         bounded = min(max(moved, Decimal(repr(self._low))), Decimal(repr(self._high)))
         return int(bounded) if self._whole else float(bounded)
+
+
+def _exact(value: float) -> str:
+    """Write a float in the shortest way that is the same float; long round ones as "1e+09"."""
+    plain, brief = f"{value:.10g}", f"{value:g}"
+    if len(plain) > _MOST_LETTERS and float(brief) == value:
+        return brief
+    return plain if float(plain) == value else repr(value)
 
 
 def _with_point(words: str) -> str:

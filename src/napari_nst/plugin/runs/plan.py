@@ -155,10 +155,17 @@ def plan_preview(full: RunPlan) -> RunPlan:
     weights = full.request.weights
     # ImageNet's weights may come between the two runs, which are to use the same.
     settled = weights_word(weights) if weights == "auto" else weights
+    small = preview(full.request.config)
+    # The size and steps of the full run are not those of the preview.
+    kept = {name: value for name, value in full.changed.items() if getattr(small, name) == value}
+    told = summary(kept) if full.changed else full.told
+    name = _name_of([part for part in (full.pair, told) if part], weights)
     return replace(
         full,
-        request=replace(full.request, config=preview(full.request.config)),
-        name=f"{full.name} · preview",
+        request=replace(full.request, config=small),
+        name=f"{name}{SEPARATOR}preview",
+        told=told,
+        changed=kept,
         pair="",
         full=replace(full, request=replace(full.request, weights=settled)),
     )
