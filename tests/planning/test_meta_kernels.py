@@ -98,9 +98,10 @@ SHALLOW = {"content_layers": ("relu3_2",), "style_layers": ("conv1_1", "relu2_1"
         {"pooling": "average", "optimizer": "adam", "tv_weight": 1.0},
         {"pooling": "l2", "padding": "replicate", "tv_weight": 1.0, "tv_loss": "l2"},
         {"style_loss": "wasserstein"},
+        {"style_loss": "local_wasserstein"},
         {"style_loss": "gram_moments", "moments_weight": 1.0, "precision": "bfloat16"},
     ],
-    ids=["gram", "preconditioned", "wide", "average", "l2", "wasserstein", "bfloat16"],
+    ids=["gram", "preconditioned", "wide", "average", "l2", "wasserstein", "local", "bfloat16"],
 )
 def test_every_result_without_data_has_the_shape_of_the_real_one(changes, monkeypatch):
     config = StyleConfig(**SHALLOW, **changes)

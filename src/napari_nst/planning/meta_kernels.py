@@ -208,6 +208,11 @@ def _of_shape(gradient: Tensor, shape: _Shape, *_: object) -> Tensor:
     return _empty(shape, gradient.dtype)
 
 
+def _eigenvectors(matrix: Tensor, *_: object) -> tuple[Tensor, Tensor]:
+    """Give eigenvalues, shape (N,), and eigenvectors, shape (N, N)."""
+    return _empty(matrix.shape[:1], matrix.dtype), _empty(matrix.shape, matrix.dtype).mT
+
+
 def _dot(left: Tensor, _: Tensor) -> Tensor:
     return _empty((), left.dtype)
 
@@ -259,6 +264,7 @@ _OPERATIONS: dict[Callable[..., Any], tuple[Any, ...]] = {
         aten.replication_pad2d_backward,
     ),
     _of_shape: (aten.slice_backward, aten.diagonal_backward),
+    _eigenvectors: (aten._linalg_eigh,),
     _dot: (aten.dot,),
     _number: (aten._local_scalar_dense,),
     _never: (aten.equal,),

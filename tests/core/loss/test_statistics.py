@@ -3,7 +3,7 @@ import torch
 from torch import Tensor
 
 from napari_nst.core.loss import statistics
-from napari_nst.core.loss.statistics import Moments, add_sums_pullback, matrix_square_root, sums
+from napari_nst.core.loss.statistics import Moments, add_sums_pullback, sums
 
 
 def _features(seed: int = 0, channels: int = 6, height: int = 9, width: int = 7) -> Tensor:
@@ -83,31 +83,3 @@ def test_wasserstein_of_diagonal_gaussians_is_the_closed_form() -> None:
         (variances[0] + 1e-4).sqrt() - (variances[1] + 1e-4).sqrt()
     ).square().mean()
     assert float(statistics.wasserstein_loss(one, two)) == pytest.approx(float(expected), rel=1e-5)
-
-
-def test_matrix_square_root_squares_to_the_matrix_and_has_its_gradient() -> None:
-    generator = torch.Generator().manual_seed(0)
-    half = torch.randn(5, 5, generator=generator, dtype=torch.float64)
-    matrix = half @ half.T + torch.eye(5, dtype=torch.float64)
-    root = matrix_square_root(matrix)
-    torch.testing.assert_close(root @ root, matrix, rtol=1e-8, atol=1e-8)
-    matrix.requires_grad_()
-    values, vectors = torch.linalg.eigh(matrix)
-    exact = vectors @ torch.diag(values.sqrt()) @ vectors.T
-    slope = torch.randn(5, 5, generator=generator, dtype=torch.float64)
-    slope = slope + slope.T
-    (expected,) = torch.autograd.grad((exact * slope).sum(), matrix)
-    (found,) = torch.autograd.grad((matrix_square_root(matrix) * slope).sum(), matrix)
-    torch.testing.assert_close(found, (expected + expected.T) / 2, rtol=1e-6, atol=1e-6)
-
-
-def test_matrix_square_root_takes_exactly_twelve_iterations() -> None:
-    # A rank-deficient matrix does not converge in 12: the truncation is part of the formula.
-    vector = torch.arange(1.0, 9.0, dtype=torch.float64)
-    matrix = torch.outer(vector, vector) + 1e-4 * torch.eye(8, dtype=torch.float64)
-    norm = matrix.norm()
-    y, z, eye = matrix / norm, torch.eye(8, dtype=torch.float64), torch.eye(8).double()
-    for _ in range(12):
-        t = (3 * eye - z @ y) / 2
-        y, z = y @ t, t @ z
-    torch.testing.assert_close(matrix_square_root(matrix), y * norm.sqrt())

@@ -14,17 +14,17 @@ R = G/M come, for picture and style (index s), in PRESETS.md's notation:
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, cast
 
 import torch
 from torch import Tensor
+
+from napari_nst.core.loss.matrix_root import matrix_square_root
 
 _CHUNK_POSITIONS = 1 << 16
 _NARROW_CHANNELS = 4096
 _NARROW_POSITIONS = 64
 _COVARIANCE_FLOOR = 1e-4
 _DEVIATION_FLOOR = 1e-8
-_ROOT_ITERATIONS = 12
 
 
 @dataclass(frozen=True)
@@ -148,44 +148,6 @@ def wasserstein_loss(picture: Moments, style: Moments) -> Tensor:
     cross = matrix_square_root(style.root @ covariance @ style.root)
     spread = (style.floored_covariance + covariance - 2 * cross).diagonal().mean()
     return (picture.mean - style.mean).square().mean() + spread
-
-
-def matrix_square_root(matrix: Tensor) -> Tensor:
-    """Square root of a positive definite matrix (N, N) by 12 Newton-Schulz iterations.
-
-    The truncation belongs to the formula: deep covariances are rank-deficient and an exact
-    solve diverges. The backward pass is the truncated Lyapunov iteration of the same length.
-    Source: Lin & Maji, "Improved bilinear pooling with CNNs", 2017.
-    """
-    return cast(Tensor, _SquareRoot.apply(matrix))
-
-
-class _SquareRoot(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, matrix: Tensor) -> Tensor:  # noqa: ANN401
-        norm = matrix.norm()
-        y = matrix / norm
-        identity = torch.eye(len(matrix), dtype=matrix.dtype, device=matrix.device)
-        z = identity
-        for _ in range(_ROOT_ITERATIONS):
-            t = (3 * identity - z @ y) / 2
-            y, z = y @ t, t @ z
-        root: Tensor = y * norm.sqrt()
-        ctx.save_for_backward(root)
-        return root
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # noqa: ANN401
-        (root,) = ctx.saved_tensors
-        norm = root.norm()
-        a, q = root / norm, gradient / norm
-        identity = torch.eye(len(root), dtype=root.dtype, device=root.device)
-        for _ in range(_ROOT_ITERATIONS):
-            square = 3 * identity - a @ a
-            q = (q @ square - a.T @ (a.T @ q - q @ a)) / 2
-            a = a @ square / 2
-        lifted: Tensor = q / 2
-        return lifted
 
 
 def _deviation(part: Moments) -> Tensor:
