@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_nst.api import Step, StyleResult, iter_stylize, stylize
+    from napari_nst.api import Step, StyleResult, Stylizer, iter_stylize, stylize
     from napari_nst.core.control import RunControl
     from napari_nst.errors import NstError
     from napari_nst.planning.estimate import Estimate, estimate, largest_fitting_size
@@ -24,6 +24,7 @@ __all__ = [
     "Step",
     "StyleConfig",
     "StyleResult",
+    "Stylizer",
     "estimate",
     "iter_stylize",
     "largest_fitting_size",
@@ -38,6 +39,7 @@ _HOMES = {
     "Step": "api",
     "StyleConfig": "settings.config",
     "StyleResult": "api",
+    "Stylizer": "api",
     "estimate": "planning.estimate",
     "iter_stylize": "api",
     "largest_fitting_size": "planning.estimate",

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from napari_nst import RunControl, RunRecord, StyleConfig, api, iter_stylize, stylize
+from napari_nst import RunControl, RunRecord, StyleConfig, iter_stylize, stylize
 from napari_nst.core import run as run_module
 from napari_nst.core.evaluate import Evaluation
+from napari_nst.core.network import encoder as encoder_module
 from napari_nst.errors import ConfigError, ImageError, NstError, WeightsError
 from napari_nst.settings.config import StyleLoss
 from napari_nst.settings.presets import (
@@ -360,7 +361,7 @@ def test_an_ended_run_leaves_no_network_or_optimiser_to_the_garbage_collector(
     content: np.ndarray, style: np.ndarray, weights: Weights, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[weakref.ref] = []
-    for module, name in ((api, "Encoder"), (run_module, "Descent")):
+    for module, name in ((encoder_module, "Encoder"), (run_module, "Descent")):
         genuine = getattr(module, name)
 
         def keep(*args: object, _genuine: type = genuine, **settings: object) -> object:

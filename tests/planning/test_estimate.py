@@ -4,9 +4,10 @@ import sys
 import pytest
 import torch
 
+from napari_nst.core.network.encoder import encoder_for
 from napari_nst.errors import DeviceMemoryError, TooLargeError
 from napari_nst.planning import remedies as remedies_module
-from napari_nst.planning.dry_run import _canonical, _encoder, _scale_cost, _weights, rehearse
+from napari_nst.planning.dry_run import _canonical, _scale_cost, _weights, rehearse
 from napari_nst.planning.estimate import MARGIN, estimate, largest_fitting_size, plan_of
 from napari_nst.planning.op_counter import Ledger
 from napari_nst.planning.remedies import ran_out, refuse_if_too_large, remedies
@@ -28,7 +29,7 @@ def test_other_sizes_lie_on_the_line_through_the_two_that_were_rehearsed(preset:
     expected = rehearse(config, size, (size,), **options).at(size[0] * size[1])
     with Ledger() as ledger:
         plain = _canonical(config)
-        encoder = _encoder(plain, _weights(plain), **options)
+        encoder = encoder_for(plain, _weights(plain), feed="torchvision", **options)
         encoder.features(torch.empty((1, 3, 320, 320), device="meta"))
         exact = _scale_cost(ledger, encoder, plain, size, (size,))
     assert expected.stepping_bytes == pytest.approx(exact.stepping_bytes, rel=0.08)

@@ -4,7 +4,6 @@ import math
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -25,8 +24,7 @@ from napari_nst.core.pyramid import scale_sizes, split_steps, style_size
 from napari_nst.errors import DeviceError
 from napari_nst.settings.config import STEERABLE, StyleConfig
 from napari_nst.settings.record import SteeringEvent
-
-Reason = Literal["finished", "stopped", "converged", "diverged"]
+from napari_nst.settings.results import Reason, Scale
 
 _LONGEST_STEP = 0.05
 """The longest step of L-BFGS, a root mean square as a share of the picture's range.
@@ -35,16 +33,6 @@ Without a line search it leaps at times: the picture is noise for a step or two,
 that lead on are seldom longer. On the weights that a preset was published for, in full precision,
 the original's course is kept, whatever it does.
 """
-
-
-@dataclass(frozen=True)
-class Scale:
-    """Where a step stands in the pyramid: `index` from 0, of `count`, at height x width px."""
-
-    index: int
-    count: int
-    height: int
-    width: int
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from torch import Tensor
 from napari_nst.core.device import describe
 from napari_nst.core.evaluate import loss_and_gradient
 from napari_nst.core.loss.targets import build_objective
-from napari_nst.core.network.encoder import Encoder
+from napari_nst.core.network.encoder import Encoder, encoder_for
 from napari_nst.files.json_cache import read_cache, write_cache
 from napari_nst.planning.dry_run import evaluation_work
 from napari_nst.planning.op_counter import Work
@@ -125,7 +125,7 @@ def _network(device: torch.device, dtype: torch.dtype) -> Encoder:
         weight = torch.rand((outputs, inputs, 3, 3), generator=generator)
         tensors[f"{name}.weight"] = (weight - 0.5).mul_((8 / (3 * inputs)) ** 0.5)
         tensors[f"{name}.bias"] = torch.zeros(outputs)
-    return Encoder(tensors, feed="torchvision", taps=taps, device=device, dtype=dtype)
+    return encoder_for(_CONFIG, tensors, feed="torchvision", device=device, dtype=dtype)
 
 
 def _trial(

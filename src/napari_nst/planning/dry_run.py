@@ -16,7 +16,7 @@ from napari_nst.core.control import RunControl
 from napari_nst.core.evaluate import loss_and_gradient
 from napari_nst.core.loss.objective import PUBLISHED
 from napari_nst.core.loss.targets import build_objective
-from napari_nst.core.network.encoder import Encoder
+from napari_nst.core.network.encoder import Encoder, encoder_for
 from napari_nst.core.picture import Picture
 from napari_nst.core.pyramid import Size
 from napari_nst.core.run import Pictures, Run
@@ -118,7 +118,9 @@ def evaluation_work(
     """Count the work of one evaluation of loss and gradient, the network being ready."""
     ledger = Ledger()
     with ledger:
-        encoder = _encoder(config, _weights(config), device, dtype)
+        encoder = encoder_for(
+            config, _weights(config), feed="torchvision", device=device, dtype=dtype
+        )
         picture = _blank(size)
         objective = build_objective(encoder, picture, [picture], config)
         loss_and_gradient(picture, encoder, objective, config)
@@ -138,7 +140,9 @@ def _rehearse(
     with ledger:
         weights = _weights(config)
         given_bytes = ledger.live_bytes
-        encoder = _encoder(config, weights, torch.device(device), dtype)
+        encoder = encoder_for(
+            config, weights, feed="torchvision", device=torch.device(device), dtype=dtype
+        )
         loading = _balance_work(ledger, encoder, config)
         encoder.features(_blank(sizes[0][0]))  # lays out what the network lays out at first use
         loading_bytes = ledger.peak_bytes
@@ -232,23 +236,6 @@ def _weights(config: StyleConfig) -> dict[str, torch.Tensor]:
         tensors[f"{name}.weight"] = torch.empty((outputs, inputs, 3, 3), device=META)
         tensors[f"{name}.bias"] = torch.empty((outputs,), device=META)
     return tensors
-
-
-def _encoder(
-    config: StyleConfig,
-    weights: dict[str, torch.Tensor],
-    device: torch.device,
-    dtype: torch.dtype,
-) -> Encoder:
-    return Encoder(
-        weights,
-        feed="torchvision",
-        taps=(*config.content_layers, *config.style_layers),
-        pooling=config.pooling,
-        padding=config.padding,
-        device=device,
-        dtype=dtype,
-    )
 
 
 def _balance_work(ledger: Ledger, encoder: Encoder, config: StyleConfig) -> Work:

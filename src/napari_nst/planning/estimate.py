@@ -141,7 +141,9 @@ def estimate(
     )
 
 
-def learn(plan: "Plan", steps_by_scale: Sequence[int], *, measured_s: float) -> None:
+def learn(
+    plan: "Plan", steps_by_scale: Sequence[int], *, measured_s: float, was_ready: bool = False
+) -> None:
     """Let the next estimates learn from a run that took its time as planned.
 
     Runs too short to tell, and runs on a device that no estimate has needed yet, teach nothing.
@@ -154,11 +156,14 @@ def learn(plan: "Plan", steps_by_scale: Sequence[int], *, measured_s: float) -> 
         The steps that it took at each scale, coarse to fine.
     measured_s
         The time that it took for itself, without pauses and imports.
+    was_ready
+        Whether the network was ready from a run before.
     """
     speed = known_speed(plan.device, plan.dtype)
     if speed is None or measured_s < LEAST_S or sum(steps_by_scale) < LEAST_STEPS:
         return
-    estimated_s = speed.seconds(plan.work_of(steps_by_scale))
+    work = plan.work_of(steps_by_scale, is_ready=was_ready)
+    estimated_s = speed.seconds(work)
     teach(plan.lesson_key, measured_s=measured_s, estimated_s=estimated_s)
 
 
@@ -286,10 +291,10 @@ class Plan:
         """All that there is to do."""
         return self.work_of(self.shares)
 
-    def work_of(self, shares: Sequence[int]) -> Work:
-        """Count the work of a run that takes so many steps at each scale."""
+    def work_of(self, shares: Sequence[int], *, is_ready: bool = False) -> Work:
+        """Count the work of a run of so many steps a scale, with a network that is ready or not."""
         searched = self._is_searching * _SEARCH_EVALUATIONS
-        work = self._rehearsal.loading
+        work = self._rehearsal.loading * (not is_ready)
         for index, pixels, share in self._scales(shares):
             cost = self._rehearsal.at(pixels)
             pairs = sum(min(done, self._history(index)) for done in range(share))

@@ -14,9 +14,9 @@ from napari_nst.files.depth import as_uint8
 
 if TYPE_CHECKING:
     from napari_nst.api import Step, StyleResult
-    from napari_nst.core.run import Scale
     from napari_nst.runs.snapshots import History
     from napari_nst.settings.record import RunRecord
+    from napari_nst.settings.results import Scale
 
 DRAWING_RATIO = 30
 """A frame comes no sooner than this many times the cost of drawing the last one."""

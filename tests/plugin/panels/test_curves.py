@@ -2,7 +2,6 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from napari_nst.api import LossPoint
 from napari_nst.plugin.panels.curves import (
     MOST_POINTS,
     Curve,
@@ -16,6 +15,7 @@ from napari_nst.plugin.panels.curves import (
 )
 from napari_nst.runs.frame_gate import Point
 from napari_nst.settings.record import SteeringEvent
+from napari_nst.settings.results import LossPoint
 
 
 def points(count):

@@ -23,7 +23,7 @@ from napari_nst.core.network.pooling import MaxRoutes, pool, unpool
 from napari_nst.core.network.preprocess import Feed, FeedKind
 from napari_nst.core.network.tape import Tape
 from napari_nst.errors import ImageError, WeightsError
-from napari_nst.settings.config import Padding, Pooling
+from napari_nst.settings.config import Padding, Pooling, StyleConfig
 from napari_nst.settings.vgg_layers import CONVS, convolutions_to, tap_geometry
 
 Observe = Callable[[str, slice, Tensor], None]
@@ -404,3 +404,31 @@ class Encoder:
 
 def _rows_of(tensor: Tensor) -> Rows:
     return lambda first, last: tensor[:, :, first:last]
+
+
+def encoder_for(
+    config: StyleConfig,
+    tensors: Mapping[str, Tensor],
+    *,
+    feed: FeedKind,
+    device: torch.device,
+    dtype: torch.dtype,
+) -> Encoder:
+    """Create the encoder that settings ask for; raises as `Encoder` does.
+
+    Parameters
+    ----------
+    config
+        Its layers are tapped; its pooling and padding are used.
+    tensors, feed, device, dtype
+        As `Encoder` takes them.
+    """
+    return Encoder(
+        tensors,
+        feed=feed,
+        taps=(*config.content_layers, *config.style_layers),
+        pooling=config.pooling,
+        padding=config.padding,
+        device=device,
+        dtype=dtype,
+    )

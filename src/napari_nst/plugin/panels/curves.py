@@ -13,9 +13,9 @@ from napari_nst.runs.frame_gate import Point
 from napari_nst.runs.wording import describe
 
 if TYPE_CHECKING:
-    from napari_nst.api import LossPoint
     from napari_nst.plugin.runs.viewer_run import Run
     from napari_nst.settings.record import SteeringEvent
+    from napari_nst.settings.results import LossPoint
 
 MOST_POINTS = 1000
 """Of a line; a dock is narrower than this in pixels."""

@@ -1,0 +1,136 @@
+"""What a run yields and returns."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from napari_nst.core.colour import Palette
+from napari_nst.core.picture import read_picture, write_array
+from napari_nst.errors import ConfigError
+from napari_nst.settings.config import Colors
+from napari_nst.settings.record import RunRecord
+from napari_nst.settings.results import LossPoint, Reason, Scale
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a run; `loss` and `terms` are of the picture that entered it.
+
+    Parameters
+    ----------
+    iteration
+        1 to total, over all scales.
+    total
+        Steps of the whole run.
+    scale
+        The scale of this step.
+    loss, terms, seconds
+        As in LossPoint.
+    """
+
+    iteration: int
+    total: int
+    scale: Scale
+    loss: float
+    terms: dict[str, float]
+    seconds: float
+    _image: Callable[[], Array]
+    _record: Callable[[], RunRecord]
+
+    def image(self) -> Array:
+        """Give the picture after this step; ask before asking for the next step.
+
+        Returns
+        -------
+        array, shape (H, W, 3), or (H, W, 4) where the content has opacity
+            In the content's dtype, at this scale's size.
+        """
+        return self._image()
+
+    def record(self) -> RunRecord:
+        """Return the record of the run, were it stopped now; ask before asking for the next step.
+
+        It reproduces the picture after this step.
+        """
+        return self._record()
+
+
+@dataclass(frozen=True)
+class StyleResult:
+    """What a run leaves.
+
+    Parameters
+    ----------
+    image
+        Array of shape (H, W, 3), or (H, W, 4) where the content has opacity, in its dtype.
+    painted
+        The picture before it got its colours, shape (H, W, 3), float32, nominally in [0, 1].
+    history
+        The loss at every step, and one last evaluation of the result.
+    reason
+        "finished", "stopped", "converged" (the optimiser no longer moves) or "diverged" (the
+        loss was not finite; the image is the last good one).
+    record
+        What reproduces the run.
+    seconds
+        How long it took.
+    """
+
+    image: Array
+    painted: npt.NDArray[np.float32]
+    history: tuple[LossPoint, ...]
+    reason: Reason
+    record: RunRecord
+    seconds: float
+
+    def with_colors(self, colors: Colors) -> "StyleResult":
+        """Copy with other colours, without running again; the record tells them.
+
+        Parameters
+        ----------
+        colors
+            "style", "content" or "none", as in StyleConfig.
+        """
+        image = recolored(self.image, self.painted, self.record, colors)
+        return replace(self, image=image, record=self.record.with_colors(colors))
+
+
+def recolored(
+    image: Array, painted: npt.NDArray[np.float32], record: RunRecord, colors: Colors
+) -> Array:
+    """Give a finished picture other colours.
+
+    Parameters
+    ----------
+    image : array, shape (H, W, 3) or (H, W, 4)
+        The result, whose dtype and opacity stay.
+    painted : array, shape (H, W, 3), float32
+        The picture before it got its colours.
+    record
+        Of the run; it holds the colours of content and style.
+    colors
+        "style", "content" or "none", as in StyleConfig.
+
+    Raises
+    ------
+    ConfigError
+        If there are no such colours, or the record, damaged or of an earlier version, does not
+        hold those of content and style.
+    """
+    record.config.replace(colors=colors)
+    try:
+        palette = Palette.from_dict(record.resolved["palette"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ConfigError(
+            "the record of this result holds no colours of its content and style: it is of an "
+            "earlier version, or damaged; run it again to choose its colours"
+        ) from error
+    like = read_picture(image, "the result")
+    rgb = torch.from_numpy(painted).permute(2, 0, 1)[None]
+    return write_array(palette.after(rgb, colors, like.alpha), like)

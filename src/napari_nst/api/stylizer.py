@@ -1,0 +1,336 @@
+"""Run style transfer: one picture at a time, or many on one network."""
+
+import platform
+import time
+import traceback
+from collections import Counter
+from collections.abc import Generator, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from napari_nst.api.network import Network, balance_of, network_for, suited
+from napari_nst.api.results import Array, Step, StyleResult
+from napari_nst.core.arrays import as_array
+from napari_nst.core.control import RunControl
+from napari_nst.core.inputs import checked_steering, style_arrays
+from napari_nst.core.memory import held_heap
+from napari_nst.core.network.preprocess import mean_colour
+from napari_nst.core.picture import Picture, read_picture, write_array
+from napari_nst.core.run import Pictures, Run
+from napari_nst.errors import is_out_of_memory
+from napari_nst.planning.estimate import Plan, learn, plan_of
+from napari_nst.planning.lessons import OwnTime
+from napari_nst.planning.remedies import ran_out, refuse_if_too_large
+from napari_nst.settings.config import StyleConfig, checked_config
+from napari_nst.settings.presets import DEFAULT_PRESET
+from napari_nst.settings.record import RunRecord, SteeringEvent, picture_hash
+from napari_nst.settings.results import LossPoint
+from napari_nst.weights import InputKind, Weights, load
+
+
+def stylize(
+    content: Array,
+    style: Array | Sequence[Array],
+    config: StyleConfig | None = None,
+    *,
+    weights: str | Path | Weights = "auto",
+    weights_input: InputKind | None = None,
+    device: str = "auto",
+    control: RunControl | None = None,
+    init: Array | None = None,
+    events: Sequence[SteeringEvent] = (),
+    check_memory: bool = True,
+) -> StyleResult:
+    """Paint `content` in the manner of `style`; takes and raises what `iter_stylize` does."""
+    run = iter_stylize(
+        content,
+        style,
+        config,
+        weights=weights,
+        weights_input=weights_input,
+        device=device,
+        control=control,
+        init=init,
+        events=events,
+        check_memory=check_memory,
+    )
+    return _exhausted(run)
+
+
+def iter_stylize(
+    content: Array,
+    style: Array | Sequence[Array],
+    config: StyleConfig | None = None,
+    *,
+    weights: str | Path | Weights = "auto",
+    weights_input: InputKind | None = None,
+    device: str = "auto",
+    control: RunControl | None = None,
+    init: Array | None = None,
+    events: Sequence[SteeringEvent] = (),
+    check_memory: bool = True,
+) -> Generator[Step, None, StyleResult]:
+    """Paint `content` in the manner of `style`, one step at a time.
+
+    Parameters
+    ----------
+    content : array, shape (H, W), (H, W, 3) or (H, W, 4)
+        uint8, uint16, or floating in [0, 1]; numpy's, or anything with ``__array__``: dask's,
+        zarr's, a tensor of torch, a picture of PIL.
+    style : array as `content`, or a list of them
+        Several styles are blended equally.
+    config
+        The preset "default" where there is none.
+    weights
+        "auto", "imagenet", "builtin", "untrained", a file, or loaded weights.
+    weights_input
+        How a weights file wants to be fed, where it does not say so itself.
+    device
+        "auto", "cpu", "cuda", "cuda:1" or "mps".
+    control
+        Stops, pauses and steers the run from another thread.
+    init : array as `content`
+        The picture to start from, instead of ``config.init``; resized to fit.
+    events
+        Steering to repeat, of a RunRecord.
+    check_memory
+        Whether to refuse a run that does not fit into free memory; on a CPU the system may end
+        the whole program otherwise.
+
+    Yields
+    ------
+    Step
+        And a StyleResult as the generator's return value.
+
+    Raises
+    ------
+    ImageError, ConfigError
+        At once, if a picture's shape, dtype or values do not fit, or another argument's type.
+    ImageError, ConfigError, WeightsError, DeviceError
+        From the generator, saying what was expected, what came and what to do.
+    DeviceMemoryError
+        From the generator, with what would fit as its `remedies`: as TooLargeError before the
+        first step, or when memory runs out later.
+    """
+    stylizer = Stylizer(weights=weights, weights_input=weights_input, device=device)
+    return stylizer.iter_stylize(
+        content,
+        style,
+        config,
+        control=control,
+        init=init,
+        events=events,
+        check_memory=check_memory,
+    )
+
+
+class Stylizer:
+    """A network that is made ready once and runs many pictures, one run after another.
+
+    It is loaded by the first run, and made anew only where the settings of a run want another:
+    other layers, pooling, padding, feed or precision. Not for use from two threads at once.
+
+    Parameters
+    ----------
+    weights, weights_input, device
+        As for the function `iter_stylize`.
+    """
+
+    def __init__(
+        self,
+        *,
+        weights: str | Path | Weights = "auto",
+        weights_input: InputKind | None = None,
+        device: str = "auto",
+    ) -> None:
+        self._weights = weights
+        self._weights_input = weights_input
+        self._device = device
+        self._network: Network | None = None
+
+    def stylize(
+        self,
+        content: Array,
+        style: Array | Sequence[Array],
+        config: StyleConfig | None = None,
+        *,
+        control: RunControl | None = None,
+        init: Array | None = None,
+        events: Sequence[SteeringEvent] = (),
+        check_memory: bool = True,
+    ) -> StyleResult:
+        """Stylize `content`; parameters and errors are those of `iter_stylize`."""
+        run = self.iter_stylize(
+            content,
+            style,
+            config,
+            control=control,
+            init=init,
+            events=events,
+            check_memory=check_memory,
+        )
+        return _exhausted(run)
+
+    def iter_stylize(
+        self,
+        content: Array,
+        style: Array | Sequence[Array],
+        config: StyleConfig | None = None,
+        *,
+        control: RunControl | None = None,
+        init: Array | None = None,
+        events: Sequence[SteeringEvent] = (),
+        check_memory: bool = True,
+    ) -> Generator[Step, None, StyleResult]:
+        """Stylize `content` step by step, as the function `iter_stylize` does."""
+        pictures, hashes = _read(content, style, init)
+        config = StyleConfig.preset(DEFAULT_PRESET) if config is None else checked_config(config)
+        events, control = checked_steering(events, control, config)
+        job = _Job(pictures, config, hashes, control, events)
+        return self._generate(job, check_memory=check_memory)
+
+    def _generate(self, job: "_Job", *, check_memory: bool) -> Generator[Step, None, StyleResult]:
+        sizes = [style.size for style in job.pictures.styles]
+        expected = plan_of(job.config, job.pictures.content.size, sizes, self._device)
+        if check_memory:
+            refuse_if_too_large(expected)
+        own_time, import_s = OwnTime(job.control), expected.import_s
+        was_ready = self._network is not None
+        try:
+            with held_heap():
+                result = yield from own_time.of(self._run(job, expected.device))
+            _learn(expected, result, own_time.seconds - import_s, was_ready=was_ready)
+            return result
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            # The frames that failed hold the tensors that did not fit.
+            traceback.clear_frames(error.__traceback__)
+            self._network = None
+        raise ran_out(expected)
+
+    def _run(self, job: "_Job", device: torch.device) -> Generator[Step, None, StyleResult]:
+        began = time.perf_counter()
+        run, record = self._prepare(job, device)
+        try:
+            return (yield from _take_steps(run, record, job.pictures.content, began))
+        finally:
+            run.release()
+
+    def _prepare(self, job: "_Job", device: torch.device) -> tuple[Run, RunRecord]:
+        if not isinstance(self._weights, Weights):
+            self._weights = load(self._weights, weights_input=self._weights_input, seed=0)
+        weights = self._weights
+        config = suited(job.config, weights)
+        network = self._network = network_for(config, weights, device, self._network)
+        encoder, balance = network.encoder, balance_of(config, weights, network.encoder)
+        run = Run(
+            job.pictures,
+            encoder,
+            config,
+            grey=mean_colour(network.feed),
+            balance=balance,
+            control=job.control,
+            events=job.events,
+        )
+        resolved = {
+            "device": str(device),
+            "precision": str(encoder.dtype).removeprefix("torch."),
+            "balance": asdict(balance),
+            "style_layer_weights": list(config.style_layer_weights),
+            "feed": network.feed,
+            "scales": [list(size) for size in run.sizes],
+            "palette": run.palette.to_dict(),
+            "threads": torch.get_num_threads(),
+            "versions": {name: version(name) for name in ("napari-nst", "torch", "numpy")}
+            | {"python": platform.python_version()},
+        }
+        hashes = job.hashes | {"weights": weights.sha256}
+        return run, RunRecord(job.config, resolved, hashes, weights.name)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One run: what it works on, and who steers it."""
+
+    pictures: Pictures
+    config: StyleConfig
+    hashes: dict[str, Any]
+    control: RunControl
+    events: tuple[SteeringEvent, ...]
+
+
+def _exhausted(run: Generator[Step, None, StyleResult]) -> StyleResult:
+    while True:
+        try:
+            next(run)
+        except StopIteration as end:
+            result: StyleResult = end.value
+            return result
+
+
+def _read(
+    content: Array, style: Array | Sequence[Array], init: Array | None
+) -> tuple[Pictures, dict[str, Any]]:
+    """Read the arrays, and give the pictures' hashes for the record."""
+    content, styles = as_array(content, "content"), style_arrays(style)
+    init = None if init is None else as_array(init, "the picture to start from")
+    pictures = Pictures(
+        read_picture(content, "content"),
+        [read_picture(each, role) for role, each in styles.items()],
+        None if init is None else read_picture(init, "the picture to start from"),
+    )
+    return pictures, _hashes(content, list(styles.values()), init)
+
+
+def _hashes(content: Array, styles: list[Array], init: Array | None) -> dict[str, Any]:
+    hashes = {"content": picture_hash(content), "styles": [picture_hash(each) for each in styles]}
+    return hashes if init is None else hashes | {"init": picture_hash(init)}
+
+
+def _learn(expected: Plan, result: StyleResult, measured_s: float, *, was_ready: bool) -> None:
+    """Let estimates learn from a run, unless its course was not that of its settings."""
+    if result.record.events or result.reason == "diverged":
+        return
+    taken = Counter(point.scale for point in result.history[: result.record.steps_done])
+    by_scale = [taken[scale] for scale in range(len(expected.sizes))]
+    learn(expected, by_scale, measured_s=measured_s, was_ready=was_ready)
+
+
+def _take_steps(
+    run: Run, record: RunRecord, like: Picture, began: float
+) -> Generator[Step, None, StyleResult]:
+    history: list[LossPoint] = []
+    for step in run.steps():
+        evaluation, seconds = step.evaluation, time.perf_counter() - began
+        point = (evaluation.loss, evaluation.terms, seconds)
+        history.append(LossPoint(step.iteration, step.scale.index, *point))
+        show, stopped = partial(_show, run, like), partial(_stopped, run, record)
+        yield Step(step.iteration, run.total, step.scale, *point, show, stopped)
+    seconds = time.perf_counter() - began
+    if run.reason != "stopped" or not history:
+        history.append(_last_point(run, history, began))
+    record = record.replace(events=tuple(run.events), steps_done=run.done, reason=run.reason)
+    painted = run.picture.detach().float().cpu()[0].permute(1, 2, 0).numpy()
+    image = write_array(run.shown(), like)
+    return StyleResult(image, painted, tuple(history), run.reason, record, seconds)
+
+
+def _last_point(run: Run, history: list[LossPoint], began: float) -> LossPoint:
+    evaluation = run.evaluate()
+    scale = history[-1].scale if history else 0
+    seconds = time.perf_counter() - began
+    return LossPoint(run.done + 1, scale, evaluation.loss, evaluation.terms, seconds)
+
+
+def _show(run: Run, like: Picture) -> Array:
+    return write_array(run.shown(), like)
+
+
+def _stopped(run: Run, record: RunRecord) -> RunRecord:
+    return record.replace(events=tuple(run.events), steps_done=run.done, reason="stopped")
