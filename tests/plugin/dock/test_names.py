@@ -96,8 +96,7 @@ def test_a_renamed_layer_renames_its_run(automatic, engine, finished, viewer, qt
     assert mine.name == "my best"
     assert automatic.runs_list.row(mine).name.text() == "my best"
     automatic.actions_of_runs.export_to(tmp_path, [mine])
-    qtbot.waitUntil(lambda: not automatic.actions_of_runs.exporting, timeout=20_000)
-    assert [path.name for path in tmp_path.iterdir()] == ["my best"]
+    qtbot.waitUntil(lambda: [path.name for path in tmp_path.iterdir()] == ["my best"])
     viewer.layers.remove("my best")
     mine.show_result()
     assert mine.live.layer.name == "my best"

@@ -63,7 +63,6 @@ class RunActions:
         self._form = form
         self._parent = parent
         self._deleted = deleted
-        self._exports: list[FunctionWorker] = []
 
     def select_layers(self, runs: "list[Run]") -> None:
         """Select the layers of runs in the viewer's layer list."""
@@ -147,11 +146,6 @@ class RunActions:
         """Ask for a file, or for several runs a folder, and save with settings."""
         save_runs(runs, self._parent)
 
-    @property
-    def exporting(self) -> bool:
-        """Whether files are being written."""
-        return bool(self._exports)
-
     def export(self, runs: "list[Run]") -> None:
         """Ask for a folder and write all of the runs into it."""
         chosen = QFileDialog.getExistingDirectory(self._parent, "Export runs into a folder")
@@ -175,8 +169,6 @@ class RunActions:
             )
             work.returned.connect(lambda path: show_info(f"The run is in {path}"))
             work.errored.connect(lambda error: show_error(str(translated(error))))
-            work.finished.connect(lambda work=work: self._exports.remove(work))
-            self._exports.append(work)
             work.start()
 
     def delete(self, runs: "list[Run]") -> None:
