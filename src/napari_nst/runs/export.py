@@ -1,6 +1,6 @@
 """Results and whole runs to files: result, snapshots, animation, record and losses.
 
-A run's folder appears only once it is whole, and under a name of its own. No Qt here.
+A run's folder appears only once it is whole, and under a name of its own.
 """
 
 import csv

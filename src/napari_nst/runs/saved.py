@@ -1,4 +1,4 @@
-"""Which results lie in a file, whoever wrote it; known for this session only. No Qt here."""
+"""Which results lie in a file, whoever wrote it; known for this session only."""
 
 from napari_nst.settings.record import RunRecord
 

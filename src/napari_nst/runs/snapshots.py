@@ -1,4 +1,4 @@
-"""Snapshots of a run, thinned evenly to a memory budget. No Qt here.
+"""Snapshots of a run, thinned evenly to a memory budget.
 
 A step's loss is that of the picture that *entered* it, and a snapshot is the picture *after*
 its step: so a snapshot learns its own loss from the next step.

@@ -144,7 +144,7 @@ def test_a_previews_name_says_only_settings_that_it_has(automatic, engine, finis
         automatic.panel.preview.click()
         finished(automatic)
         names.append(automatic.current.name)
-        assert "size" in automatic.current.plan.full.name, "at full size it is said"
+        assert "size" in automatic.current.plan.full.name.text, "at full size it is said"
     assert names == [
         "harbour × waves · preview",
         "harbour × waves · style strength 2 · seed 3 · preview",

@@ -11,7 +11,7 @@ from napari_nst.errors import DeviceMemoryError, NstError, Remedy, TooLargeError
 from napari_nst.planning.text import estimate_text, memory_words
 from napari_nst.plugin.layers.visible_picture import picture_size
 from napari_nst.plugin.runs.forecaster import Answer, Forecaster, Question
-from napari_nst.runs.wording import in_words
+from napari_nst.settings.text import in_words
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer

@@ -13,9 +13,9 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QInputDialog, QMessageBox,
 from napari_nst.errors import NstError
 from napari_nst.plugin.common.faults import translated
 from napari_nst.plugin.panels.save_dialog import save_runs
-from napari_nst.plugin.runs.plan import plan_again, plan_full, plan_more, plan_replay
-from napari_nst.plugin.runs.request import RunPlan, continued
+from napari_nst.plugin.runs.plan import RunPlan, plan_again, plan_full, plan_more, plan_replay
 from napari_nst.runs.export import export_run
+from napari_nst.runs.request import continued
 from napari_nst.settings.config import Colors
 
 if TYPE_CHECKING:

@@ -10,10 +10,11 @@ from qtpy.QtWidgets import QGridLayout, QLabel, QWidget
 from superqt import QElidingLabel
 
 from napari_nst.files.depth import as_uint8
+from napari_nst.files.user_presets import differences
 from napari_nst.plugin.common.style import NAME_MARGIN_PX
 from napari_nst.plugin.panels.run_panel import STATE_COLOURS
 from napari_nst.runs.progress import RunState, duration_text, loss_text
-from napari_nst.runs.wording import describe, differences
+from napari_nst.settings.text import settings_text
 
 if TYPE_CHECKING:
     from napari_nst.plugin.runs.viewer_run import Run
@@ -59,7 +60,7 @@ class RunRow(QWidget):
         )
         if (config := run.config) != self._config:
             self._config = config
-            described = describe(differences(config, run.plan.preset))
+            described = settings_text(differences(config, run.plan.preset))
             self.settings.setText(described or "as the preset")
         self.setToolTip(f"<p><b>{run.name}</b><br/>{run.text}<br/>{self.settings.text()}</p>")
         picture = run.picture

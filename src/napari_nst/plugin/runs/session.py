@@ -12,9 +12,10 @@ from napari_nst.errors import NstError
 from napari_nst.plugin.layers.captions import full_name
 from napari_nst.plugin.layers.records import adopt_record
 from napari_nst.plugin.layers.visible_picture import is_single, picture_of
-from napari_nst.plugin.runs.request import RunPlan
+from napari_nst.plugin.runs.plan import RunPlan
 from napari_nst.plugin.runs.viewer_run import Run
 from napari_nst.plugin.runs.worker import settle_workers_at_exit
+from napari_nst.runs.naming import RunName
 from napari_nst.runs.progress import RunState
 from napari_nst.runs.queue import RunQueue
 from napari_nst.runs.snapshots import History
@@ -277,7 +278,11 @@ class Session(QObject):
             placement = picture_of(layer, self._viewer.dims).placement
         except NstError:
             return
-        run = Run(RunPlan(None, full_name(layer), placement), self._viewer, History(0, every=None))
+        run = Run(
+            RunPlan(None, RunName(full_name(layer)), placement),
+            self._viewer,
+            History(0, every=None),
+        )
         run.adopt(layer, record)
         run.changed.connect(self._on_changed)
         self._add(run)
