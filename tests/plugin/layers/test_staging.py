@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_nst.plugin.dock.staging_note import StagingNote
+from napari_nst.plugin.dock.notes import StagingNote
 from napari_nst.plugin.layers.canvas import CANVAS
 from napari_nst.plugin.layers.extents import overlap, rectangle_of, seen
 from tests.plugin.layers.geometry import is_whole_in
