@@ -6,12 +6,21 @@ from PIL import Image
 
 from napari_nst.errors import ImageError
 from napari_nst.files.images import read_picture, read_settings
+from napari_nst.plugin.writers import write_png
 from napari_nst.runs import export
-from napari_nst.runs.export import export_run, record_at, save_result, write_gif, write_loss_csv
+from napari_nst.runs.export import (
+    export_run,
+    is_saved,
+    note_saved,
+    record_at,
+    save_result,
+    write_gif,
+    write_loss_csv,
+)
 from napari_nst.runs.frame_gate import Point
 from napari_nst.runs.snapshots import Snapshot
 from napari_nst.settings.config import StyleConfig
-from napari_nst.settings.record import RunRecord, SteeringEvent
+from napari_nst.settings.record import METADATA_KEY, RunRecord, SteeringEvent
 
 IMAGE = np.random.default_rng(0).integers(0, 65536, (12, 16, 3), dtype=np.uint16)
 EVENTS = (SteeringEvent(0, "tv_weight", 0.5), SteeringEvent(10, "style_strength", 2.0))
@@ -155,3 +164,22 @@ def test_a_term_that_began_during_the_run_leaves_earlier_places_empty(tmp_path):
 def test_a_run_without_steps_has_a_table_of_headings_only(tmp_path):
     write_loss_csv(tmp_path / "a.csv", [])
     assert (tmp_path / "a.csv").read_text() == "step,loss,seconds\n"
+
+
+def record_of(content):
+    event = SteeringEvent(3, "style_layer_weights", (1.0, 2.0, 3.0, 4.0, 5.0))
+    return RunRecord(StyleConfig(), {}, {"content": content}, "untrained", (event,), 5, "finished")
+
+
+def test_a_result_is_saved_by_autosave_export_or_napari(tmp_path):
+    by_autosave, by_export, by_napari = (record_of(f"{tmp_path}{name}") for name in "aen")
+    assert not any(map(is_saved, (by_autosave, by_export, by_napari)))
+    save_result(tmp_path, "a", flat(0), by_autosave)
+    export_run(tmp_path, "e", flat(0), by_export)
+    meta = {"rgb": True, "metadata": {METADATA_KEY: by_napari.to_dict()}}
+    write_png(str(tmp_path / "n.png"), flat(0), meta)
+    assert all(map(is_saved, (by_autosave, by_export, by_napari)))
+
+
+def test_a_picture_without_a_record_is_no_result():
+    note_saved(None)

@@ -2,8 +2,7 @@ import pytest
 
 from napari_nst.errors import ConfigError
 from napari_nst.files.user_presets import NamedPreset, save_preset
-from napari_nst.runs.sweep import Axis, Place, columns_of, pairs, sweep
-from napari_nst.runs.wording import PRESET
+from napari_nst.runs.sweep import PRESET, Axis, Place, columns_of, pairs, sweep
 from napari_nst.settings.config import StyleConfig
 
 BASE = StyleConfig.preset("gatys", size=64, steps=5, init="noise")

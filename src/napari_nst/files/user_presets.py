@@ -10,11 +10,12 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from napari_nst.errors import ConfigError, NstError
 from napari_nst.files.disk import replace_file
 from napari_nst.files.images import read_settings
-from napari_nst.settings.config import StyleConfig
+from napari_nst.settings.config import StyleConfig, changes
 from napari_nst.settings.presets import PRESETS
 
 logger = logging.getLogger(__name__)
@@ -67,6 +68,11 @@ def published_preset(config: StyleConfig) -> NamedPreset:
     """Give the published preset that settings started from; the default one if it is unknown."""
     name = config.name if config.name in PRESETS else StyleConfig().name
     return NamedPreset(name, StyleConfig.preset(name))
+
+
+def differences(config: StyleConfig, preset: NamedPreset | None = None) -> dict[str, Any]:
+    """Return the settings that differ from a preset's; by default the published one's."""
+    return changes(config, (preset or published_preset(config)).config)
 
 
 def own_preset(name: str) -> NamedPreset | None:

@@ -17,7 +17,7 @@ from napari_nst.errors import ImageError
 from napari_nst.files.depth import as_uint16
 from napari_nst.files.names import free_path, save_picture
 from napari_nst.plugin.layers.records import record_in
-from napari_nst.runs.saved import note_saved
+from napari_nst.runs.export import note_saved
 
 logger = logging.getLogger(__name__)
 

@@ -1,6 +1,6 @@
 """Results and whole runs to files: result, snapshots, animation, record and losses.
 
-A run's folder appears only once it is whole, and under a name of its own. No Qt here.
+A run's folder appears only once it is whole, and under a name of its own.
 """
 
 import csv
@@ -19,12 +19,14 @@ from napari_nst.files.images import write_picture
 from napari_nst.files.names import claimed_path, safe_name, save_picture, write_atomically
 from napari_nst.files.outputs import disk_errors_translated
 from napari_nst.runs.frame_gate import Point
-from napari_nst.runs.saved import note_saved
 from napari_nst.runs.snapshots import Snapshot, stack_of
 from napari_nst.settings.record import RunRecord
 
 RESULT_FILE, RECORD_FILE, LOSS_FILE = "result.png", "record.json", "loss.csv"
 GIF_FILE, SNAPSHOTS_FOLDER = "run.gif", "snapshots"
+
+_saved: set[str] = set()
+"""Records of this session that are in a file, whoever wrote it: a record identifies its result."""
 
 GIF_LONGEST_PX = 512
 GIF_INTERVAL_MS = 120
@@ -166,6 +168,17 @@ def record_at(record: RunRecord, step: int) -> RunRecord:
         return record
     events = tuple(event for event in record.events if event.step < step)
     return record.replace(events=events, steps_done=step, reason="stopped")
+
+
+def note_saved(record: RunRecord | None) -> None:
+    """Remember that a result with this record is in a file; None is ignored."""
+    if record is not None:
+        _saved.add(record.to_json())
+
+
+def is_saved(record: RunRecord) -> bool:
+    """Return whether a result with this record was written in this session."""
+    return record.to_json() in _saved
 
 
 def _fill(

@@ -1,4 +1,4 @@
-"""Which steps of a run reach the screen: one frame in flight, none too soon. No Qt here."""
+"""Which steps of a run reach the screen: one frame in flight, none too soon."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""The words of a run: its state, its progress, the time left. No Qt here."""
+"""The words of a run: its state, its progress, the time left."""
 
 from collections import deque
 from collections.abc import Iterable

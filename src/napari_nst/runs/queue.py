@@ -1,132 +1,92 @@
-"""The queue of runs: one computes at a time on a device, the others wait. No Qt here."""
+"""The queue of runs: one computes at a time, the others wait."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from psygnal import Signal
 
-from napari_nst.errors import NstError
-
 Job = TypeVar("Job")
 
 
-@dataclass(frozen=True, eq=False)
-class Ticket(Generic[Job]):
-    """A place in the queue; two tickets are never equal, even of the same job.
-
-    Parameters
-    ----------
-    job
-        What is to be run, such as a RunRequest.
-    device
-        Where it computes, "auto" resolved: "auto" and "cuda:0" count as two devices.
-    """
-
-    job: Job
-    device: str
-
-
 class RunQueue(Generic[Job]):
-    """Starts a job where its device is free, lets it wait where it is not.
+    """Start each job when the one before it has ended.
 
-    How far a started job has come is its own affair (`plugin.progress.RunState`); the queue
-    is told only of its end. All calls and signals belong to one thread, the main one.
+    The state of a started job is its own affair (`runs.progress.RunState`); the queue is only told
+    of its end. All calls and signals belong to the main thread.
 
-    Signals: `changed` when a ticket came, went, moved or started; `refused` with a ticket
-    whose start failed and the NstError, after which the queue goes on.
+    Signals: `changed` when a job was added, left, moved or started.
 
     Parameters
     ----------
     start
-        Starts a ticket's job and returns; `ended` must be called when the job is over, by
-        whatever way. It may end before `start` returns.
+        Starts a job and returns; `ended` must be called when the job is over, in whatever way. It
+        may end before `start` returns.
     stop
         Asks a started job to end; `ended` follows.
     """
 
     changed = Signal()
-    refused = Signal(object, object)
 
-    def __init__(
-        self,
-        start: Callable[[Ticket[Job]], None],
-        stop: Callable[[Ticket[Job]], None],
-    ) -> None:
+    def __init__(self, start: Callable[[Job], None], stop: Callable[[Job], None]) -> None:
         self._start = start
         self._stop = stop
-        self._waiting: list[Ticket[Job]] = []
-        self._computing: dict[str, Ticket[Job]] = {}
+        self._waiting: list[Job] = []
+        self._computing: Job | None = None
 
     @property
-    def waiting(self) -> tuple[Ticket[Job], ...]:
-        """Tickets that wait, in the order in which they start."""
+    def waiting(self) -> tuple[Job, ...]:
+        """Jobs that wait, in the order in which they start."""
         return tuple(self._waiting)
 
     @property
-    def computing(self) -> tuple[Ticket[Job], ...]:
-        """Tickets whose job was started and has not ended; one a device at most."""
-        return tuple(self._computing.values())
+    def computing(self) -> Job | None:
+        """The job that was started and has not ended."""
+        return self._computing
 
-    def enqueue(self, job: Job, *, device: str = "cpu") -> Ticket[Job]:
-        """Start a job now if its device is free, else when its turn comes."""
-        ticket = Ticket(job, device)
-        self._waiting.append(ticket)
+    def enqueue(self, job: Job) -> None:
+        """Start a job now if none computes, else when its turn comes."""
+        self._waiting.append(job)
         self._advance()
-        return ticket
 
-    def move(self, ticket: Ticket[Job], place: int) -> None:
-        """Put a waiting ticket at `place` in the line, 0 the next to start.
+    def move(self, job: Job, place: int) -> None:
+        """Put a waiting job at `place` in the queue, 0 the next to start.
 
-        A place beyond the line's ends is its end; a ticket that waits no more stays as it is.
+        A place outside the queue is its nearer end; a job that does not wait stays as it is.
         """
-        if ticket in self._waiting:
-            self._waiting.remove(ticket)
-            self._waiting.insert(max(0, place), ticket)
+        if job in self._waiting:
+            self._waiting.remove(job)
+            self._waiting.insert(max(0, place), job)
             self.changed.emit()
 
-    def cancel(self, ticket: Ticket[Job]) -> None:
-        """Take a ticket off the line, or ask its job to stop if it computes."""
-        if ticket in self._waiting:
-            self._waiting.remove(ticket)
+    def cancel(self, job: Job) -> None:
+        """Remove a waiting job, or ask it to stop if it computes."""
+        if job in self._waiting:
+            self._waiting.remove(job)
             self.changed.emit()
-        elif ticket in self.computing:
-            self._stop(ticket)
+        elif job == self._computing:
+            self._stop(job)
 
     def cancel_all(self) -> None:
-        """Empty the line and ask all jobs that compute to stop."""
+        """Remove all waiting jobs and ask the one that computes to stop."""
         self._waiting.clear()
         self.changed.emit()
-        for ticket in self.computing:
-            self._stop(ticket)
+        if self._computing is not None:
+            self._stop(self._computing)
 
-    def ended(self, ticket: Ticket[Job]) -> None:
-        """Free the device of a job that is over and start the next; safe to repeat."""
-        if self._computing.get(ticket.device) is ticket:
-            del self._computing[ticket.device]
+    def ended(self, job: Job) -> None:
+        """Start the next job after the one that computed is over; safe to repeat."""
+        if job == self._computing:
+            self._computing = None
             self._advance()
 
     def _advance(self) -> None:
-        """Start what can start, then tell the listeners."""
-        while (ticket := self._next()) is not None:
-            self._waiting.remove(ticket)
-            self._computing[ticket.device] = ticket
-            self._begin(ticket)
+        # A loop, since a job may end before its start returns.
+        while self._waiting and self._computing is None:
+            job = self._computing = self._waiting.pop(0)
+            try:
+                self._start(job)
+            except BaseException:
+                if self._computing == job:
+                    self._computing = None
+                raise
         self.changed.emit()
-
-    def _next(self) -> Ticket[Job] | None:
-        return next((each for each in self._waiting if each.device not in self._computing), None)
-
-    def _begin(self, ticket: Ticket[Job]) -> None:
-        try:
-            self._start(ticket)
-        except NstError as error:
-            self._release(ticket)
-            self.refused.emit(ticket, error)
-        except BaseException:
-            self._release(ticket)
-            raise
-
-    def _release(self, ticket: Ticket[Job]) -> None:
-        if self._computing.get(ticket.device) is ticket:
-            del self._computing[ticket.device]

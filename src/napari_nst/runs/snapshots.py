@@ -1,4 +1,4 @@
-"""Snapshots of a run, thinned evenly to a memory budget. No Qt here.
+"""Snapshots of a run, thinned evenly to a memory budget.
 
 A step's loss is that of the picture that *entered* it, and a snapshot is the picture *after*
 its step: so a snapshot learns its own loss from the next step.
@@ -74,11 +74,6 @@ class History:
         """The snapshots kept, oldest first."""
         return self._snapshots
 
-    @property
-    def used_bytes(self) -> int:
-        """What the snapshots and their stack take."""
-        return _bytes_of(self._snapshots)
-
     def due(self, step: int) -> bool:
         """Whether the picture after `step` is to be kept: ask before making it.
 
@@ -134,14 +129,6 @@ class History:
         """Take note that a setting changed after `step`: losses before it no longer compare."""
         self._changed_at = max(self._changed_at, step)
 
-    def pin(self, step: int, *, pinned: bool = True) -> None:
-        """Keep the snapshot of `step` whatever the budget says, or no longer."""
-        with self._lock:
-            self._put(
-                replace(kept, pinned=pinned) if kept.step == step else kept
-                for kept in self._snapshots
-            )
-
     def clear(self) -> None:
         """Forget all snapshots, pinned ones as well."""
         with self._lock:
@@ -172,7 +159,7 @@ class History:
 
     def _put(self, snapshots: Iterable[Snapshot]) -> None:
         kept = sorted(snapshots, key=lambda each: each.step)
-        while _bytes_of(kept) > self.budget_bytes:
+        while bytes_of(kept) > self.budget_bytes:
             spare = _most_spare(kept, lowest_loss(kept, after_step=self._changed_at))
             if spare is None:
                 break
@@ -207,7 +194,8 @@ def stack_of(
     return stack
 
 
-def _bytes_of(snapshots: Iterable[Snapshot]) -> int:
+def bytes_of(snapshots: Iterable[Snapshot]) -> int:
+    """Return the memory of the snapshots and of a stack of them on the finest grid."""
     sizes = [each.picture.nbytes for each in snapshots]
     return sum(sizes) + len(sizes) * max(sizes, default=0)
 

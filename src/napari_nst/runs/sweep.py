@@ -11,9 +11,10 @@ from itertools import product
 from typing import Any, Generic, TypeVar
 
 from napari_nst.errors import ConfigError
-from napari_nst.files.user_presets import NamedPreset, find_preset
-from napari_nst.runs.wording import PRESET, SEPARATOR, differences, say, shortened, title_of
+from napari_nst.files.user_presets import NamedPreset, differences, find_preset
+from napari_nst.runs.naming import pair_name
 from napari_nst.settings.config import StyleConfig
+from napari_nst.settings.text import SEPARATOR, setting_text, title_of
 
 Content = TypeVar("Content")
 Style = TypeVar("Style")
@@ -23,6 +24,9 @@ _PAIR_LETTERS = 12
 
 _OF_NOISE = ("seed", "noise_std")
 """Settings that are read only where a run starts from noise."""
+
+PRESET = "name"
+"""The field that holds a preset's name."""
 
 LIMIT = 100
 """Runs of one sweep: more are rather a slip of the keyboard than a wish."""
@@ -177,7 +181,7 @@ def pairs(
         raise ConfigError("choose at least one content and one style to pair")
     _check_count([len(contents), len(styles)], limit)
     return [
-        Pair(content, style, _pair_name(first, second), row, column)
+        Pair(content, style, pair_name(first, second, _PAIR_LETTERS), row, column)
         for row, (first, content) in enumerate(contents.items())
         for column, (second, style) in enumerate(styles.items())
     ]
@@ -244,14 +248,10 @@ def _acting(config: StyleConfig, *, from_picture: bool) -> StyleConfig:
 
 def _names(axis: Axis) -> list[str]:
     """Name the values, in full where the short names would be the same."""
-    labels = [say(axis.field, value) for value in axis.values]
+    labels = [setting_text(axis.field, value) for value in axis.values]
     if len(set(labels)) == len(labels):
         return labels
     return [f"{title_of(axis.field)} {value!r}" for value in axis.values]
-
-
-def _pair_name(content: str, style: str) -> str:
-    return " × ".join(shortened(name, _PAIR_LETTERS) for name in (content, style))
 
 
 def _check_count(counts: Sequence[int], limit: int) -> None:

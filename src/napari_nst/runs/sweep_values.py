@@ -1,7 +1,4 @@
-"""The values of a sweep as people type them: lists, and ranges that step or multiply.
-
-No Qt here.
-"""
+"""The values of a sweep as people type them: lists, and ranges that step or multiply."""
 
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
@@ -10,8 +7,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from napari_nst.errors import ConfigError
 from napari_nst.files.user_presets import own_presets
-from napari_nst.runs.sweep import LIMIT
-from napari_nst.runs.wording import PRESET
+from napari_nst.runs.sweep import LIMIT, PRESET
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.presets import PRESETS
 from napari_nst.settings.text import parse_setting

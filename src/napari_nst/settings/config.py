@@ -387,6 +387,16 @@ class StyleConfig:
         return cls.from_dict(parse_json(text, "the settings"))
 
 
+def changes(config: StyleConfig, base: StyleConfig) -> dict[str, Any]:
+    """Return the settings, name aside, that differ from those of `base`."""
+    names = (setting.name for setting in fields(StyleConfig) if setting.name != "name")
+    return {
+        name: getattr(config, name)
+        for name in names
+        if getattr(config, name) != getattr(base, name)
+    }
+
+
 def _are_as_many(layers: object, weights: tuple[float, ...]) -> bool:
     """Return whether layers, not yet checked, are as many as weights."""
     return isinstance(layers, Sized) and len(layers) == len(weights)

@@ -1,11 +1,24 @@
-"""Settings as people type them: ``style_layers=relu1_1,relu2_1`` to a field of StyleConfig."""
+"""Settings as text: read what people type, and say settings by the titles of the form."""
 
 import difflib
+import re
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, get_args, get_origin
 
 from napari_nst.errors import ConfigError
 from napari_nst.settings.config import StyleConfig, absent_word, setting_type
+
+SEPARATOR = " · "
+"""Stands between the parts of a name or a list of settings."""
+
+_TITLES = {setting.name: setting.metadata["title"] for setting in fields(StyleConfig)}
+_LABELS = {setting.name: setting.metadata["labels"] for setting in fields(StyleConfig)}
+_CODE_NAMES = re.compile(rf"\b({'|'.join(name for name in _TITLES if '_' in name)})\b")
+"""Field names with an underscore, which mean the field wherever they stand in a sentence."""
+
+_NAMES = ("L-BFGS", "Adam")
+"""First words of titles that keep their capitals within a sentence."""
 
 
 def split_assignment(assignment: str) -> tuple[str, str]:
@@ -60,3 +73,43 @@ def _parse_scalar(name: str, kind: Any, text: str) -> Any:  # noqa: ANN401 - a t
     except ValueError as error:
         word = "a whole number" if kind is int else "a number"
         raise ConfigError(f"{name} is {word}; got {text!r}") from error
+
+
+def settings_text(settings: Mapping[str, Any]) -> str:
+    """Return settings in short, such as "style strength 2 · seed 1"."""
+    return SEPARATOR.join(setting_text(field, value) for field, value in settings.items())
+
+
+def setting_text(field: str, value: object) -> str:
+    """Return a setting by its title in the form, such as "style strength 2"."""
+    text = _absent(field) if value is None or value == () else _short(value)
+    return f"{title_of(field)} {_LABELS.get(field, {}).get(text, text)}"
+
+
+def title_of(field: str) -> str:
+    """Return a setting's title as written within a sentence."""
+    title = str(_TITLES.get(field, field))
+    return title if title.startswith(_NAMES) else title.lower()
+
+
+def in_words(error: object) -> str:
+    """Return an error with the form's titles for the names of fields: "Size: between 16 and …"."""
+    first, _, rest = str(error).partition(" ")
+    if first in _TITLES and first != "name":
+        rest = rest.removeprefix("is ")
+        return f"{_TITLES[first]}: {_CODE_NAMES.sub(_title, rest)}"
+    return _CODE_NAMES.sub(_title, str(error))
+
+
+def _title(name: re.Match[str]) -> str:
+    return title_of(name[0])
+
+
+def _absent(field: str) -> str:
+    return (absent_word(field) if field in _TITLES else "") or "none"
+
+
+def _short(value: object) -> str:
+    if isinstance(value, tuple | list):
+        return ",".join(_short(item) for item in value)
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QApplication, QMainWindow, QMessageBox, QVBoxLayout, 
 
 from napari_nst.errors import ImageError
 from napari_nst.plugin.dock import close_guard
-from napari_nst.plugin.dock.close_guard import Answer, CloseGuard, ask_user
+from napari_nst.plugin.dock.close_guard import CloseChoice, CloseGuard, ask_user
 from napari_nst.plugin.runs.autosave import Stake
 
 pytestmark = pytest.mark.gui
@@ -72,7 +72,7 @@ def answering(guard, answer):
 
 
 def test_cancel_keeps_the_window(window, guard, autosave):
-    asked = answering(guard, Answer.CANCEL)
+    asked = answering(guard, CloseChoice.CANCEL)
     assert not window.close()
     assert window.isVisible()
     assert asked == [Stake((RUN,))]
@@ -80,14 +80,14 @@ def test_cancel_keeps_the_window(window, guard, autosave):
 
 
 def test_discard_closes(window, guard, autosave):
-    asked = answering(guard, Answer.DISCARD)
+    asked = answering(guard, CloseChoice.DISCARD)
     assert window.close()
     assert len(asked) == 1
     assert autosave.folder is None
 
 
 def test_save_saves_and_closes(window, guard, autosave):
-    answering(guard, Answer.SAVE)
+    answering(guard, CloseChoice.SAVE)
     assert window.close()
     assert autosave.folder == Path("results")
     assert autosave.saved == (RUN,)
@@ -95,7 +95,7 @@ def test_save_saves_and_closes(window, guard, autosave):
 
 def test_the_picture_of_a_run_that_goes_on_is_saved_too(window, guard, autosave):
     autosave.stake = Stake((RUN,), (FORMING,), (UNSEEN,))
-    answering(guard, Answer.SAVE)
+    answering(guard, CloseChoice.SAVE)
     assert window.close()
     assert autosave.saved == (RUN, FORMING)
 
@@ -104,7 +104,7 @@ def test_a_failing_save_keeps_the_window_and_says_why(window, guard, autosave, m
     told = []
     monkeypatch.setattr(QMessageBox, "warning", lambda *args: told.append(args[-1]))
     autosave.error = ImageError("the disk is full")
-    answering(guard, Answer.SAVE)
+    answering(guard, CloseChoice.SAVE)
     assert not window.close()
     assert told == ["the disk is full"]
 
@@ -114,7 +114,7 @@ def test_without_a_folder_one_is_asked_for(window, autosave, monkeypatch):
     monkeypatch.setattr(close_guard.QFileDialog, "getExistingDirectory", lambda *_: chosen.pop(0))
     guard = CloseGuard(autosave, enabled=lambda: True, folder=lambda: None)
     guard.watch(window)
-    answering(guard, Answer.SAVE)
+    answering(guard, CloseChoice.SAVE)
     assert not window.close(), "no folder is no answer"
     assert window.close()
     assert autosave.folder == Path("pictures")
@@ -163,7 +163,7 @@ def pressed(window):
 
 def test_the_box_names_the_results(pressed):
     answer, text, names, _ = pressed(Stake((RUN,) * 8), "Discard")
-    assert answer is Answer.DISCARD
+    assert answer is CloseChoice.DISCARD
     assert text == "8 results are not saved yet (with their settings). Save before closing?"
     assert names.count("harbour") == 6
     assert names.endswith("…")
@@ -172,15 +172,15 @@ def test_the_box_names_the_results(pressed):
 def test_the_box_tells_of_the_run_and_of_those_that_wait(pressed):
     stake = Stake((RUN,), (FORMING,), (UNSEEN, UNSEEN))
     answer, text, details, offered = pressed(stake, "Stop and save")
-    assert answer is Answer.SAVE
+    assert answer is CloseChoice.SAVE
     assert text.startswith("“cat × ink” is not finished. 2 more runs wait. One result is also not")
     assert details.startswith("Step 12 of 300")
     assert offered == {"Stop and save", "Stop and discard", "Cancel"}
-    assert pressed(stake, "Cancel")[0] is Answer.CANCEL
+    assert pressed(stake, "Cancel")[0] is CloseChoice.CANCEL
 
 
 def test_a_run_without_a_picture_offers_nothing_to_save(pressed):
     answer, text, _, offered = pressed(Stake((), (UNSEEN,)), "Stop and close")
-    assert answer is Answer.DISCARD
+    assert answer is CloseChoice.DISCARD
     assert text == "“cat × ink” is not finished. Close all the same?"
     assert offered == {"Stop and close", "Cancel"}

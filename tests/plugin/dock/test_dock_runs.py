@@ -65,7 +65,7 @@ def test_waiting_runs_move_and_leave_the_queue(docked, pictures, engine, qtbot, 
     act(docked, "Start earlier")
     docked.runs_list.select(second)
     act(docked, "Cancel")
-    waiting = [ticket.job for ticket in docked.session.queue.waiting]
+    waiting = list(docked.session.queue.waiting)
     assert waiting == [fourth, third]
     assert second not in docked.session.runs
     first.stop()

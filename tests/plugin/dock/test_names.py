@@ -96,8 +96,7 @@ def test_a_renamed_layer_renames_its_run(automatic, engine, finished, viewer, qt
     assert mine.name == "my best"
     assert automatic.runs_list.row(mine).name.text() == "my best"
     automatic.actions_of_runs.export_to(tmp_path, [mine])
-    qtbot.waitUntil(lambda: not automatic.actions_of_runs.exporting, timeout=20_000)
-    assert [path.name for path in tmp_path.iterdir()] == ["my best"]
+    qtbot.waitUntil(lambda: [path.name for path in tmp_path.iterdir()] == ["my best"])
     viewer.layers.remove("my best")
     mine.show_result()
     assert mine.live.layer.name == "my best"
@@ -145,7 +144,7 @@ def test_a_previews_name_says_only_settings_that_it_has(automatic, engine, finis
         automatic.panel.preview.click()
         finished(automatic)
         names.append(automatic.current.name)
-        assert "size" in automatic.current.plan.full.name, "at full size it is said"
+        assert "size" in automatic.current.plan.full.name.text, "at full size it is said"
     assert names == [
         "harbour × waves · preview",
         "harbour × waves · style strength 2 · seed 3 · preview",

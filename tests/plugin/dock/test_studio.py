@@ -5,7 +5,7 @@ import pytest
 
 from napari_nst.plugin.common.keys import KEYS, key_text
 from napari_nst.plugin.common.preferences import LastUsed
-from napari_nst.plugin.dock.close_guard import Answer
+from napari_nst.plugin.dock.close_guard import CloseChoice
 from napari_nst.plugin.dock.studio import main_window_of
 from napari_nst.settings.config import StyleConfig
 
@@ -147,7 +147,7 @@ def test_a_person_is_asked_before_closing_over_an_unsaved_result(shown, engine, 
         viewer.add_image(black(), name=name, rgb=True)
     widget.form.set_weights("untrained")
     run_once(widget, engine, finished, 7)
-    widget.studio.guard.ask = lambda *_: asked.append(1) or Answer.CANCEL
+    widget.studio.guard.ask = lambda *_: asked.append(1) or CloseChoice.CANCEL
     window = main_window_of(widget)
     assert not window.close()
     assert window.isVisible()

@@ -7,9 +7,10 @@ from napari.components import ViewerModel
 from napari_nst.errors import ImageError
 from napari_nst.plugin.layers.captions import full_name
 from napari_nst.plugin.layers.compare import MOST, Comparison, layers_to_blink, layers_to_compare
-from napari_nst.plugin.layers.extents import is_whole_in, rectangle_of, seen
+from napari_nst.plugin.layers.extents import rectangle_of, seen
 from napari_nst.runs.sweep import pairs
 from napari_nst.settings.record import METADATA_KEY
+from tests.plugin.layers.geometry import is_whole_in
 
 
 @pytest.fixture

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from napari_nst.plugin.dock.staging_note import StagingNote
+from napari_nst.plugin.dock.notes import StagingNote
 from napari_nst.plugin.layers.canvas import CANVAS
-from napari_nst.plugin.layers.extents import is_whole_in, overlap, rectangle_of, seen
+from napari_nst.plugin.layers.extents import overlap, rectangle_of, seen
+from tests.plugin.layers.geometry import is_whole_in
 
 pytestmark = pytest.mark.gui
 

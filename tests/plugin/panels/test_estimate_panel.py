@@ -6,6 +6,8 @@ from napari_nst.core.network.encoder import Encoder
 from napari_nst.planning import estimate as estimate_module
 from napari_nst.planning import remedies as remedies_module
 from napari_nst.plugin.layers.visible_picture import picture_of, picture_size
+from napari_nst.plugin.panels import estimate_panel
+from napari_nst.plugin.panels.estimate_panel import Answer, Estimator
 from napari_nst.runs.progress import RunState
 
 pytestmark = pytest.mark.gui
@@ -106,6 +108,15 @@ def test_the_next_estimate_is_what_the_last_runs_took(
     docked.run()
     finished(docked)
     qtbot.waitUntil(lambda: "from your last runs" in panel.text.toolTip(), timeout=60_000)
-    estimate = panel.forecaster.answer.estimate
+    estimate = panel.estimator.answer.estimate
     assert estimate.runs_seen == 1
     assert estimate.seconds == pytest.approx(docked.current.result.seconds, rel=0.5)
+
+
+@pytest.mark.parametrize("questions", [("a",), ("a", "b", "c")])
+def test_the_newest_question_is_answered(qtbot, monkeypatch, questions):
+    monkeypatch.setattr(estimate_panel, "answered", Answer)
+    estimator = Estimator()
+    for question in questions:
+        estimator.ask(question)
+    qtbot.waitUntil(lambda: estimator.answer == Answer(questions[-1]), timeout=5000)

@@ -9,7 +9,7 @@ from napari.utils.notifications import notification_manager
 
 from napari_nst.files.images import read_picture, read_settings
 from napari_nst.plugin.common import preferences
-from napari_nst.plugin.dock.close_guard import Answer
+from napari_nst.plugin.dock.close_guard import CloseChoice
 from napari_nst.plugin.dock.studio import main_window_of
 from napari_nst.plugin.panels import save_dialog
 from napari_nst.runs import saved
@@ -215,7 +215,7 @@ def test_closing_the_window_during_a_run_can_keep_its_picture(
     first, second = dock.session.runs
     qtbot.waitUntil(lambda: first.kept is not None)
     guard, window = dock.studio.guard, main_window_of(dock)
-    stakes, answers = [], [Answer.CANCEL, Answer.SAVE]
+    stakes, answers = [], [CloseChoice.CANCEL, CloseChoice.SAVE]
     guard.ask = lambda _, stake: stakes.append(stake) or answers.pop(0)
     guard._folder = lambda: tmp_path
     if put_away:

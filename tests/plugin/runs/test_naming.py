@@ -1,58 +1,8 @@
-"""A run's name tells the settings that it has: as asked, as steered, and of a preview."""
+"""Names of runs in layers and in the list: as asked, as steered, and of a preview."""
 
-import numpy as np
 import pytest
 
-from napari_nst.plugin.runs.naming import told_with, unique
-from napari_nst.plugin.runs.request import RunPlan, RunRequest
-from napari_nst.settings.config import StyleConfig
-from napari_nst.settings.record import SteeringEvent
-
-PICTURE = np.zeros((8, 10, 3), np.uint8)
-ASKED = StyleConfig(style_strength=1.0)
-STEERED = ASKED.replace(style_strength=6.0)
-
-
-def plan(name, config=ASKED, *, events=(), changed=None):
-    request = RunRequest(PICTURE, PICTURE, config, events=events)
-    return RunPlan(request, name, placement=None, changed=changed or {})
-
-
-@pytest.mark.parametrize(
-    ("asked", "told"),
-    [
-        ("a × b · steps 400 · style strength 1", "a × b · steps 400 · style strength 6"),
-        ("a × b · style strength 1 · builtin", "a × b · style strength 6 · builtin"),
-        ("a × b · style strength 1 [2] · replay", "a × b · style strength 6 · replay"),
-        ("a × b · default", "a × b · default · style strength 6"),
-        ("style strength 1.0 · seed 3", "style strength 6 · seed 3"),
-    ],
-)
-def test_the_value_steered_to_stands_where_the_old_one_stood_else_at_the_end(asked, told):
-    assert told_with(plan(asked), STEERED) == told
-    assert told_with(plan(asked), ASKED) == asked
-
-
-def test_a_setting_that_was_only_counted_is_counted_no_longer():
-    changed = {"size": 99, "steps": 7, "seed": 4, "style_strength": 1.0}
-    counted = plan("a × b · size 99 · steps 7 · 2 more", changed=changed)
-    assert told_with(counted, STEERED) == "a × b · size 99 · steps 7 · 1 more · style strength 6"
-    del changed["seed"]
-    counted = plan("a × b · size 99 · steps 7 · 1 more", changed=changed)
-    assert told_with(counted, STEERED) == "a × b · size 99 · steps 7 · style strength 6"
-
-
-def test_a_replay_says_what_it_repeats_unless_it_stopped_before():
-    again = plan(
-        "a × b · style strength 6 · replay", events=(SteeringEvent(9, "style_strength", 6.0),)
-    )
-    assert told_with(again, STEERED) == again.name
-    assert told_with(again, ASKED) == "a × b · style strength 1 · replay"
-
-
-def test_a_taken_name_is_numbered_as_napari_does():
-    assert unique("a", {"b"}) == "a"
-    assert unique("a", {"a", "a [1]"}) == "a [2]"
+pytestmark = pytest.mark.gui
 
 
 @pytest.fixture
@@ -79,7 +29,6 @@ def steer(docked, pictures, engine, qtbot, finished):
     return run
 
 
-@pytest.mark.gui
 def test_a_steered_runs_name_tells_what_it_ended_with_in_layer_and_list(docked, steer, finished):
     while_steered = []
     mine = steer(6, lambda run: run.changed.connect(lambda: while_steered.append(run.name)))
@@ -92,13 +41,11 @@ def test_a_steered_runs_name_tells_what_it_ended_with_in_layer_and_list(docked, 
     assert docked.session.runs[-1].name == "harbour × waves · default"
 
 
-@pytest.mark.gui
 def test_the_name_that_the_user_gave_is_left_alone(steer):
     mine = steer(6, lambda run: setattr(run.live.layer, "name", "my best"))
     assert mine.name == mine.live.layer.name == "my best"
 
 
-@pytest.mark.gui
 def test_steering_that_no_step_took_is_not_in_the_name(docked, pictures, engine, qtbot, finished):
     engine(100_000, wait_s=0.005)
     docked.form.set_weights("auto")
@@ -116,7 +63,6 @@ def test_steering_that_no_step_took_is_not_in_the_name(docked, pictures, engine,
     assert mine.name == mine.live.layer.name == "harbour × waves · default"
 
 
-@pytest.mark.gui
 def test_runs_that_wait_have_names_of_their_own(docked, pictures, engine):
     engine(100_000, wait_s=0.005)
     docked.form.set_weights("auto")
@@ -126,7 +72,6 @@ def test_runs_that_wait_have_names_of_their_own(docked, pictures, engine):
     assert names == [f"harbour × waves · default{number}" for number in ("", " [1]", " [2]")]
 
 
-@pytest.mark.gui
 def test_the_full_size_of_a_steered_preview_is_named_as_steered(
     docked, pictures, engine, qtbot, finished
 ):
@@ -138,4 +83,4 @@ def test_the_full_size_of_a_steered_preview_is_named_as_steered(
     docked.panel.full.click()
     full = docked.session.runs[-1]
     assert full.name == "harbour × waves · default · style strength 6"
-    assert full.plan.told == "default · style strength 6"
+    assert full.plan.name.settings == "default · style strength 6"

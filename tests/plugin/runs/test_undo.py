@@ -221,7 +221,7 @@ def line(docked, pictures, engine):
 
 
 def waiting(docked):
-    return [ticket.job for ticket in docked.session.queue.waiting]
+    return list(docked.session.queue.waiting)
 
 
 @pytest.mark.parametrize("batches", [[[1, 2]], [[2, 1]], [[1]], [[3, 1], [2]], [[1, 2, 3]]])

@@ -14,9 +14,9 @@ from qtpy.QtCore import QThreadPool
 from napari_nst.core.control import RunControl
 from napari_nst.errors import ConfigError, DeviceError, DeviceMemoryError, NstError
 from napari_nst.plugin.common.faults import translated
-from napari_nst.plugin.runs.request import RunRequest
 from napari_nst.plugin.runs.worker import RunWorker, run_request
 from napari_nst.runs.frame_gate import FrameGate
+from napari_nst.runs.request import RunRequest
 from napari_nst.settings.config import StyleConfig
 from tests.plugin.fakes import FakeStep
 

@@ -15,7 +15,7 @@ from napari_nst.plugin.runs.viewer_run import Run
 _MOST_NAMES = 6
 
 
-class Answer(Enum):
+class CloseChoice(Enum):
     """What is to become of unsaved results, and of the picture of a run that goes on."""
 
     SAVE = "save"
@@ -52,7 +52,7 @@ class CloseGuard(QObject):
         self._folder = folder
         self._window: ReferenceType[QMainWindow] | None = None
         self._quitting = False
-        self.ask: Callable[[QWidget, Stake], Answer] = ask_user
+        self.ask: Callable[[QWidget, Stake], CloseChoice] = ask_user
 
     def watch(self, window: QMainWindow) -> None:
         """Start watching; a window is watched once, and not kept alive."""
@@ -85,8 +85,8 @@ class CloseGuard(QObject):
     def _settled(self, window: QWidget, stake: Stake) -> bool:
         """Ask, and save if so wished; whether the window may close, which ends all runs."""
         answer = self.ask(window, stake)
-        if answer is not Answer.SAVE:
-            return answer is Answer.DISCARD
+        if answer is not CloseChoice.SAVE:
+            return answer is CloseChoice.DISCARD
         folder = self._folder() or _chosen_folder(window)
         if folder is None:
             return False
@@ -98,7 +98,7 @@ class CloseGuard(QObject):
         return True
 
 
-def ask_user(window: QWidget, stake: Stake) -> Answer:
+def ask_user(window: QWidget, stake: Stake) -> CloseChoice:
     """Ask in a box what is to become of unsaved results and of runs that go on."""
     buttons = QMessageBox.StandardButton
     box = QMessageBox(window)
@@ -115,8 +115,8 @@ def ask_user(window: QWidget, stake: Stake) -> Answer:
         for which, text in ((buttons.Save, "Stop and save"), (buttons.Discard, discard)):
             if (button := box.button(which)) is not None:
                 button.setText(text)
-    answers = {buttons.Save: Answer.SAVE, buttons.Discard: Answer.DISCARD}
-    return answers.get(buttons(box.exec()), Answer.CANCEL)
+    answers = {buttons.Save: CloseChoice.SAVE, buttons.Discard: CloseChoice.DISCARD}
+    return answers.get(buttons(box.exec()), CloseChoice.CANCEL)
 
 
 def _question(stake: Stake) -> str:

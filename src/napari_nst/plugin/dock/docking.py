@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 from napari.utils.notifications import show_info
 from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, QObject, QTimer, Signal
-from qtpy.QtWidgets import QDockWidget, QWidget
+from qtpy.QtWidgets import QDockWidget, QLabel, QWidget
 
 from napari_nst.runs.progress import RunState
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from napari_nst.plugin.dock.widget import StyleTransferWidget
     from napari_nst.plugin.runs.session import Session
+
+TITLE = "Neural Style Transfer"
 
 _docks: WeakValueDictionary[int, QWidget] = WeakValueDictionary()
 """Docks by the identity of their viewer: viewers compare by their contents."""
@@ -50,6 +52,20 @@ def frame_of(dock: QWidget) -> QDockWidget | None:
     """Return the dock that the widget is in; None if it is closed."""
     parent = dock.parentWidget()
     return parent if isinstance(parent, QDockWidget) else None
+
+
+def keep_title(dock: QDockWidget) -> None:
+    """Give a dock our title, now and whenever napari makes its title bar anew.
+
+    napari's own title names the plugin twice, or by its package.
+    """
+    if dock.windowTitle() == TITLE:
+        return
+    names = {dock.windowTitle()}
+    dock.setWindowTitle(TITLE)
+    _rename(dock, names)
+    for moved in (dock.topLevelChanged, dock.dockLocationChanged):
+        moved.connect(partial(_rename, dock, names))
 
 
 def tell_of_runs(viewer: "Viewer", session: "Session") -> None:
@@ -150,3 +166,10 @@ def _key(viewer: "Viewer") -> int:
 
 def _forget(key: int, _: Any = None) -> None:  # noqa: ANN401 - Qt's destroyed object
     _docks.pop(key, None)
+
+
+def _rename(dock: QDockWidget, names: set[str], _: object = None) -> None:
+    bar = dock.titleBarWidget()
+    for label in [] if bar is None else bar.findChildren(QLabel):
+        if label.text() in names:
+            label.setText(TITLE)

@@ -20,14 +20,13 @@ from napari_nst.plugin.common.preferences import (
     watch,
 )
 from napari_nst.plugin.dock.close_guard import CloseGuard
-from napari_nst.plugin.dock.docking import frame_of, tell_of_runs
-from napari_nst.plugin.dock.title import keep_title
+from napari_nst.plugin.dock.docking import frame_of, keep_title, tell_of_runs
 from napari_nst.plugin.form.folders_form import FoldersForm
 from napari_nst.plugin.layers.canvas import CANVAS
-from napari_nst.plugin.layers.visibility import VisibilityWatch
+from napari_nst.plugin.layers.viewer_state import VisibilityWatch
 from napari_nst.plugin.panels.compare_panel import ComparePanel
 from napari_nst.plugin.panels.curves import Curve, marks_of
-from napari_nst.plugin.panels.run_list import RunAction
+from napari_nst.plugin.panels.run_menu import RunAction
 from napari_nst.plugin.runs.autosave import Autosave, tell_when_done
 from napari_nst.plugin.runs.viewer_run import Run
 from napari_nst.runs.sweep import columns_of

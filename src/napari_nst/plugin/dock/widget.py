@@ -13,9 +13,8 @@ from napari_nst.plugin.common.style import show_focus
 from napari_nst.plugin.dock.device_badge import DeviceBadge
 from napari_nst.plugin.dock.docking import Docking, OnePerViewer
 from napari_nst.plugin.dock.ending import Ending
-from napari_nst.plugin.dock.staging_note import StagingNote
+from napari_nst.plugin.dock.notes import StagingNote, Welcome
 from napari_nst.plugin.dock.studio import Studio
-from napari_nst.plugin.dock.welcome import Welcome
 from napari_nst.plugin.form.settings_form import SettingsForm
 from napari_nst.plugin.form.sweep_form import SweepForm
 from napari_nst.plugin.form.sweep_panel import SweepPanel
@@ -24,9 +23,8 @@ from napari_nst.plugin.form.weights_panel import WeightsPanel
 from napari_nst.plugin.gallery.drops import FileDrops
 from napari_nst.plugin.layers.staging import Staging
 from napari_nst.plugin.panels.estimate_panel import EstimatePanel
-from napari_nst.plugin.panels.run_actions import RunActions
 from napari_nst.plugin.panels.run_list import RunsList
-from napari_nst.plugin.panels.run_menu import entries
+from napari_nst.plugin.panels.run_menu import RunActions, entries
 from napari_nst.plugin.panels.run_panel import RunPanel
 from napari_nst.plugin.panels.snapshots_form import HistoryForm
 from napari_nst.plugin.runs.launch import Launcher

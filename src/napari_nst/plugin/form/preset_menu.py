@@ -20,7 +20,7 @@ from napari_nst.files.user_presets import (
     own_presets,
     save_preset,
 )
-from napari_nst.runs.wording import in_words
+from napari_nst.settings.text import in_words
 
 if TYPE_CHECKING:
     from napari_nst.plugin.form.settings_form import SettingsForm

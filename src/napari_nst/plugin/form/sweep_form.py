@@ -8,10 +8,10 @@ from qtpy.QtWidgets import QComboBox, QLabel, QLineEdit, QPushButton, QVBoxLayou
 
 from napari_nst.errors import NstError
 from napari_nst.plugin.common.style import form_layout
-from napari_nst.runs.sweep import Axis, Variant, sweep
+from napari_nst.runs.sweep import PRESET, Axis, Variant, sweep
 from napari_nst.runs.sweep_values import parse_values
-from napari_nst.runs.wording import PRESET, in_words
 from napari_nst.settings.config import StyleConfig
+from napari_nst.settings.text import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable

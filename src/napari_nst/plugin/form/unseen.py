@@ -6,8 +6,8 @@ from typing import Any
 
 from qtpy.QtWidgets import QLabel
 
-from napari_nst.runs.wording import describe
 from napari_nst.settings.config import StyleConfig
+from napari_nst.settings.text import settings_text
 
 
 class Unseen(QLabel):
@@ -42,5 +42,5 @@ class Unseen(QLabel):
             if setting.name not in self._known
             and (value := getattr(config, setting.name)) != getattr(preset, setting.name)
         }
-        self.setText(f"Also: {describe(self.values)}")
+        self.setText(f"Also: {settings_text(self.values)}")
         self.setVisible(bool(self.values))

@@ -7,7 +7,7 @@ it is compared; everything here asks `full_name`. No Qt here.
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from napari_nst.runs.wording import SEPARATOR
+from napari_nst.settings.text import SEPARATOR
 
 if TYPE_CHECKING:
     from napari.layers import Layer

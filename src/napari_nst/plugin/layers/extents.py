@@ -67,11 +67,6 @@ def seen(viewer: "ViewerModel") -> Rectangle:
     return np.array([centre - size / 2, centre + size / 2])
 
 
-def is_whole_in(outer: Rectangle, inner: Rectangle) -> bool:
-    """Whether one rectangle lies within another."""
-    return bool((outer[0] <= inner[0]).all() and (inner[1] <= outer[1]).all())
-
-
 def fit(viewer: "ViewerModel", wanted: Rectangle) -> None:
     """Set the camera so that a rectangle fills the view, or each cell of the grid."""
     camera = viewer.scene.camera

@@ -1,6 +1,6 @@
-"""How a viewer looks, kept for the way back from a comparison. No Qt here."""
+"""How a viewer looks: kept for the way back from a comparison, and watched."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -10,6 +10,7 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
+    from napari.viewer import Viewer
 
 _GRID = ("enabled", "shape", "stride", "spacing")
 _CAMERA = ("center", "zoom", "angles")
@@ -79,3 +80,42 @@ def reorder(viewer: "ViewerModel", order: "Sequence[Layer]") -> None:
     for place, layer in enumerate(present):
         if (index := viewer.layers.index(layer)) != place:
             viewer.layers.move(index, place)
+
+
+class VisibilityWatch:
+    """Calls back when any of a viewer's layers is shown or hidden.
+
+    Parameters
+    ----------
+    viewer
+        Its layers are watched.
+    changed
+        Called without arguments.
+    """
+
+    def __init__(self, viewer: "Viewer", changed: Callable[[], None]) -> None:
+        self._layers = viewer.layers
+        self._changed = changed
+        self._layers.events.inserted.connect(self._on_inserted)
+        self._layers.events.removed.connect(self._on_removed)
+        for layer in self._layers:
+            self._follow(layer)
+
+    def close(self) -> None:
+        """End watching."""
+        self._layers.events.inserted.disconnect(self._on_inserted)
+        self._layers.events.removed.disconnect(self._on_removed)
+        for layer in self._layers:
+            layer.events.visible.disconnect(self._on_visible)
+
+    def _follow(self, layer: "Layer") -> None:
+        layer.events.visible.connect(self._on_visible)
+
+    def _on_inserted(self, event: Any) -> None:  # noqa: ANN401 - napari's event
+        self._follow(event.value)
+
+    def _on_removed(self, event: Any) -> None:  # noqa: ANN401 - napari's event
+        event.value.events.visible.disconnect(self._on_visible)
+
+    def _on_visible(self, _: object = None) -> None:
+        self._changed()

@@ -17,7 +17,7 @@ from napari_nst.plugin.layers.compare import (
 )
 from napari_nst.plugin.layers.grid_fit import fit_grid
 from napari_nst.plugin.layers.reveal import Reveal
-from napari_nst.runs.wording import shortened
+from napari_nst.runs.naming import shortened
 
 if TYPE_CHECKING:
     from napari.layers import Layer

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_nst.runs.frame_gate import Point
-from napari_nst.runs.wording import describe
+from napari_nst.settings.text import settings_text
 
 if TYPE_CHECKING:
     from napari_nst.plugin.runs.viewer_run import Run
@@ -128,7 +128,8 @@ def scale_mark(step: int, scale: int) -> Mark:
 def change_marks(events: "Iterable[SteeringEvent]") -> list[Mark]:
     """Mark each step at which a steered setting took effect."""
     return [
-        Mark(event.step + 1, describe({event.field: event.value}), "change") for event in events
+        Mark(event.step + 1, settings_text({event.field: event.value}), "change")
+        for event in events
     ]
 
 

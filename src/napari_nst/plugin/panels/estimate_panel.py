@@ -1,5 +1,10 @@
-"""The line above Run that says what a run will take, and the buttons that make it fit."""
+"""The line above Run that says what a run will take, and the buttons that make it fit.
 
+Estimates come from a thread: they import torch and may time the device.
+"""
+
+import threading
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -9,19 +14,66 @@ from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_nst.errors import DeviceMemoryError, NstError, Remedy, TooLargeError
 from napari_nst.planning.text import estimate_text, memory_words
+from napari_nst.plugin.common.torch_import import import_torch
 from napari_nst.plugin.layers.visible_picture import picture_size
-from napari_nst.plugin.runs.forecaster import Answer, Forecaster, Question
-from napari_nst.runs.wording import in_words
+from napari_nst.plugin.runs.worker import thread_count
+from napari_nst.settings.config import StyleConfig
+from napari_nst.settings.text import in_words
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
+    from napari_nst.planning.estimate import Estimate
     from napari_nst.plugin.form.settings_form import SettingsForm
     from napari_nst.plugin.runs.session import Session
     from napari_nst.plugin.runs.viewer_run import Run
 
 _POLL_MS = 400
 _FITS, _TOO_LARGE = "#8a919b", "#e5604c"
+
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Question:
+    """A run that might be started.
+
+    Parameters
+    ----------
+    config
+        Its settings.
+    content, style
+        Height and width of its pictures.
+    device
+        As in RunRequest.
+    """
+
+    config: StyleConfig
+    content: Size
+    style: Size
+    device: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a run would take.
+
+    Parameters
+    ----------
+    question
+        What was asked.
+    estimate
+        None where `problem` says why not.
+    remedies
+        What would fit, where the run does not.
+    problem
+        Why there is no estimate.
+    """
+
+    question: Question
+    estimate: "Estimate | None" = None
+    remedies: tuple[Remedy, ...] = ()
+    problem: str = ""
 
 
 class EstimatePanel(QWidget):
@@ -47,7 +99,7 @@ class EstimatePanel(QWidget):
         self.text = QLabel()
         self.text.setWordWrap(True)
         self.buttons: list[QPushButton] = []
-        self.forecaster = Forecaster()
+        self.estimator = Estimator()
         self._asked: Question | None = None
         self._shown: object = None
         self._failed = False
@@ -86,8 +138,8 @@ class EstimatePanel(QWidget):
             self.text.setText(f'<span style="color:{_FITS}">Estimating…</span>')
             self._offer(())
             self._shown = None
-            self.forecaster.ask(question)
-        answer = self.forecaster.answer
+            self.estimator.ask(question)
+        answer = self.estimator.answer
         if answer is not None and answer is not self._shown and not self._failed:
             self._shown = answer
             if answer.question == question:
@@ -160,3 +212,63 @@ class EstimatePanel(QWidget):
         if again is not None:
             self._failed = False
             self.run_asked.emit()
+
+
+class Estimator:
+    """Answers the newest question; those it was too slow for are dropped.
+
+    Its thread touches nothing of Qt, so a viewer may close while it computes, and lasts as long
+    as there are questions. It is no daemon: Python waits for the one estimate at its end, since a
+    thread that is cut off inside of torch takes the process down with it.
+
+    Attributes
+    ----------
+    answer
+        The newest answer.
+    """
+
+    def __init__(self) -> None:
+        self.answer: Answer | None = None
+        self._asked: Question | None = None
+        self._lock = threading.Lock()
+        self._is_working = False
+
+    def ask(self, question: Question) -> None:
+        """Take a question; the answer will come into `answer`."""
+        with self._lock:
+            self._asked = question
+            starts, self._is_working = not self._is_working, True
+        if starts:
+            threading.Thread(target=self._work).start()
+
+    def _work(self) -> None:
+        while (question := self._next()) is not None:
+            self.answer = answered(question)
+
+    def _next(self) -> Question | None:
+        with self._lock:
+            question, self._asked = self._asked, None
+            self._is_working = question is not None
+            return question
+
+
+def answered(question: Question) -> Answer:
+    """Answer a question in the calling thread; imports torch."""
+    try:
+        import_torch()
+        return _answered(question)
+    except (NstError, OSError, ImportError) as error:
+        return Answer(question, problem=str(error))
+
+
+def _answered(question: Question) -> Answer:
+    import torch
+
+    from napari_nst.planning.estimate import estimate, plan_of
+    from napari_nst.planning.remedies import remedies
+
+    torch.set_num_threads(thread_count())  # as runs do, so that the speed is theirs
+    asked = (question.config, question.content, question.style, question.device)
+    expected = estimate(*asked)
+    offers = () if expected.fits else remedies(plan_of(*asked), expected.free_bytes)
+    return Answer(question, expected, offers)

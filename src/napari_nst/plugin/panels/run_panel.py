@@ -6,7 +6,7 @@ from superqt import QElidingLabel
 
 from napari_nst.plugin.common.style import NAME_MARGIN_PX, colour_bar, make_bar, primary
 from napari_nst.plugin.panels.loss_plot import LossPlot
-from napari_nst.plugin.runs.request import RunPlan
+from napari_nst.plugin.runs.plan import RunPlan
 from napari_nst.runs.frame_gate import Frame
 from napari_nst.runs.progress import RunState
 

@@ -12,8 +12,7 @@ from napari_nst.errors import ImageError
 from napari_nst.files.names import free_path, safe_name, save_picture
 from napari_nst.files.outputs import SUFFIXES
 from napari_nst.plugin.common.preferences import Preferences, remember_folder, remember_format
-from napari_nst.runs.export import save_result
-from napari_nst.runs.saved import note_saved
+from napari_nst.runs.export import note_saved, save_result
 
 if TYPE_CHECKING:
     from napari_nst.plugin.runs.viewer_run import Run

@@ -13,9 +13,8 @@ from qtpy.QtWidgets import QApplication, QMainWindow, QWidget
 from napari_nst.plugin.common.faults import translated
 from napari_nst.plugin.runs.session import Session
 from napari_nst.plugin.runs.viewer_run import Run
-from napari_nst.runs.export import save_result
+from napari_nst.runs.export import is_saved, save_result
 from napari_nst.runs.progress import RunState
-from napari_nst.runs.saved import is_saved
 
 LONG_S = 60
 """Whoever waits longer than this has looked elsewhere, and is told that a run is done."""

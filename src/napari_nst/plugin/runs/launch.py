@@ -14,11 +14,10 @@ from napari_nst.plugin.form.weights_panel import (
     falls_back_on_builtin,
     lacks_weights,
 )
-from napari_nst.plugin.runs.plan import plan_of, plan_preview
-from napari_nst.plugin.runs.request import RunPlan
+from napari_nst.plugin.runs.plan import RunPlan, plan_preview, plan_run
 from napari_nst.runs.sweep import Pair, Place, Variant
-from napari_nst.runs.wording import in_words
 from napari_nst.settings.config import StyleConfig
+from napari_nst.settings.text import in_words
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -145,7 +144,7 @@ class Launcher(QObject):
         place: Place | None = None,
         preset: NamedPreset | None = None,
     ) -> RunPlan:
-        return plan_of(
+        return plan_run(
             self._form.pickers,
             self._viewer.dims,
             config,

@@ -1,7 +1,7 @@
-"""From what the user chose to plans of runs. No Qt here."""
+"""Plans of runs: a request, and where and by which name the viewer shows the result."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +10,10 @@ import numpy.typing as npt
 from napari_nst.errors import ConfigError, ImageError
 from napari_nst.files.user_presets import NamedPreset
 from napari_nst.plugin.gallery.open_styles import style_of
+from napari_nst.plugin.layers.placement import Placement
 from napari_nst.plugin.layers.visible_picture import LayerPicture, picture_of
-from napari_nst.plugin.runs.naming import summary, told_with
-from napari_nst.plugin.runs.request import (
-    RunPlan,
+from napari_nst.runs.naming import RunName, pair_name, summary
+from napari_nst.runs.request import (
     RunRequest,
     continued,
     extended,
@@ -22,9 +22,9 @@ from napari_nst.plugin.runs.request import (
     request_of,
 )
 from napari_nst.runs.sweep import Place
-from napari_nst.runs.wording import SEPARATOR, changes, shortened
-from napari_nst.settings.config import StyleConfig
+from napari_nst.settings.config import StyleConfig, changes
 from napari_nst.settings.record import METADATA_KEY
+from napari_nst.settings.text import SEPARATOR
 from napari_nst.weights import find_imagenet
 
 if TYPE_CHECKING:
@@ -39,7 +39,38 @@ _NAME_LETTERS = 18
 """Of a picture's name, in that of its result."""
 
 
-def plan_of(
+@dataclass(frozen=True, eq=False)
+class RunPlan:
+    """A run before it starts.
+
+    Parameters
+    ----------
+    request
+        What to run; None for a result of an earlier session, of which only a layer is left.
+    name
+        The live layer's name.
+    placement
+        Where the content is in the viewer's world.
+    place
+        Where the run is in the grid of its sweep; None for a run of its own.
+    preset
+        The own preset that its settings started from, if any.
+    full
+        The run that this is a preview of; None if it is no preview.
+    style_file
+        Where the style was read from; "" if it came from no file.
+    """
+
+    request: RunRequest | None
+    name: RunName
+    placement: Placement
+    place: Place | None = None
+    preset: NamedPreset | None = None
+    full: "RunPlan | None" = None
+    style_file: str = ""
+
+
+def plan_run(
     pickers: "LayerPickers",
     dims: "Dims",
     config: StyleConfig,
@@ -85,24 +116,18 @@ def plan_of(
     painted = picture_of(style, dims)
     init, config = _start_of(pickers.start_layer(), dims, config)
     request = RunRequest(content.pixels, painted.pixels, config, weights, init)
-    title = " × ".join(shortened(each.name, _NAME_LETTERS) for each in (content, painted))
-    last = next((plan for plan in reversed(list(earlier)) if plan.pair == title), None)
-    told, changed = (label, {}) if label else _what_differs(config, preset, last)
-    return RunPlan(
-        request,
-        _name_of([title, told] if place is None else [told], weights),
-        content.placement,
-        place,
-        preset,
-        pair="" if label else title,
-        told=told,
-        changed=changed,
-        style_file=_file_of(style),
-    )
+    pair_text = pair_name(content.name, painted.name, _NAME_LETTERS)
+    if label:
+        parts = [pair_text, label] if place is None else [label]
+        name = RunName(_text_of(parts, weights), settings=label)
+    else:
+        last = next((each for each in reversed(list(earlier)) if each.name.pair == pair_text), None)
+        name = _name_of(pair_text, config, preset, last, weights=weights)
+    return RunPlan(request, name, content.placement, place, preset, style_file=_file_of(style))
 
 
-def _name_of(parts: list[str], weights: str) -> str:
-    """Name a run: of a sweep by what differs alone, for which a grid's narrow cells have room."""
+def _text_of(parts: list[str], weights: str) -> str:
+    """Join the parts of a name, the weights among them where they are not the usual ones."""
     word = weights_word(weights)
     return SEPARATOR.join(parts if word == weights_word("auto") else [*parts, word])
 
@@ -123,23 +148,27 @@ def _file_of(style: "Image") -> str:
     return opened.name if opened is not None and opened.kind == "file" else ""
 
 
-def _what_differs(
-    config: StyleConfig, preset: NamedPreset | None, last: RunPlan | None
-) -> tuple[str, Mapping[str, Any]]:
-    """Say the settings that are not those of the last run, or the preset if that is new.
+def _name_of(
+    pair: str,
+    config: StyleConfig,
+    preset: NamedPreset | None,
+    last: RunPlan | None,
+    *,
+    weights: str,
+) -> RunName:
+    """Name a run by the settings that differ from the last run's, or by the preset if that is new.
 
-    The same again is told as the last run was.
+    The same settings again are named as in the last run.
     """
-    name = (preset or config).name
-    if last is None or last.request is None:
-        return name, {}
-    before = last.request.config
-    changed = changes(config, before)
-    if (last.preset or before).name != name:
-        return name, {}
-    if not changed:
-        return last.told, last.changed
-    return summary(changed), changed
+    settings, changed = (preset or config).name, {}
+    if last is not None and last.request is not None:
+        before = last.request.config
+        if (last.preset or before).name == settings:
+            changed = changes(config, before)
+            settings = summary(changed)
+            if not changed:
+                settings, changed = last.name.settings, dict(last.name.changed)
+    return RunName(_text_of([pair, settings], weights), pair, settings, changed)
 
 
 def weights_word(choice: str) -> str:
@@ -157,16 +186,14 @@ def plan_preview(full: RunPlan) -> RunPlan:
     settled = weights_word(weights) if weights == "auto" else weights
     small = preview(full.request.config)
     # The size and steps of the full run are not those of the preview.
-    kept = {name: value for name, value in full.changed.items() if getattr(small, name) == value}
-    told = summary(kept) if full.changed else full.told
-    name = _name_of([part for part in (full.pair, told) if part], weights)
+    changed = full.name.changed
+    kept = {name: value for name, value in changed.items() if getattr(small, name) == value}
+    settings = summary(kept) if changed else full.name.settings
+    text = _text_of([part for part in (full.name.pair, settings) if part], weights)
     return replace(
         full,
         request=replace(full.request, config=small),
-        name=f"{name}{SEPARATOR}preview",
-        told=told,
-        changed=kept,
-        pair="",
+        name=RunName(f"{text}{SEPARATOR}preview", settings=settings, changed=kept),
         full=replace(full, request=replace(full.request, weights=settled)),
     )
 
@@ -187,9 +214,7 @@ def plan_full(run: "Run") -> RunPlan:
     return replace(
         full,
         request=replace(full.request, config=config),
-        name=told_with(full, config),
-        told=told_with(replace(full, name=full.told), config),
-        changed={field: getattr(config, field) for field in full.changed},
+        name=full.name.steered(asked, config, full.request.events),
     )
 
 
@@ -203,11 +228,13 @@ def plan_again(run: "Run", viewer: "Viewer", *, weights: str) -> RunPlan:
     """
     if run.plan.request is not None:
         # A name that tells what the run was steered to would not be true of one that is not.
-        return run.plan if run.is_name_generated else replace(run.plan, name=run.name)
+        kept = run.is_name_generated
+        return run.plan if kept else replace(run.plan, name=replace(run.plan.name, text=run.name))
     assert run.record is not None
     pictures = _pictures(viewer)
-    request, content = request_of(run.record, pictures, weights=weights)
-    return RunPlan(request, run.name, content.placement)
+    request = request_of(run.record, [each.pixels for each in pictures], weights=weights)
+    content = next(each for each in pictures if each.pixels is request.content)
+    return RunPlan(request, RunName(run.name), content.placement)
 
 
 def plan_replay(run: "Run", viewer: "Viewer", *, weights: str) -> RunPlan:
@@ -217,7 +244,7 @@ def plan_replay(run: "Run", viewer: "Viewer", *, weights: str) -> RunPlan:
         raise ConfigError("the run has not ended yet, so there is no record to replay")
     return RunPlan(
         replayed(again.request, run.record),
-        f"{run.name} · replay",
+        RunName(f"{run.name}{SEPARATOR}replay"),
         again.placement,
         preset=again.preset,
         full=again.full,
@@ -231,7 +258,8 @@ def plan_more(run: "Run", steps: int, viewer: "Viewer", *, weights: str) -> RunP
     if run.record is None or picture is None or again.request is None:
         raise ConfigError("the run has no result to go on from")
     request = extended(again.request, run.record, picture, steps=steps)
-    return RunPlan(request, f"{run.name} · {steps} more", again.placement, preset=again.preset)
+    name = RunName(f"{run.name}{SEPARATOR}{steps} more")
+    return RunPlan(request, name, again.placement, preset=again.preset)
 
 
 def _pictures(viewer: "Viewer") -> list[LayerPicture]:

@@ -12,11 +12,12 @@ from napari_nst.errors import NstError
 from napari_nst.plugin.layers.captions import full_name
 from napari_nst.plugin.layers.records import adopt_record
 from napari_nst.plugin.layers.visible_picture import is_single, picture_of
-from napari_nst.plugin.runs.request import RunPlan
+from napari_nst.plugin.runs.plan import RunPlan
 from napari_nst.plugin.runs.viewer_run import Run
 from napari_nst.plugin.runs.worker import settle_workers_at_exit
+from napari_nst.runs.naming import RunName
 from napari_nst.runs.progress import RunState
-from napari_nst.runs.queue import RunQueue, Ticket
+from napari_nst.runs.queue import RunQueue
 from napari_nst.runs.snapshots import History
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
 HISTORY_EVERY = 10
 HISTORY_BYTES = 256 * 2**20
-_DEVICE = "auto"
-"""All runs of a viewer go to the one device that "auto" becomes, so one computes at a time."""
 
 
 class Session(QObject):
@@ -66,13 +65,12 @@ class Session(QObject):
         super().__init__()
         settle_workers_at_exit()
         self.runs: list[Run] = []
-        self.queue: RunQueue[Run] = RunQueue(self._begin, self._stop)
+        self.queue: RunQueue[Run] = RunQueue(self._begin, Run.stop)
         self.history_every: int | None = HISTORY_EVERY
         self.history_bytes = HISTORY_BYTES
         self.interval_s = 0.0
         self.device = "auto"
         self._viewer = viewer
-        self._tickets: dict[Run, Ticket[Run]] = {}
         self._latest: Run | None = None
         self._numbers = count()
         self.queue.changed.connect(self._on_queue)
@@ -87,7 +85,7 @@ class Session(QObject):
     @property
     def busy(self) -> bool:
         """Whether a run computes."""
-        return bool(self.queue.computing)
+        return self.queue.computing is not None
 
     def start(self, plan: RunPlan) -> Run:
         """Start a run now if none computes, else let it wait for its turn."""
@@ -99,7 +97,7 @@ class Session(QObject):
         run.ended.connect(self._on_ended)
         self._share_memory(run)
         self._add(run)
-        self._tickets[run] = self.queue.enqueue(run, device=_DEVICE)
+        self.queue.enqueue(run)
         return run
 
     def cancel(self, run: Run) -> None:
@@ -111,20 +109,19 @@ class Session(QObject):
 
     def cancel_all(self) -> None:
         """Stop the run that computes and take all that wait off the list."""
-        for run in [ticket.job for ticket in self.queue.waiting]:
+        for run in self.queue.waiting:
             self.delete(run)
         self.queue.cancel_all()
 
     def move(self, run: Run, by: int) -> None:
         """Let a waiting run start earlier (negative) or later."""
-        ticket = self._tickets.get(run)
-        if ticket in self.queue.waiting:
-            self.queue.move(ticket, self.queue.waiting.index(ticket) + by)
+        if run in self.queue.waiting:
+            self.queue.move(run, self.queue.waiting.index(run) + by)
 
     def delete(self, run: Run) -> None:
         """End a run if it is on, remove its layers and forget it."""
-        if run in self._tickets and self._tickets[run] in self.queue.waiting:
-            self.queue.cancel(self._tickets.pop(run))
+        if run in self.queue.waiting:
+            self.queue.cancel(run)
         layers = run.layers
         run.abandon()
         run.history.clear()
@@ -145,8 +142,8 @@ class Session(QObject):
         list of (int, Layer)
             The layers with their places in the layer list, in the order of their removal.
         """
-        if run in self._tickets and self._tickets[run] in self.queue.waiting:
-            self.queue.cancel(self._tickets.pop(run))
+        if run in self.queue.waiting:
+            self.queue.cancel(run)
         elif run.state.active and run.live.layer is None:
             run.abandon()  # a first picture would add a layer
         else:
@@ -175,8 +172,8 @@ class Session(QObject):
 
     def ahead_of(self, run: Run) -> tuple[Run, ...] | None:
         """Return the waiting runs that start before a waiting one; None if it does not wait."""
-        line = [ticket.job for ticket in self.queue.waiting]
-        return tuple(line[: line.index(run)]) if run in line else None
+        line = self.queue.waiting
+        return line[: line.index(run)] if run in line else None
 
     def line_up(self, runs: list[tuple[Run, tuple[Run, ...]]]) -> None:
         """Let runs wait again, each right behind those that were ahead of it and still wait.
@@ -186,15 +183,15 @@ class Session(QObject):
         runs
             With what `ahead_of` returned for each; the one set aside last comes first.
         """
-        line = [ticket.job for ticket in self.queue.waiting]
+        line = list(self.queue.waiting)
         for run, ahead in runs:
             places = [place for place, other in enumerate(line) if other in ahead]
             line.insert(max(places, default=-1) + 1, run)
         back = [run for run, _ in runs]
         for place, run in enumerate(line):  # in order: the first may start at once
             if run in back:
-                self._tickets[run] = self.queue.enqueue(run, device=_DEVICE)
-                self.queue.move(self._tickets[run], place)
+                self.queue.enqueue(run)
+                self.queue.move(run, place)
 
     def run_of(self, layer: "Layer") -> Run | None:
         """Give the run that a layer belongs to."""
@@ -210,8 +207,8 @@ class Session(QObject):
         self._viewer.layers.events.removed.disconnect(self._on_layer_removed)
         self._viewer.layers.events.inserted.disconnect(self._on_layer_inserted)
         self.queue.changed.disconnect()
-        for ticket in self.queue.waiting:
-            self.queue.cancel(ticket)
+        for run in self.queue.waiting:
+            self.queue.cancel(run)
         for run in self.runs:
             run.abandon()
 
@@ -234,33 +231,28 @@ class Session(QObject):
             run.history.budget_bytes = self.history_bytes // 2 // len(older)
             run.history.learn(())
 
-    def _begin(self, ticket: Ticket[Run]) -> None:
-        self._latest = ticket.job
-        ticket.job.start()
-
-    def _stop(self, ticket: Ticket[Run]) -> None:
-        ticket.job.stop()
+    def _begin(self, run: Run) -> None:
+        self._latest = run
+        run.start()
 
     def _on_changed(self, run: Run) -> None:
         self.changed.emit(run)
 
     def _on_ended(self, run: Run) -> None:
-        ticket = self._tickets.pop(run, None)
         if run in self.runs:
             self.ended.emit(run)
-        if ticket is not None:
-            self.queue.ended(ticket)
+        self.queue.ended(run)
         if self._latest is run and run not in self.runs:
             self._latest = None
             self.removed.emit(run)
 
     def _on_queue(self) -> None:
         """Tell each waiting run its place in the line."""
-        for place, ticket in enumerate(self.queue.waiting, start=1):
+        for place, run in enumerate(self.queue.waiting, start=1):
             text = "Starts next." if place == 1 else f"Number {place} in the line."
-            if ticket.job.text != text:
-                ticket.job.text = text
-                self.changed.emit(ticket.job)
+            if run.text != text:
+                run.text = text
+                self.changed.emit(run)
 
     def _on_layer_removed(self, event: "Event[Any]") -> None:
         for run in [run for run in self.runs if run.forget_layer(event.value)]:
@@ -286,7 +278,11 @@ class Session(QObject):
             placement = picture_of(layer, self._viewer.dims).placement
         except NstError:
             return
-        run = Run(RunPlan(None, full_name(layer), placement), self._viewer, History(0, every=None))
+        run = Run(
+            RunPlan(None, RunName(full_name(layer)), placement),
+            self._viewer,
+            History(0, every=None),
+        )
         run.adopt(layer, record)
         run.changed.connect(self._on_changed)
         self._add(run)

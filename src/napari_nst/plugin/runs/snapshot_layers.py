@@ -1,5 +1,6 @@
 """The past of a run as layers: one stack that the slider scrubs through, and pinned moments."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,6 @@ from napari_nst.errors import ConfigError
 from napari_nst.files.depth import as_uint8
 from napari_nst.plugin.layers.extents import overlap, rectangle_of
 from napari_nst.plugin.layers.visible_picture import PAINTED
-from napari_nst.plugin.runs.request import Moment
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -22,6 +22,30 @@ if TYPE_CHECKING:
 
 _COVERING = ("inserted", "removed", "reordered", "visible")
 """Events of the layer list, and of its layers, after which another layer may be on top."""
+
+
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """A layer that shows a run's past.
+
+    Parameters
+    ----------
+    layer
+        The layer.
+    steps
+        The steps after which it shows the picture: one, or one for each place of a stack.
+    labels
+        What the overlay says of each.
+    """
+
+    layer: "Image"
+    steps: tuple[int, ...]
+    labels: tuple[str, ...] = ()
+
+    @property
+    def is_stack(self) -> bool:
+        """Whether the layer is a stack of all snapshots, rather than one picture."""
+        return bool(self.labels)
 
 
 def run_at_hand(viewer: "Viewer", session: "Session") -> "Run | None":

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_nst.errors import NstError
-from napari_nst.runs.wording import describe, in_words
 from napari_nst.settings.config import STEERABLE
+from napari_nst.settings.text import in_words, settings_text
 
 if TYPE_CHECKING:
     from napari_nst.plugin.form.settings_form import SettingsForm
@@ -93,7 +93,7 @@ class Steering(QObject):
                 self._handed_at = run.points[-1].iteration if run.points else 0
                 run.steer(**changes)
                 self._handed, self._since = changes, None
-                self.steered.emit(describe(changes))
+                self.steered.emit(settings_text(changes))
         except NstError as error:
             self.refused.emit(in_words(error))
         self._tell()
@@ -147,13 +147,13 @@ class Steering(QObject):
         parts = [] if not self._handed else [self._handed_text()]
         if own := self._own(run):
             also = "also " if parts else ""
-            parts.append(f"This run {also}paints with {describe(own)}.")
+            parts.append(f"This run {also}paints with {settings_text(own)}.")
             if not self._handed:
                 parts.append("What you change now acts on it.")
         self.told.emit(" ".join(parts))
 
     def _handed_text(self) -> str:
-        text = describe(self._handed)
+        text = settings_text(self._handed)
         when = "from the next step on" if self._since is None else f"since step {self._since}"
         return f"{text[:1].upper()}{text[1:]} {when}."
 

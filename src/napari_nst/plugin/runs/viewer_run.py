@@ -13,22 +13,23 @@ from napari_nst.errors import NstError
 from napari_nst.files.depth import as_uint8
 from napari_nst.plugin.common.torch_import import import_torch
 from napari_nst.plugin.layers.live_layer import LiveLayer
-from napari_nst.plugin.runs.naming import is_generated, told_with, unique
-from napari_nst.plugin.runs.request import Moment, RunPlan
+from napari_nst.plugin.runs.plan import RunPlan
 from napari_nst.plugin.runs.worker import RunWorker
 from napari_nst.runs.export import record_at
 from napari_nst.runs.frame_gate import Frame, FrameGate, Point, newer
+from napari_nst.runs.naming import is_generated, unique
 from napari_nst.runs.progress import RunState, StepClock, outcome_text, progress_text
 from napari_nst.runs.snapshots import History
-from napari_nst.runs.wording import in_words
 from napari_nst.settings.config import Colors, StyleConfig
 from napari_nst.settings.record import METADATA_KEY, RunRecord
+from napari_nst.settings.text import in_words
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer
     from napari.viewer import Viewer
 
     from napari_nst.api import StyleResult
+    from napari_nst.plugin.runs.snapshot_layers import Moment
 
 _TURNS_TO_PAINT = 2
 """Turns of the event loop after which Qt has painted: one posts the paint, one does it."""
@@ -73,7 +74,7 @@ class Run(QObject):
     ) -> None:
         super().__init__()
         self.plan = plan
-        self.name = unique(plan.name, taken())
+        self.name = unique(plan.name.text, taken())
         self.number = 0
         self.state = RunState.WAITING
         self.text = "Waits for its turn."
@@ -89,7 +90,7 @@ class Run(QObject):
         self.control = RunControl()
         self._steered: dict[str, Any] = {}
         self._taken = taken
-        self._told = plan.name
+        self._told = plan.name.text
         self._gate = FrameGate(interval_s=interval_s)
         self._clock = StepClock()
         self._drawing: tuple[float, bool] | None = None
@@ -257,16 +258,17 @@ class Run(QObject):
         if self.result is not None and self.record is not None:
             self.live.finish(as_uint8(self.result.image), self.record)
 
-    def label_moment(self, moment: Moment) -> None:
+    def label_moment(self, moment: "Moment") -> None:
         """Store in a moment's layer what reproduces it, as soon as that is known."""
         if self.record is not None:
             moment.layer.metadata[METADATA_KEY] = record_at(self.record, moment.steps[-1]).to_dict()
 
     def _tell_settings(self) -> None:
         """Let a generated name say the settings of now; one that the user gave stays."""
-        if self.plan.request is None or not self.is_name_generated:
+        request = self.plan.request
+        if request is None or not self.is_name_generated:
             return
-        told = told_with(self.plan, self.config)
+        told = self.plan.name.steered(request.config, self.config, request.events).text
         if told != self._told:
             self._told = told
             self.live.rename(unique(told, set(self._taken()) - {self.name}))

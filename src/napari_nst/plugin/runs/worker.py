@@ -21,8 +21,8 @@ from napari_nst.core.control import RunControl
 from napari_nst.core.memory import give_memory_back
 from napari_nst.plugin.common.faults import translated
 from napari_nst.plugin.common.torch_import import import_torch
-from napari_nst.plugin.runs.request import RunRequest
 from napari_nst.runs.frame_gate import Frame, FrameGate, frames
+from napari_nst.runs.request import RunRequest
 from napari_nst.runs.snapshots import History
 
 if TYPE_CHECKING:

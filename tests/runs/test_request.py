@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from napari_nst.errors import ConfigError
-from napari_nst.plugin.layers.visible_picture import LayerPicture
-from napari_nst.plugin.runs.request import (
+from napari_nst.runs.request import (
     RunRequest,
     continued,
     extended,
@@ -24,10 +23,6 @@ def record_of(config=None, **changes):
     hashes = {"content": picture_hash(CONTENT), "styles": [picture_hash(STYLE)]}
     record = RunRecord(config or StyleConfig(), {}, hashes, "untrained", EVENTS, 9, "finished")
     return record.replace(**changes)
-
-
-def opened(*arrays):
-    return [LayerPicture(array, None, f"layer {at}") for at, array in enumerate(arrays)]
 
 
 def test_settings_steered_to_are_those_of_the_last_events():
@@ -80,16 +75,15 @@ def test_a_replay_repeats_steering_and_stop():
 
 
 def test_the_pictures_of_a_record_are_found_among_the_open_ones():
-    request, content = request_of(record_of(), opened(STYLE, CONTENT))
+    request = request_of(record_of(), [STYLE, CONTENT])
     assert request.content is CONTENT
     assert request.style is STYLE
     assert request.weights == "untrained"
-    assert content.name == "layer 1"
 
 
 def test_a_file_of_weights_is_taken_from_the_form():
     record = record_of(weights="mine.pth")
-    request, _ = request_of(record, opened(STYLE, CONTENT), weights="/data/mine.pth")
+    request = request_of(record, [STYLE, CONTENT], weights="/data/mine.pth")
     assert request.weights == "/data/mine.pth"
 
 
@@ -99,11 +93,11 @@ def test_a_file_of_weights_is_taken_from_the_form():
 )
 def test_pictures_that_are_not_open_are_named(arrays, missing):
     with pytest.raises(ConfigError, match=missing):
-        request_of(record_of(), opened(*arrays))
+        request_of(record_of(), arrays)
 
 
 def test_a_start_that_is_not_open_is_named():
     record = record_of()
     record = record.replace(hashes=record.hashes | {"init": "0"})
     with pytest.raises(ConfigError, match="started from"):
-        request_of(record, opened(STYLE, CONTENT))
+        request_of(record, [STYLE, CONTENT])

@@ -1,6 +1,6 @@
 from qtpy.QtWidgets import QLabel
 
-from napari_nst.plugin.panels.run_row import RunRow
+from napari_nst.plugin.panels.run_list import RunRow
 
 
 def test_a_name_is_shortened_before_its_last_letter_is_cut(docked, pictures, engine, finished):

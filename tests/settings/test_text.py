@@ -4,12 +4,11 @@ import pytest
 from qtpy.QtWidgets import QLineEdit
 
 from napari_nst.errors import ConfigError, ImageError
-from napari_nst.files.user_presets import NamedPreset
+from napari_nst.files.user_presets import NamedPreset, differences
 from napari_nst.plugin.form.controls import make_control
 from napari_nst.runs.sweep_values import parse_values
-from napari_nst.runs.wording import describe, differences, in_words, say, title_of
 from napari_nst.settings.config import StyleConfig
-from napari_nst.settings.text import parse_setting
+from napari_nst.settings.text import in_words, parse_setting, setting_text, settings_text, title_of
 
 
 @pytest.mark.parametrize("preset", ["gatys", "crowsonkb", "spst"])
@@ -24,7 +23,8 @@ def test_settings_of_an_unknown_preset_are_told_from_the_defaults():
 
 
 def test_settings_are_described_in_short():
-    assert describe({"style_strength": 2.0, "steps": None}) == "style strength 2 · steps preset"
+    said = settings_text({"style_strength": 2.0, "steps": None})
+    assert said == "style strength 2 · steps preset"
 
 
 def test_settings_are_told_from_an_own_preset_as_it_was():
@@ -40,8 +40,8 @@ def test_names_keep_their_capitals_within_a_sentence():
 
 
 def test_choices_are_called_as_in_the_form():
-    assert describe({"colors": "content"}) == "colours of the content"
-    assert describe({"optimizer": "adam"}) == "optimizer adam"
+    assert settings_text({"colors": "content"}) == "colours of the content"
+    assert settings_text({"optimizer": "adam"}) == "optimizer adam"
 
 
 DEFAULTS = {each.name: getattr(StyleConfig(), each.name) for each in fields(StyleConfig)}
@@ -57,7 +57,7 @@ def test_an_unset_value_has_one_word_everywhere(field, qtbot):
     control.set(unset)
     line = control.widget if isinstance(control.widget, QLineEdit) else control.widget.lineEdit()
     word = line.text() or line.placeholderText()
-    assert say(field, unset) == f"{title_of(field)} {word}"
+    assert setting_text(field, unset) == f"{title_of(field)} {word}"
     assert parse_values(field, word) == (unset,)
     assert parse_setting(field, word) == unset
     line.setText(word)
