@@ -36,6 +36,14 @@ def compare_results(viewer: Viewer) -> None:
     open_dock(viewer).studio.compare.toggle()
 
 
+def run_folder(viewer: Viewer) -> None:
+    """Show where folders of contents and styles are chosen and run."""
+    dock = open_dock(viewer)
+    dock.folder_section.expand(animate=False)
+    dock.sections.ensureWidgetVisible(dock.folder_section, 0, 0)
+    dock.folder_panel.contents.native.setFocus()
+
+
 def put_styles_back(viewer: Viewer) -> None:
     """Bring styles that runs moved aside back to where they were."""
     open_dock(viewer).staging.put_back()

@@ -32,6 +32,7 @@ class RunQueue(Generic[Job]):
         self._stop = stop
         self._waiting: list[Job] = []
         self._computing: Job | None = None
+        self._held = False
 
     @property
     def waiting(self) -> tuple[Job, ...]:
@@ -73,6 +74,15 @@ class RunQueue(Generic[Job]):
         if self._computing is not None:
             self._stop(self._computing)
 
+    def hold(self) -> None:
+        """Let no further job start until `release`; the one that computes goes on."""
+        self._held = True
+
+    def release(self) -> None:
+        """Undo `hold`; safe to repeat."""
+        self._held = False
+        self._advance()
+
     def ended(self, job: Job) -> None:
         """Start the next job after the one that computed is over; safe to repeat."""
         if job == self._computing:
@@ -81,7 +91,7 @@ class RunQueue(Generic[Job]):
 
     def _advance(self) -> None:
         # A loop, since a job may end before its start returns.
-        while self._waiting and self._computing is None:
+        while self._waiting and self._computing is None and not self._held:
             job = self._computing = self._waiting.pop(0)
             try:
                 self._start(job)

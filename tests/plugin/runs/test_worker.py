@@ -14,7 +14,7 @@ from qtpy.QtCore import QThreadPool
 from napari_nst.core.control import RunControl
 from napari_nst.errors import ConfigError, DeviceError, DeviceMemoryError, NstError
 from napari_nst.plugin.common.faults import translated
-from napari_nst.plugin.runs.worker import RunWorker, run_request
+from napari_nst.plugin.runs.worker import EngineWorker, run_request
 from napari_nst.runs.frame_gate import FrameGate
 from napari_nst.runs.request import RunRequest
 from napari_nst.settings.config import StyleConfig
@@ -32,7 +32,8 @@ def make_worker(qtbot):
 
     def make():
         request = RunRequest(PICTURE, PICTURE, StyleConfig(), "untrained")
-        worker = RunWorker(request, RunControl(), FrameGate())
+        control = RunControl()
+        worker = EngineWorker(control, run_request, request, control, FrameGate())
         worker.seen = {name: [] for name in ("yielded", "returned", "errored", "finished")}
         worker.yielded.connect(worker.seen["yielded"].append)
         worker.returned.connect(worker.seen["returned"].append)

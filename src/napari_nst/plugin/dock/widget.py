@@ -23,6 +23,7 @@ from napari_nst.plugin.form.weights_panel import WeightsPanel
 from napari_nst.plugin.gallery.drops import FileDrops
 from napari_nst.plugin.layers.staging import Staging
 from napari_nst.plugin.panels.estimate_panel import EstimatePanel
+from napari_nst.plugin.panels.folder_panel import FolderPanel
 from napari_nst.plugin.panels.run_list import RunsList
 from napari_nst.plugin.panels.run_menu import RunActions, entries
 from napari_nst.plugin.panels.run_panel import RunPanel
@@ -78,6 +79,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
             ),
             pictures,
         )
+        self.folder_panel = FolderPanel(napari_viewer, self.form, self.session)
         self.launcher = Launcher(napari_viewer, self.form, self.session, self.weights_panel)
         self.staging = Staging(napari_viewer)
         self.steering = Steering(self.form, self.session)
@@ -266,6 +268,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         self.welcome.pair_asked.connect(lambda: self._viewer.open_sample(*_PAIR))
         self.sweep_panel.settings.asked.connect(self.launcher.sweep)
         self.sweep_panel.pictures.asked.connect(self.launcher.every_pair)
+        self.folder_panel.asked.connect(self.launcher.folder)
         session.changed.connect(self._on_changed)
         session.ended.connect(self._on_ended)
         session.added.connect(self._on_added)
@@ -295,6 +298,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         self.sections.add(self.form)
         self.sections.add(StagingNote(self.staging))
         self.add_section("Sweep", self.sweep_panel)
+        self.folder_section = self.add_section("Folder run", self.folder_panel)
         self.runs_section = self.add_section("Runs", self.runs_list)
         self.runs_section.hide()
         self.add_section("History", self.history_form)

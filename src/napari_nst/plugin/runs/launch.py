@@ -96,6 +96,32 @@ class Launcher(QObject):
         layers = [(pair.content, pair.style) for pair in pairs]
         self._begin(partial(self._plan_pairs, pairs), partial(self.every_pair, pairs), layers)
 
+    def folder(self, start: Callable[[str], None]) -> None:
+        """Start a folder run with the weights of the form, or say why not.
+
+        Parameters
+        ----------
+        start
+            Starts it on given weights, or raises NstError.
+        """
+        try:
+            weights = self._weights_or_question(partial(self.folder, start))
+            if weights is not None:
+                start(weights)
+        except NstError as error:
+            self.refused.emit(in_words(error))
+
+    def _weights_or_question(self, again: Callable[[], None]) -> str | None:
+        """Return the form's weights; None if they lack, and are asked for before `again`."""
+        weights = self._form.weights_choice()
+        if lacks_weights(weights):
+            self._after_weights = again
+            self._weights_panel.ask()
+            return None
+        if falls_back_on_builtin(weights):
+            self._weights_panel.suggest()
+        return weights
+
     def _begin_picked(
         self, plans: Callable[[str], list[RunPlan]], again: Callable[[], None]
     ) -> bool:
@@ -113,13 +139,9 @@ class Launcher(QObject):
     ) -> bool:
         """Start runs, and return whether they were."""
         try:
-            weights = self._form.weights_choice()
-            if lacks_weights(weights):
-                self._after_weights = again
-                self._weights_panel.ask()
+            weights = self._weights_or_question(again)
+            if weights is None:
                 return False
-            if falls_back_on_builtin(weights):
-                self._weights_panel.suggest()
             self.planning.emit()
             planned = plans(weights)
             for content, style in layers:

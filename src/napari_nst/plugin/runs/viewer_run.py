@@ -14,7 +14,7 @@ from napari_nst.files.depth import as_uint8
 from napari_nst.plugin.common.torch_import import import_torch
 from napari_nst.plugin.layers.live_layer import LiveLayer
 from napari_nst.plugin.runs.plan import RunPlan
-from napari_nst.plugin.runs.worker import RunWorker
+from napari_nst.plugin.runs.worker import EngineWorker, run_request
 from napari_nst.runs.export import record_at
 from napari_nst.runs.frame_gate import Frame, FrameGate, Point, newer
 from napari_nst.runs.naming import is_generated, unique
@@ -95,7 +95,7 @@ class Run(QObject):
         self._clock = StepClock()
         self._drawing: tuple[float, bool] | None = None
         self._turns = 0
-        self._worker: RunWorker | None = None
+        self._worker: EngineWorker | None = None
 
     @property
     def config(self) -> StyleConfig:
@@ -152,7 +152,14 @@ class Run(QObject):
         """Start the thread."""
         assert self.plan.request is not None
         self.text = "Loading the network and looking at the pictures…"
-        worker = RunWorker(self.plan.request, self.control, self._gate, self.history)
+        worker = EngineWorker(
+            self.control,
+            run_request,
+            self.plan.request,
+            self.control,
+            self._gate,
+            self.history,
+        )
         worker.yielded.connect(self._on_frame)
         worker.returned.connect(self._on_result)
         worker.errored.connect(self._on_error)

@@ -9,10 +9,10 @@ the interpreter takes the process down with it.
 import atexit
 import logging
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import suppress
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari.qt.threading import GeneratorWorker
 from qtpy.QtCore import QThreadPool
@@ -34,29 +34,24 @@ _LONGEST_END_MS = 30_000
 """How long Python's end waits for workers; a run of ours ends within an evaluation."""
 
 
-class RunWorker(GeneratorWorker):  # type: ignore[misc] # napari ships no types
-    """Runs a request in a thread; yields frames, returns the result.
+class EngineWorker(GeneratorWorker):  # type: ignore[misc] # napari ships no types
+    """Exhausts a generator that computes in a thread; yields what it yields.
 
     Parameters
     ----------
-    request
-        What to run.
     control
-        Stops, pauses and steers the run.
-    gate
-        Lets frames through.
-    history
-        Gets the snapshots that are due.
+        Stops, pauses and steers what computes.
+    function, arguments
+        Make the generator.
     """
 
     def __init__(
         self,
-        request: RunRequest,
         control: RunControl,
-        gate: FrameGate,
-        history: History | None = None,
+        function: Callable[..., Generator[Any, None, Any]],
+        *arguments: object,
     ) -> None:
-        super().__init__(run_request, request, control, gate, history)
+        super().__init__(function, *arguments)
         self._control = control
 
     def quit(self) -> None:
@@ -64,7 +59,7 @@ class RunWorker(GeneratorWorker):  # type: ignore[misc] # napari ships no types
         self._control.stop()
         super().quit()
 
-    def work(self) -> "StyleResult | None":
+    def work(self) -> Any:  # noqa: ANN401 - what the generator returns
         """Exhaust the generator, close it, and raise only the project's own errors."""
         # A run may be paused for hours: it takes none of the threads that saving, exporting and
         # other viewers' runs need. The pool still waits for it at the end.
@@ -72,7 +67,7 @@ class RunWorker(GeneratorWorker):  # type: ignore[misc] # napari ships no types
         assert pool is not None
         pool.releaseThread()
         try:
-            outcome: StyleResult | Exception | None = super().work()
+            outcome: Any = super().work()
         except Exception as error:  # noqa: BLE001 - a thread's border: all becomes NstError
             outcome = error
         finally:
@@ -108,12 +103,9 @@ def run_request(
     history: History | None = None,
 ) -> "Generator[Frame, None, StyleResult]":
     """Start the engine and hand on its frames. Imports torch, in the run's thread."""
-    import_torch()
-    import torch
-
+    load_engine()
     from napari_nst.api import iter_stylize
 
-    torch.set_num_threads(thread_count())
     run = iter_stylize(
         request.content,
         request.style,
@@ -125,6 +117,14 @@ def run_request(
         events=request.events,
     )
     return (yield from frames(run, gate, control, history=history, until=request.until))
+
+
+def load_engine() -> None:
+    """Import torch and let it use all threads; in the thread of a run, for it takes seconds."""
+    import_torch()
+    import torch
+
+    torch.set_num_threads(thread_count())
 
 
 def thread_count() -> int:
