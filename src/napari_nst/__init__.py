@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from napari_nst.core.control import RunControl
     from napari_nst.errors import NstError
     from napari_nst.planning.estimate import Estimate, estimate, largest_fitting_size
+    from napari_nst.runs.batch.run import PairResult, stylize_folder
     from napari_nst.settings.config import StyleConfig
     from napari_nst.settings.record import RunRecord
 
@@ -19,6 +20,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Estimate",
     "NstError",
+    "PairResult",
     "RunControl",
     "RunRecord",
     "Step",
@@ -29,11 +31,13 @@ __all__ = [
     "iter_stylize",
     "largest_fitting_size",
     "stylize",
+    "stylize_folder",
 ]
 
 _HOMES = {
     "Estimate": "planning.estimate",
     "NstError": "errors",
+    "PairResult": "runs.batch.run",
     "RunControl": "core.control",
     "RunRecord": "settings.record",
     "Step": "api",
@@ -44,6 +48,7 @@ _HOMES = {
     "iter_stylize": "api",
     "largest_fitting_size": "planning.estimate",
     "stylize": "api",
+    "stylize_folder": "runs.batch.run",
 }
 
 

@@ -8,9 +8,9 @@ from napari.layers import Image
 from PIL import Image as PillowImage
 
 from napari_nst.files.images import read_picture, write_picture
-from napari_nst.files.names import save_picture
+from napari_nst.files.names import record_of, save_picture
 from napari_nst.plugin.layers import records
-from napari_nst.plugin.layers.records import adopt_record, read_file, record_of
+from napari_nst.plugin.layers.records import adopt_record, read_file
 from napari_nst.plugin.readers import PATTERNS, get_reader
 from napari_nst.runs.export import export_run
 from napari_nst.settings.config import StyleConfig

@@ -1,5 +1,6 @@
 """What a run yields and returns."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,6 +17,9 @@ from napari_nst.settings.record import RunRecord
 from napari_nst.settings.results import LossPoint, Reason, Scale
 
 Array = npt.NDArray[Any]
+
+_SAME_LOSS = 1e-3
+"""Relative difference of the losses of two pictures that are taken for the same."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,20 @@ class StyleResult:
     reason: Reason
     record: RunRecord
     seconds: float
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether the picture is another than the run started from.
+
+        It is not where a run diverged at its first step. The first evaluation that is not finite
+        may be that of the picture after the first step, which then is counted as done; the last
+        good picture is the first all the same.
+        """
+        if self.reason != "diverged":
+            return True
+        done, first, last = self.record.steps_done, self.history[0], self.history[-1]
+        is_first = done == 1 and math.isclose(first.loss, last.loss, rel_tol=_SAME_LOSS)
+        return done > 0 and not is_first
 
     def with_colors(self, colors: Colors) -> "StyleResult":
         """Copy with other colours, without running again; the record tells them.

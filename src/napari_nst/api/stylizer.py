@@ -153,6 +153,13 @@ class Stylizer:
         self._device = device
         self._network: Network | None = None
 
+    @property
+    def weights(self) -> Weights:
+        """The weights; the first use loads them, and raises WeightsError if it cannot."""
+        if not isinstance(self._weights, Weights):
+            self._weights = load(self._weights, weights_input=self._weights_input, seed=0)
+        return self._weights
+
     def stylize(
         self,
         content: Array,
@@ -223,9 +230,7 @@ class Stylizer:
             run.release()
 
     def _prepare(self, job: "_Job", device: torch.device) -> tuple[Run, RunRecord]:
-        if not isinstance(self._weights, Weights):
-            self._weights = load(self._weights, weights_input=self._weights_input, seed=0)
-        weights = self._weights
+        weights = self.weights
         config = suited(job.config, weights)
         network = self._network = network_for(config, weights, device, self._network)
         encoder, balance = network.encoder, balance_of(config, weights, network.encoder)

@@ -1,4 +1,4 @@
-"""The command line: `napari-nst stylize | gui | demo | presets | weights | info`.
+"""The command line: `napari-nst stylize | batch | gui | demo | presets | weights | info`.
 
 Exit codes: 0 done, 1 the run or the download failed, 2 bad input, 130, 143 or 129 ended by
 Ctrl-C, SIGTERM or SIGHUP (with what there was of the picture written). torch and napari are
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -21,6 +21,7 @@ from rich.logging import RichHandler
 from rich.progress import BarColumn, DownloadColumn, TransferSpeedColumn
 
 from napari_nst import __version__
+from napari_nst.cli.batch import batch
 from napari_nst.cli.options import (
     Colors,
     Content,
@@ -42,6 +43,8 @@ from napari_nst.cli.options import (
     WeightsInput,
     WeightsName,
     chosen_settings,
+    chosen_weights,
+    given_settings,
 )
 from napari_nst.cli.presets import presets_app
 from napari_nst.cli.run import run_with_bar, shown_progress, write_result
@@ -58,17 +61,15 @@ from napari_nst.errors import (
     WeightsError,
 )
 from napari_nst.files.images import read_picture
-from napari_nst.files.outputs import check_apart, check_output, disk_errors_translated, save_path
+from napari_nst.files.outputs import (
+    LEAST_SHARE,
+    check_apart,
+    check_output,
+    disk_errors_translated,
+    save_path,
+)
 from napari_nst.planning.text import forecast
-from napari_nst.settings.config import StyleConfig, choices
-from napari_nst.settings.record import RunRecord
-from napari_nst.settings.text import split_assignment
-
-if TYPE_CHECKING:
-    from napari_nst.weights import Weights
-
-LEAST_SHARE = 0.1
-"""Of the bytes of its pixels, what a result takes on the disk at least in any format."""
+from napari_nst.settings.config import StyleConfig
 
 UsageError: Any = typer.BadParameter.__base__  # typer's own click, which it does not export
 
@@ -84,6 +85,7 @@ weights_app = typer.Typer(
 )
 app.add_typer(weights_app, name="weights")
 app.add_typer(presets_app, name="presets")
+app.command()(batch)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -134,22 +136,18 @@ def stylize(
     """Paint CONTENT in the manner of STYLE. Ctrl-C writes what there is and exits with 130."""
     knobs = {"size": size, "steps": steps, "seed": seed, "precision": precision}
     knobs |= {"style_strength": style_strength, "colors": colors}
-    if init in choices("init"):
-        knobs["init"], init = init, None
-    given = {name: text for name, text in knobs.items() if text is not None}
-    config, record = chosen_settings(
-        config_file, preset, [*given.items(), *map(split_assignment, settings or [])]
-    )
+    given, start_file = given_settings(knobs, init, settings)
+    config, record = chosen_settings(config_file, preset, given)
     with ending_gently() as ending:
         picture = read_picture(content)
-        inputs = [content, *style, *(Path(each) for each in (init, config_file) if each)]
+        inputs = [content, *style, *(each for each in (start_file, config_file) if each)]
         _check_outputs(output, save_every, picture, config, inputs)
         styles = [read_picture(path) for path in style]
-        start = None if init is None else read_picture(init)
+        start = None if start_file is None else read_picture(start_file)
 
         from napari_nst.api import iter_stylize  # torch takes seconds to import: after the checks
 
-        chosen = _load_weights(weights, weights_input, record)
+        chosen = chosen_weights(weights, weights_input, record)
         shapes = [each.shape for each in styles]
         text, fits = forecast(config, picture.shape, shapes, device, weights=chosen.name)
         say(text, on_stdout=dry_run)
@@ -186,25 +184,6 @@ def _check_outputs(
     if save_every:
         check_output(save_path(output, max(99_999, config.steps or 0)), longest_px=wanted)
     check_apart(output, inputs, save_every=save_every)
-
-
-def _load_weights(name: str | None, feed: str | None, record: RunRecord | None) -> "Weights":
-    from napari_nst.weights import InputKind, load
-
-    if feed is not None and feed not in get_args(InputKind):
-        raise WeightsError(f"--weights-input is caffe or torchvision; got {feed!r}")
-    recorded = record.weights if record else "auto"
-    if recorded not in ("imagenet", "builtin", "untrained"):
-        recorded = "auto"  # a file, of which a record knows only the name
-    weights = load(name or recorded, weights_input=feed)  # type: ignore[arg-type] # checked above
-    if weights.note:
-        say(f"napari-nst: {weights.note}")
-    if record and record.hashes.get("weights") != weights.sha256:
-        say(
-            f"napari-nst: the record was made with other weights ({record.weights}) than these "
-            f"({weights.name}); the picture will differ"
-        )
-    return weights
 
 
 @app.command()

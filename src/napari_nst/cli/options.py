@@ -1,19 +1,23 @@
 """The command line's options, described by the settings' own help texts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from napari_nst.errors import ConfigError
+from napari_nst.cli.streams import say
+from napari_nst.errors import ConfigError, WeightsError
 from napari_nst.files.images import read_settings
 from napari_nst.files.user_presets import find_preset
 from napari_nst.settings.config import StyleConfig, choices
 from napari_nst.settings.presets import DEFAULT_PRESET, PRESETS
 from napari_nst.settings.record import RunRecord
-from napari_nst.settings.text import parse_setting
+from napari_nst.settings.text import parse_setting, split_assignment
+
+if TYPE_CHECKING:
+    from napari_nst.weights import Weights
 
 DEFAULT = StyleConfig.preset(DEFAULT_PRESET)
 HELP = {setting.name: setting.metadata["help"] for setting in fields(StyleConfig)}
@@ -85,6 +89,29 @@ IgnoreMemory = Annotated[
 ]
 
 
+def given_settings(
+    knobs: Mapping[str, str | None], init: str | None, sets: Sequence[str] | None
+) -> tuple[list[tuple[str, str]], Path | None]:
+    """Return the settings given by options, and the picture to start from if --init names one.
+
+    Parameters
+    ----------
+    knobs
+        Texts of the options that are settings by their names.
+    init
+        Of --init: a choice of the setting, or a file.
+    sets
+        Of --set: FIELD=VALUE.
+    """
+    given = {name: text for name, text in knobs.items() if text is not None}
+    start = None
+    if init in choices("init"):
+        given["init"] = init
+    elif init is not None:
+        start = Path(init)
+    return [*given.items(), *map(split_assignment, sets or [])], start
+
+
 def chosen_settings(
     file: Path | None, preset: str | None, given: Sequence[tuple[str, str]]
 ) -> tuple[StyleConfig, RunRecord | None]:
@@ -107,3 +134,23 @@ def chosen_settings(
         events = tuple(event for event in record.events if event.field not in changes)
         record = record.replace(events=events)
     return config.replace(**changes), record
+
+
+def chosen_weights(name: str | None, feed: str | None, record: RunRecord | None) -> "Weights":
+    """Load the weights asked for, or those of the record, and say what is to be known of them."""
+    from napari_nst.weights import InputKind, load
+
+    if feed is not None and feed not in get_args(InputKind):
+        raise WeightsError(f"--weights-input is caffe or torchvision; got {feed!r}")
+    recorded = record.weights if record else "auto"
+    if recorded not in ("imagenet", "builtin", "untrained"):
+        recorded = "auto"  # a file, of which a record knows only the name
+    weights = load(name or recorded, weights_input=feed)  # type: ignore[arg-type] # checked above
+    if weights.note:
+        say(f"napari-nst: {weights.note}")
+    if record and record.hashes.get("weights") != weights.sha256:
+        say(
+            f"napari-nst: the record was made with other weights ({record.weights}) than these "
+            f"({weights.name}); the picture will differ"
+        )
+    return weights

@@ -31,9 +31,6 @@ LOG_INTERVAL_S = 10
 
 DIVERGED = "Lower learning_rate or style_strength, or use --precision float32."
 
-_SAME_LOSS = 1e-3
-"""Relative difference of the losses of two pictures that are taken for the same."""
-
 
 def run_with_bar(
     run: "Generator[Step, None, StyleResult]", output: Path, save_every: int | None
@@ -51,7 +48,7 @@ def run_with_bar(
             except StopIteration as end:
                 result: StyleResult = end.value
                 return result
-            text = f"step {step.iteration}/{step.total}{_scale_text(step)}, loss {step.loss:.4g}"
+            text = step_text(step)
             progress.update(task, completed=step.iteration, total=step.total, description=text)
             if progress.disable and time.monotonic() - told_at >= LOG_INTERVAL_S:
                 told_at = time.monotonic()
@@ -60,19 +57,35 @@ def run_with_bar(
                 say(f"napari-nst: {text}{left}")
             if save_every and step.iteration % save_every == 0:
                 path = save_path(output, step.iteration)
-                failed = _write_step(path, step, progress, told=failed)
+                failed = write_step(path, step, progress, told=failed)
+
+
+def step_text(step: "Step") -> str:
+    """Say where a run stands; losses of two scales are not comparable, so it says which it is."""
+    scale = step.scale
+    at_scale = f", scale {scale.index + 1} of {scale.count}" if scale.count > 1 else ""
+    return f"step {step.iteration}/{step.total}{at_scale}, loss {step.loss:.4g}"
 
 
 @contextmanager
-def shown_progress(*columns: ProgressColumn) -> Iterator[Progress]:
-    """Show a bar on stderr where that is a terminal; one that closes does not end the run."""
+def shown_progress(*columns: ProgressColumn, own_times: bool = False) -> Iterator[Progress]:
+    """Show bars on stderr where that is a terminal; one that closes does not end the run.
+
+    Parameters
+    ----------
+    columns
+        What a bar's line shows, before the time left.
+    own_times
+        Whether the columns tell the time left themselves.
+    """
     console = Console(stderr=True)
     progress = Progress(
         *columns,
-        TimeRemainingColumn(),
+        *([] if own_times else [TimeRemainingColumn()]),
         console=console,
         transient=True,
         disable=not console.is_terminal,
+        redirect_stdout=sys.stdout.isatty(),  # what is piped on stays on stdout
     )
     with losses_ignored(sys.stderr):
         progress.start()
@@ -89,7 +102,7 @@ def write_result(output: Path, result: "StyleResult", ending: Ending) -> int:
     if result.record.steps_done == 0 and result.reason == "stopped":
         message = f"stopped before the first step; {output} is untouched"
         return fail(message, ending.code or INTERRUPTED)
-    if output.exists() and _has_not_moved(result):  # what is there is worth more
+    if output.exists() and not result.has_moved:  # what is there is worth more
         return fail(f"the loss was not finite at once; {output} is untouched. {DIVERGED}", 1)
     written = output
     try:
@@ -152,18 +165,6 @@ def _rescue_folders() -> Iterator[Path]:
     yield Path.home()
 
 
-def _has_not_moved(result: "StyleResult") -> bool:
-    """Whether the picture is still the one to start from: the run diverged at its first step.
-
-    The first evaluation that is not finite may be that of the picture after the first step, which
-    then is counted as done; the last good picture is the first all the same.
-    """
-    if result.reason != "diverged":
-        return False
-    done, first, last = result.record.steps_done, result.history[0], result.history[-1]
-    return done == 0 or (done == 1 and math.isclose(first.loss, last.loss, rel_tol=_SAME_LOSS))
-
-
 def _tell_of(written: Path, result: "StyleResult") -> None:
     height, width = result.image.shape[:2]
     done = result.record.steps_done
@@ -176,7 +177,7 @@ def _tell_of(written: Path, result: "StyleResult") -> None:
     )
 
 
-def _write_step(path: Path, step: "Step", progress: Progress, *, told: bool) -> bool:
+def write_step(path: Path, step: "Step", progress: Progress, *, told: bool) -> bool:
     """Write a picture on the way; whether that failed, which is told once in a row."""
     try:
         write_picture(path, step.image())
@@ -191,9 +192,3 @@ def _write_step(path: Path, step: "Step", progress: Progress, *, told: bool) -> 
                 )
         return True
     return False
-
-
-def _scale_text(step: "Step") -> str:
-    """Say which scale is running: losses of two scales are not comparable."""
-    scale = step.scale
-    return f", scale {scale.index + 1} of {scale.count}" if scale.count > 1 else ""

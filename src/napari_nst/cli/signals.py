@@ -67,8 +67,13 @@ class Ending:
 
 
 @contextmanager
-def ending_gently() -> Iterator[Ending]:
+def ending_gently(*, kept: str = "no result was written") -> Iterator[Ending]:
     """Handle the signals inside of the block by an `Ending`.
+
+    Parameters
+    ----------
+    kept
+        What is said of results where a signal ends the block at once.
 
     Raises
     ------
@@ -87,7 +92,7 @@ def ending_gently() -> Iterator[Ending]:
     try:
         yield ending
     except KeyboardInterrupt:
-        say("napari-nst: stopped at once; no result was written")
+        say(f"napari-nst: stopped at once; {kept}")
         raise typer.Exit(ending.code or INTERRUPTED) from None
     finally:
         for number, handler in before.items():

@@ -1,5 +1,6 @@
 """Files that appear whole or not at all, under names that any system takes. No Qt here."""
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,12 +12,14 @@ from typing import Any
 import numpy.typing as npt
 
 from napari_nst.errors import ConfigError, ImageError
+from napari_nst.files.decode.kinds import open_file
 from napari_nst.files.disk import replace_file
-from napari_nst.files.images import EXIF_LIMIT, read_settings, write_picture
+from napari_nst.files.images import EXIF_LIMIT, SUFFIXES, read_settings, write_picture
 from napari_nst.files.outputs import disk_errors_translated
-from napari_nst.settings.record import RunRecord
+from napari_nst.settings.record import METADATA_KEY, RunRecord
 
 _JPEG = (".jpg", ".jpeg")
+_EDGE_BYTES = 1 << 17
 _NAME_LIMIT = 56
 """Characters: of four bytes each they still leave room for endings in 255 bytes."""
 
@@ -57,7 +60,7 @@ def save_picture(path: Path, image: npt.NDArray[Any], record: RunRecord | None) 
         return [path]
     sidecar = sidecar_of(path)
     with disk_errors_translated(sidecar):
-        is_taken = sidecar.exists() and not _is_record(sidecar)
+        is_taken = sidecar.exists() and _read_record(sidecar) is None
     text = record.to_json() if record else ""
     write_picture(path, image, record=record if len(text) <= EXIF_LIMIT else None)
     if is_taken:
@@ -73,6 +76,17 @@ def save_picture(path: Path, image: npt.NDArray[Any], record: RunRecord | None) 
 def sidecar_of(path: Path) -> Path:
     """Name the JSON file beside a picture: ``name.jpg.json``."""
     return path.with_name(f"{path.name}.json")
+
+
+def record_of(path: Path) -> RunRecord | None:
+    """Give the record in a file of ours, or else in the JSON beside it; None if none has one.
+
+    Cheap for files of others, however large.
+    """
+    suffix = path.suffix.lower()
+    if suffix in SUFFIXES:
+        return (_read_record(path) if _names_us(path) else None) or _read_record(sidecar_of(path))
+    return _read_record(path) if suffix == ".json" else None
 
 
 def safe_name(name: str) -> str:
@@ -118,8 +132,19 @@ def write_atomically(path: Path, data: bytes) -> None:
         replace_file(path, data)
 
 
-def _is_record(path: Path) -> bool:
+def _names_us(path: Path) -> bool:
+    """Whether a picture has our name near its start or end, where formats keep their tags."""
     try:
-        return read_settings(path).record is not None
-    except (ConfigError, ImageError):
+        with open_file(path) as file:
+            edges = file.read(_EDGE_BYTES)
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _EDGE_BYTES))
+            return METADATA_KEY.encode() in edges + file.read()
+    except (ImageError, OSError):
         return False
+
+
+def _read_record(path: Path) -> RunRecord | None:
+    try:
+        return read_settings(path).record
+    except (ConfigError, ImageError):
+        return None

@@ -36,6 +36,9 @@ LONGEST_PX: dict[Format, int] = {"jpeg": 65535, "webp": 16383}
 LEAST_ROOM_BYTES = 4096
 """What is written on trial at least: creating an empty file works on a full disk too."""
 
+LEAST_SHARE = 0.1
+"""Of the bytes of its pixels, what a result takes on the disk at least in any format."""
+
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 

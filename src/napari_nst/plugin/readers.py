@@ -11,7 +11,8 @@ from pathlib import Path
 
 from napari.utils.notifications import show_info
 
-from napari_nst.plugin.layers.records import LayerData, picture_beside, read_file, record_of
+from napari_nst.files.names import record_of
+from napari_nst.plugin.layers.records import LayerData, picture_beside, read_file
 from napari_nst.runs.export import RECORD_FILE
 
 PATTERNS = (RECORD_FILE, "*.jpg.json", "*.jpeg.json")

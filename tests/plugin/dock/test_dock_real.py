@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from qtpy.QtWidgets import QFileDialog
 
+from napari_nst.files.names import record_of
 from napari_nst.plugin.common.preferences import LastUsed
-from napari_nst.plugin.layers.records import record_of
 from napari_nst.runs.progress import loss_text
 from napari_nst.settings.record import METADATA_KEY, RunRecord, SteeringEvent
 

@@ -1,16 +1,14 @@
 """Records of runs in layers and files: pictures of ours are known again, whoever opened them."""
 
 import logging
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_warning
 
-from napari_nst.errors import ConfigError, ImageError
-from napari_nst.files.decode.kinds import open_file
-from napari_nst.files.images import SUFFIXES, read_picture, read_settings
-from napari_nst.files.names import sidecar_of
+from napari_nst.errors import ConfigError
+from napari_nst.files.images import read_picture
+from napari_nst.files.names import record_of
 from napari_nst.plugin.layers.visible_picture import whole_range
 from napari_nst.runs.export import RECORD_FILE, RESULT_FILE
 from napari_nst.settings.record import METADATA_KEY, RunRecord
@@ -21,8 +19,6 @@ if TYPE_CHECKING:
 LayerData = tuple[Any, dict[str, Any], str]
 
 logger = logging.getLogger(__name__)
-
-_EDGE_BYTES = 1 << 17
 
 
 def record_in(metadata: dict[str, Any]) -> RunRecord | None:
@@ -59,17 +55,6 @@ def read_file(path: str) -> list[LayerData]:
     return [(pixels, arguments, "image")]
 
 
-def record_of(path: Path) -> RunRecord | None:
-    """Give the record in a file of ours, or else in the JSON beside it; None if none has one.
-
-    Cheap for files of others, however large.
-    """
-    suffix = path.suffix.lower()
-    if suffix in SUFFIXES:
-        return (_read_record(path) if _names_us(path) else None) or _read_record(sidecar_of(path))
-    return _read_record(path) if suffix == ".json" else None
-
-
 def adopt_record(layer: "Layer") -> RunRecord | None:
     """Give a layer that was opened from a file of ours the file's record.
 
@@ -88,24 +73,6 @@ def adopt_record(layer: "Layer") -> RunRecord | None:
     if record is not None:
         layer.metadata[METADATA_KEY] = record.to_dict()
     return record
-
-
-def _names_us(path: Path) -> bool:
-    """Whether a picture has our name near its start or end, where formats keep their tags."""
-    try:
-        with open_file(path) as file:
-            edges = file.read(_EDGE_BYTES)
-            file.seek(max(0, file.seek(0, os.SEEK_END) - _EDGE_BYTES))
-            return METADATA_KEY.encode() in edges + file.read()
-    except (ImageError, OSError):
-        return False
-
-
-def _read_record(path: Path) -> RunRecord | None:
-    try:
-        return read_settings(path).record
-    except (ConfigError, ImageError):
-        return None
 
 
 def picture_beside(path: Path) -> Path:
