@@ -160,3 +160,16 @@ def test_whatever_is_asked_one_job_computes_at_a_time_and_no_job_is_lost(jobs):
         computing = [] if queue.computing is None else [queue.computing]
         states = [*dropped, *ended, *queue.waiting, *computing]
         assert sorted(states) == sorted(asked)
+
+
+def test_nothing_starts_while_the_queue_is_held(jobs):
+    jobs.queue.enqueue("a")
+    jobs.queue.hold()
+    jobs.queue.enqueue("b")
+    jobs.queue.ended("a")
+    assert jobs.started == ["a"]
+    assert jobs.queue.computing is None
+    jobs.queue.release()
+    assert jobs.started == ["a", "b"]
+    jobs.queue.release()
+    assert jobs.started == ["a", "b"]

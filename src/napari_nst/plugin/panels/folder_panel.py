@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from magicgui.types import FileDialogMode
 from magicgui.widgets import FileEdit
 from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt, QUrl, Signal
@@ -87,7 +88,7 @@ class FolderPanel(QWidget):
             "One pair runs at a time; runs in the queue wait.</p>"
         )
         self.stop = QPushButton("Stop")
-        self.stop.setToolTip("<p>End it. Finished results stay; the pair that runs is left out.</p>")
+        self.stop.setToolTip("<p>End it. Finished results stay; the current pair is left out.</p>")
         self.text = QLabel()
         self.text.setWordWrap(True)
         self.bar: QProgressBar = make_bar()
@@ -306,7 +307,8 @@ def _plan_text(plan: BatchPlan, seconds: float) -> str:
 
 
 def _folder_line(title: str, tip: str) -> FileEdit:
-    line = FileEdit(mode="d", label=title, tooltip=tip, nullable=True)
+    line = FileEdit(mode=FileDialogMode.EXISTING_DIRECTORY, label=title, tooltip=tip, nullable=True)
+    line.choose_btn.text = "Browse…"
     line.native.setAccessibleName(f"{title.lower()} folder")
     return line
 

@@ -119,9 +119,7 @@ class FolderRun(QObject):
     def _begin(self) -> None:
         if self._control.stopped:
             return
-        worker = EngineWorker(
-            self._control, folder_events, self.request, self._control, self._gate
-        )
+        worker = EngineWorker(self._control, folder_events, self.request, self._control, self._gate)
         worker.yielded.connect(self._on_event)
         worker.errored.connect(self._on_error)
         worker.finished.connect(self._on_finished)

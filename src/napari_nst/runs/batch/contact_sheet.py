@@ -20,7 +20,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from napari_nst import __version__
 from napari_nst.files.depth import as_uint8
-from napari_nst.runs.wording import shortened
+from napari_nst.runs.naming import shortened
 
 THUMBNAIL_PX = 320
 _QUALITY = 82

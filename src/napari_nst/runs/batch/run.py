@@ -24,8 +24,8 @@ from napari_nst.runs.batch.contact_sheet import (
 )
 from napari_nst.runs.batch.pairs import INDEX_FILE, SHEET_FILE, Pair
 from napari_nst.runs.batch.plan import BatchPlan, BatchRequest, plan_batch
+from napari_nst.runs.export import note_saved
 from napari_nst.runs.progress import duration_text
-from napari_nst.runs.saved import note_saved
 from napari_nst.settings.config import StyleConfig, checked_config
 from napari_nst.settings.presets import DEFAULT_PRESET
 from napari_nst.settings.record import RunRecord, SteeringEvent, checked_events
