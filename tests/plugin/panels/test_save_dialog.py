@@ -12,7 +12,7 @@ from napari_nst.plugin.common import preferences
 from napari_nst.plugin.dock.close_guard import CloseChoice
 from napari_nst.plugin.dock.studio import main_window_of
 from napari_nst.plugin.panels import save_dialog
-from napari_nst.runs import saved
+from napari_nst.runs import export
 from napari_nst.runs.progress import RunState
 
 pytestmark = pytest.mark.gui
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.gui
 @pytest.fixture(autouse=True)
 def nothing_remembered(monkeypatch):
     """Begin and end with no folder, format or result of an earlier save."""
-    monkeypatch.setattr(saved, "_saved", set())  # fake runs of other tests have equal records
+    monkeypatch.setattr(export, "_saved", set())  # fake runs of other tests have equal records
     history = get_settings().application.save_history
     yield
     get_settings().application.save_history = history
