@@ -41,7 +41,7 @@ from napari_nst.plugin.layers.canvas import CANVAS
 from napari_nst.plugin.layers.staging import Staging
 from napari_nst.plugin.layers.viewer_state import VisibilityWatch
 from napari_nst.plugin.panels.compare_panel import ComparePanel
-from napari_nst.plugin.panels.curves import Curve, marks_of
+from napari_nst.plugin.panels.curves import Curve, change_marks
 from napari_nst.plugin.panels.estimate_panel import EstimatePanel
 from napari_nst.plugin.panels.run_list import RunsList
 from napari_nst.plugin.panels.run_menu import RunActions, entries
@@ -228,7 +228,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         self._shown = run
         self.panel.turn_to_run(run.name)
         self.panel.offer_full(run.plan.full)
-        self.panel.plot.show_history(run.points)
+        self.panel.plot.show_points(run.points)
         run.framed.connect(self._show_frame)
 
     def _show_frame(self, frame: Frame) -> None:
@@ -239,7 +239,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         if run.state is RunState.FAILED:
             show_error(run.text)
         if run is self.current and run.result is not None:
-            self.panel.plot.show_history(run.points, marks_of(run))
+            self.panel.plot.show_points(run.points, change_marks(run.result.record.events))
         tell_when_done(run, self)
 
     def _on_kept(self, _: Run, path: Path) -> None:
