@@ -134,7 +134,7 @@ class Tour:
 
     def see_what_lies_beneath(self) -> None:
         """Hold to see the content; blink."""
-        panel = self.dock.studio.compare
+        panel = self.dock.compare_panel
         result = self.dock.current.live.layer
         panel.before.pressed.emit()
         QTest.qWait(_ANIMATED_MS)

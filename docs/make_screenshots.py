@@ -175,7 +175,7 @@ class Painter:
             assert run.live.layer is not None
             at = grid.position(self.viewer.layers.index(run.live.layer), self.viewer.layers)
             check(at == (run.plan.place.row, run.plan.place.column), "rows and columns")
-        self.dock.studio.compare.compare.click()
+        self.dock.compare_panel.compare.click()
 
     def compare(self) -> None:
         """Compare two results with the content, blink by the key, and leave."""
@@ -186,15 +186,15 @@ class Painter:
         content = self.dock.form.pickers.content.value
         layers: list[Layer] = [content, *(run.live.layer for run in stopped if run.live.layer)]
         self.viewer.layers.selection = set(layers)
-        self.dock.studio.compare.compare.click()
+        self.dock.compare_panel.compare.click()
         self.screen.shoot("compare")
         modifiers = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier
         self.screen.window.activateWindow()
         self.dock.form.basic["size"].widget.setFocus()
         QTest.qWait(300)
         QTest.keyClick(self.dock.form.basic["size"].widget, Qt.Key.Key_B, modifiers)
-        check(self.dock.studio.compare.comparison.shown is not None, "a key blinks")
-        self.dock.studio.compare.compare.click()
+        check(self.dock.compare_panel.comparison.shown is not None, "a key blinks")
+        self.dock.compare_panel.compare.click()
         QTest.qWait(300)
         left = [(layer, layer.visible) for layer in self.viewer.layers], camera.zoom
         check(look == left, "all is back")

@@ -17,10 +17,10 @@ from napari_nst.runs.export import (
     write_gif,
     write_loss_csv,
 )
-from napari_nst.runs.frame_gate import Point
 from napari_nst.runs.snapshots import Snapshot
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.record import METADATA_KEY, RunRecord, SteeringEvent
+from napari_nst.settings.results import LossPoint
 
 IMAGE = np.random.default_rng(0).integers(0, 65536, (12, 16, 3), dtype=np.uint16)
 EVENTS = (SteeringEvent(0, "tv_weight", 0.5), SteeringEvent(10, "style_strength", 2.0))
@@ -36,7 +36,9 @@ def snapshots():
 
 
 def points():
-    return [Point(step, 1 / 3 + step, {"content": 1 / 3, "style": step}, 0.1) for step in (1, 2)]
+    return [
+        LossPoint(step, 0, 1 / 3 + step, {"content": 1 / 3, "style": step}, 0.1) for step in (1, 2)
+    ]
 
 
 def test_an_exported_run_is_all_there(tmp_path):
@@ -154,7 +156,7 @@ def test_losses_come_back_from_the_table_to_the_last_bit(tmp_path):
 
 
 def test_a_term_that_began_during_the_run_leaves_earlier_places_empty(tmp_path):
-    late = Point(3, 1.0, {"content": 1.0, "style": 1.0, "tv": 0.5}, 0.3)
+    late = LossPoint(3, 0, 1.0, {"content": 1.0, "style": 1.0, "tv": 0.5}, 0.3)
     write_loss_csv(tmp_path / "a.csv", [*points(), late])
     table = [line.split(",") for line in (tmp_path / "a.csv").read_text().splitlines()]
     assert table[0][-2:] == ["tv", "seconds"]

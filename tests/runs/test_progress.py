@@ -1,6 +1,6 @@
 import pytest
 
-from napari_nst.runs.frame_gate import Frame, Point
+from napari_nst.runs.frame_gate import Frame
 from napari_nst.runs.progress import (
     RunState,
     StepClock,
@@ -9,11 +9,12 @@ from napari_nst.runs.progress import (
     outcome_text,
     progress_text,
 )
+from napari_nst.settings.results import LossPoint
 from tests.plugin.fakes import SCALE
 
 
 def points(*seconds):
-    return [Point(i + 1, 5.0, {}, s) for i, s in enumerate(seconds)]
+    return [LossPoint(i + 1, 0, 5.0, {}, s) for i, s in enumerate(seconds)]
 
 
 def test_time_left_forgives_a_pause():

@@ -4,8 +4,8 @@ import threading
 import numpy as np
 import pytest
 
-from napari_nst.runs.frame_gate import Point
 from napari_nst.runs.snapshots import History, bytes_of
+from napari_nst.settings.results import LossPoint
 
 SHAPE = (8, 10, 3)
 FRAME_BYTES = 2 * 8 * 10 * 3
@@ -102,9 +102,9 @@ def test_a_step_added_again_replaces_its_picture_and_stays_pinned():
 
 def test_a_snapshot_learns_its_own_loss_from_the_step_after_it():
     history = filled([3, 6], loss=lambda _: 100.0)
-    history.learn([Point(step, float(step), {}, 0.0) for step in range(1, 7)])
+    history.learn([LossPoint(step, 0, float(step), {}, 0.0) for step in range(1, 7)])
     assert [kept.loss for kept in history.snapshots] == [4.0, 100.0]
-    history.learn([Point(7, 7.0, {}, 0.0)])
+    history.learn([LossPoint(7, 0, 7.0, {}, 0.0)])
     assert history.snapshots[1].label == "Step 6  ·  loss 7"
 
 

@@ -22,7 +22,7 @@ from napari_nst.files.user_presets import own_preset
 from napari_nst.planning import device_speed as speed
 from napari_nst.plugin.common import preferences
 from napari_nst.plugin.layers.records import record_in
-from napari_nst.plugin.runs import request as plans
+from napari_nst.runs.request import request_of
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.json_reader import DEEPEST, check_plain, parse_json, read_json_file
 from napari_nst.settings.record import METADATA_KEY, RunRecord, SteeringEvent
@@ -230,7 +230,7 @@ def test_whatever_is_read_as_a_record_can_be_used_or_is_refused(values: Any) -> 
     assert RunRecord.from_json(record.to_json()) == record
     assert record.ending.name == record.config.name
     with pytest.raises(ConfigError, match="cannot be found"):
-        plans.request_of(record, [])
+        request_of(record, [])
 
 
 @FUZZ

@@ -33,7 +33,7 @@ def stylise_selected(viewer: Viewer) -> None:
 
 def compare_results(viewer: Viewer) -> None:
     """Put the selected pictures, or content and results, into the grid; or leave it."""
-    open_dock(viewer).studio.compare.toggle()
+    open_dock(viewer).compare_panel.toggle()
 
 
 def run_folder(viewer: Viewer) -> None:

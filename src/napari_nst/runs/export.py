@@ -18,9 +18,9 @@ from napari_nst.files.disk import appearing_whole, clear_leftovers
 from napari_nst.files.images import write_picture
 from napari_nst.files.names import claimed_path, safe_name, save_picture, write_atomically
 from napari_nst.files.outputs import disk_errors_translated
-from napari_nst.runs.frame_gate import Point
 from napari_nst.runs.snapshots import Snapshot, stack_of
 from napari_nst.settings.record import RunRecord
+from napari_nst.settings.results import LossPoint
 
 RESULT_FILE, RECORD_FILE, LOSS_FILE = "result.png", "record.json", "loss.csv"
 GIF_FILE, SNAPSHOTS_FOLDER = "run.gif", "snapshots"
@@ -65,7 +65,7 @@ def export_run(
     record: RunRecord,
     *,
     snapshots: Sequence[Snapshot] = (),
-    points: Sequence[Point] = (),
+    points: Sequence[LossPoint] = (),
 ) -> Path:
     """Write all of a run into a new folder: result, snapshots, animation, record and losses.
 
@@ -140,7 +140,7 @@ def write_gif(
     write_atomically(path, buffer.getvalue())
 
 
-def write_loss_csv(path: Path, points: Iterable[Point]) -> None:
+def write_loss_csv(path: Path, points: Iterable[LossPoint]) -> None:
     """Write the losses of a run, a line a step: step, loss, its terms, seconds.
 
     The loss is that of the picture that entered the step; the line after the last step, if
@@ -186,7 +186,7 @@ def _fill(
     image: npt.NDArray[Any],
     record: RunRecord,
     snapshots: Sequence[Snapshot],
-    points: Sequence[Point],
+    points: Sequence[LossPoint],
 ) -> None:
     write_picture(folder / RESULT_FILE, image, record=record)
     write_atomically(folder / RECORD_FILE, record.to_json().encode())

@@ -11,12 +11,12 @@ import numpy.typing as npt
 
 from napari_nst.core.control import RunControl
 from napari_nst.files.depth import as_uint8
+from napari_nst.settings.results import LossPoint, Scale
 
 if TYPE_CHECKING:
     from napari_nst.api import Step, StyleResult
     from napari_nst.runs.snapshots import History
     from napari_nst.settings.record import RunRecord
-    from napari_nst.settings.results import Scale
 
 DRAWING_RATIO = 30
 """A frame comes no sooner than this many times the cost of drawing the last one."""
@@ -39,28 +39,6 @@ Portion = Literal["nothing", "text", "picture"]
 
 
 @dataclass(frozen=True)
-class Point:
-    """The loss of one step, for the curve.
-
-    Parameters
-    ----------
-    iteration
-        From 1, over all scales.
-    loss
-        At the picture that entered the step.
-    terms
-        The loss's weighted terms.
-    seconds
-        Since the run began.
-    """
-
-    iteration: int
-    loss: float
-    terms: dict[str, float]
-    seconds: float
-
-
-@dataclass(frozen=True)
 class Frame:
     """What the GUI is told at once.
 
@@ -79,9 +57,9 @@ class Frame:
         What reproduces the picture, of a run stopped there.
     """
 
-    points: tuple[Point, ...]
+    points: tuple[LossPoint, ...]
     total: int
-    scale: "Scale"
+    scale: Scale
     picture: npt.NDArray[np.uint8] | None
     record: "RunRecord | None" = None
 
@@ -178,7 +156,7 @@ def frames(
     until
         Stop after this step, to repeat a run that was stopped there.
     """
-    points: list[Point] = []
+    points: list[LossPoint] = []
     is_first = True
     unseen: Step | None = None
     try:
@@ -212,23 +190,23 @@ def frames(
         run.close()
 
 
-def newer(points: Iterable[Point], than: Sequence[Point]) -> list[Point]:
+def newer(points: Iterable[LossPoint], than: Sequence[LossPoint]) -> list[LossPoint]:
     """Give the points behind the last of those known."""
     last = than[-1].iteration if than else 0
     return [point for point in points if point.iteration > last]
 
 
-def _point(step: "Step") -> Point:
-    return Point(step.iteration, step.loss, step.terms, step.seconds)
+def _point(step: "Step") -> LossPoint:
+    return LossPoint(step.iteration, step.scale.index, step.loss, step.terms, step.seconds)
 
 
-def _frame(points: list[Point], step: "Step", *, with_picture: bool) -> Frame:
+def _frame(points: list[LossPoint], step: "Step", *, with_picture: bool) -> Frame:
     if not with_picture:
         return Frame(tuple(points), step.total, step.scale, None)
     return Frame(tuple(points), step.total, step.scale, as_uint8(step.image()), step.record())
 
 
-def _remember(history: "History", point: Point, step: "Step") -> None:
+def _remember(history: "History", point: LossPoint, step: "Step") -> None:
     history.learn((point,))
     if history.due(step.iteration):
         history.add(step.iteration, step.loss, step.scale.index, as_uint8(step.image()))

@@ -6,7 +6,8 @@ from enum import StrEnum
 from statistics import median
 from typing import Self
 
-from napari_nst.runs.frame_gate import Frame, Point
+from napari_nst.runs.frame_gate import Frame
+from napari_nst.settings.results import LossPoint
 
 _WINDOW = 24
 _JOINED = "\N{NO-BREAK SPACE}"
@@ -54,9 +55,9 @@ class StepClock:
 
     def __init__(self) -> None:
         self._steps_s: deque[float] = deque(maxlen=_WINDOW)
-        self._last: Point | None = None
+        self._last: LossPoint | None = None
 
-    def add(self, points: Iterable[Point]) -> None:
+    def add(self, points: Iterable[LossPoint]) -> None:
         """Take note of steps, oldest first."""
         for point in points:
             if self._last is not None:

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from napari_nst.runs.frame_gate import Point
 from napari_nst.runs.progress import loss_text
+from napari_nst.settings.results import LossPoint
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +116,7 @@ class History:
             self._put([*others, added])
         return added
 
-    def learn(self, points: Iterable[Point]) -> None:
+    def learn(self, points: Iterable[LossPoint]) -> None:
         """Give snapshots their own loss, which the step after each reports."""
         losses = {point.iteration - 1: point.loss for point in points}
         with self._lock:

@@ -1,4 +1,4 @@
-"""The guard on a plain main window; on napari's own in test_studio."""
+"""The guard on a plain main window; on napari's own in test_dock_parts."""
 
 from pathlib import Path
 from types import SimpleNamespace

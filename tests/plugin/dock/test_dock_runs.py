@@ -276,7 +276,7 @@ def test_a_sweep_stands_in_the_grid_by_rows_and_columns(docked, sixfold, viewer,
     for run in docked.session.runs:
         at = grid.position(viewer.layers.index(run.live.layer.name), viewer.layers)
         assert at == (run.plan.place.row, run.plan.place.column)
-    docked.studio.compare.compare.click()
+    docked.compare_panel.compare.click()
     assert [layer.name for layer in viewer.layers] == moved
     assert not grid.enabled
 
@@ -295,7 +295,7 @@ def test_a_picture_is_content_or_style_and_ticks_outlive_the_layer_list(docked, 
 
 
 def test_buttons_offer_only_what_there_is(docked, pictures, viewer, engine, all_ended):
-    history, compare = docked.history_form, docked.studio.compare
+    history, compare = docked.history_form, docked.compare_panel
     buttons = [history.show_stack, history.pin, history.best, compare.compare, compare.blink]
     viewer.layers.selection.clear()
     assert not any(button.isEnabled() for button in buttons)

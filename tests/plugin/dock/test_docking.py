@@ -7,7 +7,7 @@ from napari.utils.notifications import notification_manager
 from qtpy.QtWidgets import QDockWidget
 
 from napari_nst.plugin.common.keys import KEYS
-from napari_nst.plugin.dock.studio import main_window_of
+from napari_nst.plugin.dock.docking import main_window_of
 from napari_nst.plugin.dock.widget import StyleTransferWidget
 from napari_nst.runs.progress import RunState
 

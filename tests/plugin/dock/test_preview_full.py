@@ -96,17 +96,17 @@ def test_a_run_is_a_preview_by_how_it_was_asked_for_and_not_by_its_name(
     finished(docked)
     named = docked.current
     assert "· preview" in named.name
-    assert docked.studio.autosave.unsaved() == [named]
+    assert docked.autosave.unsaved() == [named]
     small = preview(docked, engine, finished)
     docked.actions_of_runs.replay([small])
     finished(docked)
     docked.actions_of_runs.again([small])
     finished(docked)
-    assert docked.studio.autosave.unsaved() == [named], "a preview repeated is a preview"
+    assert docked.autosave.unsaved() == [named], "a preview repeated is a preview"
     engine(5)
     docked.actions_of_runs.extend([small], 5)
     finished(docked)
-    assert docked.studio.autosave.unsaved() == [named, docked.current], "more steps are not"
+    assert docked.autosave.unsaved() == [named, docked.current], "more steps are not"
 
 
 @pytest.mark.parametrize("action", ["full", "again", "replay", "extend"])
@@ -115,7 +115,7 @@ def test_a_run_started_from_another_ends_what_is_compared(
     docked, pictures, viewer, engine, finished, action, how
 ):
     small = preview(docked, engine, finished)
-    panel = docked.studio.compare
+    panel = docked.compare_panel
     getattr(panel, how)()
     assert panel.comparison.active or panel.reveal.active
     more = (2,) if action == "extend" else ()

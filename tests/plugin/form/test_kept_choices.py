@@ -13,10 +13,10 @@ def test_folders_are_browsed_for_and_kept_in_the_preferences(
 ):
     chosen = [str(tmp_path)]
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: chosen[0])
-    form = docked.studio.folders
+    form = docked.folders
     form.browse["autosave_folder"].click()
     assert Preferences.read().autosave_folder == tmp_path
-    assert docked.studio.preferences.autosave_folder == tmp_path
+    assert docked.preferences.current.autosave_folder == tmp_path
     chosen[0] = ""
     form.browse["autosave_folder"].click()
     assert Preferences.read().autosave_folder == tmp_path, "cancelled"

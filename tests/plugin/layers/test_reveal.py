@@ -41,7 +41,7 @@ def on_top(viewer):
 
 
 def test_the_content_is_seen_while_the_button_is_held(docked, viewer, scene, qtbot):
-    before, panel = look(viewer), docked.studio.compare
+    before, panel = look(viewer), docked.compare_panel
     panel.before.pressed.emit()
     assert on_top(viewer) == ["content"]
     panel.before.released.emit()
@@ -49,7 +49,7 @@ def test_the_content_is_seen_while_the_button_is_held(docked, viewer, scene, qtb
 
 
 def test_the_slider_fades_the_result_over_its_content_and_gives_all_back(docked, viewer, scene):
-    before, fade = look(viewer), docked.studio.compare.fade
+    before, fade = look(viewer), docked.compare_panel.fade
     for value in (70, 20, 0, 50):
         fade.setValue(value)
         assert viewer.layers["newer"].opacity == pytest.approx(0.9 * value / 100)
@@ -61,7 +61,7 @@ def test_the_slider_fades_the_result_over_its_content_and_gives_all_back(docked,
 
 def test_a_hidden_content_is_shown_and_hidden_again(docked, viewer, scene):
     scene[0].visible = False
-    before, panel = look(viewer), docked.studio.compare
+    before, panel = look(viewer), docked.compare_panel
     panel.hold()
     assert on_top(viewer) == ["content"]
     panel.release()
@@ -69,7 +69,7 @@ def test_a_hidden_content_is_shown_and_hidden_again(docked, viewer, scene):
 
 
 def test_the_active_result_is_faded_else_the_newest(docked, viewer, scene):
-    before, fade = look(viewer), docked.studio.compare.fade
+    before, fade = look(viewer), docked.compare_panel.fade
     viewer.layers.selection.active = scene[2]
     fade.setValue(40)
     assert viewer.layers["older"].opacity == pytest.approx(0.4)
@@ -81,7 +81,7 @@ def test_the_active_result_is_faded_else_the_newest(docked, viewer, scene):
 
 @pytest.mark.parametrize("happens", ["comes", "goes", "compares", "closes"])
 def test_whatever_happens_meanwhile_all_comes_back(docked, viewer, scene, happens, qtbot):
-    before, panel = look(viewer), docked.studio.compare
+    before, panel = look(viewer), docked.compare_panel
     panel.fade.setValue(10)
     if happens == "comes":
         viewer.add_image(np.zeros((5, 5)), name="another")
@@ -101,15 +101,15 @@ def test_whatever_happens_meanwhile_all_comes_back(docked, viewer, scene, happen
 def test_in_a_grid_the_two_lie_over_each_other_meanwhile(docked, viewer, scene):
     viewer.canvas.grid.enabled = True
     zoom = viewer.scene.camera.zoom
-    docked.studio.compare.hold()
+    docked.compare_panel.hold()
     assert not viewer.canvas.grid.enabled
-    docked.studio.compare.release()
+    docked.compare_panel.release()
     assert viewer.canvas.grid.enabled
     assert viewer.scene.camera.zoom == zoom
 
 
 def test_there_is_nothing_to_fade_without_a_result(docked, viewer, pictures):
-    panel = docked.studio.compare
+    panel = docked.compare_panel
     assert not panel.before.isEnabled()
     assert not panel.fade.isEnabled()
 
@@ -138,7 +138,7 @@ def test_a_key_shows_the_content_as_long_as_it_is_held(make_napari_viewer_proxy,
 def test_a_layer_that_is_removed_meanwhile_and_added_again_looks_as_before(
     docked, viewer, scene, which
 ):
-    before, panel = look(viewer), docked.studio.compare
+    before, panel = look(viewer), docked.compare_panel
     panel.fade.setValue(10)
     viewer.layers.remove(scene[which].name)
     viewer.layers.insert(which, scene[which])
@@ -148,7 +148,7 @@ def test_a_layer_that_is_removed_meanwhile_and_added_again_looks_as_before(
 @pytest.mark.parametrize("fades", [False, True])
 @pytest.mark.parametrize("by_hand", [False, True])
 def test_the_view_comes_back_unless_somebody_has_moved_it(docked, viewer, scene, fades, by_hand):
-    camera, panel = viewer.scene.camera, docked.studio.compare
+    camera, panel = viewer.scene.camera, docked.compare_panel
     camera.center, camera.zoom = (0, 9000, 9000), 5
     if fades:
         panel.fade.setValue(40)
@@ -170,14 +170,14 @@ def test_without_its_content_a_result_stays_and_a_sentence_says_why(docked, view
     content = viewer.add_image(picture, name="content", rgb=True)
     viewer.add_image(picture, name="style", translate=(0, 60), rgb=True)
     viewer.add_image(picture + 9, name="result", metadata={PAINTED: True}, rgb=True)
-    panel = docked.studio.compare
+    panel = docked.compare_panel
     assert panel.before.isEnabled()
     viewer.layers.remove(content)
     before = look(viewer)
     assert not panel.before.isEnabled()
     assert not panel.fade.isEnabled()
     assert "no content is beneath the result" in panel.text.text()
-    docked.studio._hold()  # as the key does
+    docked._hold()  # as the key does
     assert look(viewer) == before
     assert "no content is beneath the result" in viewer.status
     panel.release()
@@ -194,7 +194,7 @@ def test_several_layers_are_a_content_together_while_they_are_visible(docked, vi
         viewer.add_image(np.ones((30, 20)), name=f"half {left}", translate=(0, left))
     result = np.zeros((30, 40, 3))
     viewer.add_image(result, name="result", metadata={PAINTED: True}, rgb=True)
-    panel = docked.studio.compare
+    panel = docked.compare_panel
     panel.hold()
     assert on_top(viewer) == ["half 0", "half 20"]
     panel.release()

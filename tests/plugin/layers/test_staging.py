@@ -163,9 +163,9 @@ def test_a_run_ends_a_comparison_before_it_takes_its_place(
     viewer.layers.selection = {content, style}
     docked.form.pickers.content.value, docked.form.pickers.style.value = style, content
     there = place(viewer, style)
-    docked.studio.compare.compare.click()
+    docked.compare_panel.compare.click()
     result = run(docked, engine, finished)
-    assert not docked.studio.compare.comparison.active
+    assert not docked.compare_panel.comparison.active
     np.testing.assert_allclose(place(viewer, result), there)
 
 
@@ -207,9 +207,9 @@ def test_a_style_is_put_back_while_it_is_compared(docked, dropped, viewer, engin
     content, style = dropped
     before = place(viewer, style)
     run(docked, engine, finished)
-    docked.studio.compare.enter([content, style])
+    docked.compare_panel.enter([content, style])
     docked.staging.put_back()
-    assert not docked.studio.compare.comparison.active
+    assert not docked.compare_panel.comparison.active
     np.testing.assert_array_equal(place(viewer, style), before)
 
 

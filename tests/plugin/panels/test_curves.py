@@ -1,5 +1,3 @@
-from types import SimpleNamespace
-
 import numpy as np
 
 from napari_nst.plugin.panels.curves import (
@@ -7,19 +5,19 @@ from napari_nst.plugin.panels.curves import (
     Curve,
     change_marks,
     decades_of,
-    marks_of,
     scale_marks,
     term_lines,
     thinned,
     total_line,
 )
-from napari_nst.runs.frame_gate import Point
 from napari_nst.settings.record import SteeringEvent
 from napari_nst.settings.results import LossPoint
 
 
 def points(count):
-    return [Point(i + 1, 100.0 - i % 50, {"content": 1.0, "tv": 0.0}, i) for i in range(count)]
+    return [
+        LossPoint(i + 1, 0, 100.0 - i % 50, {"content": 1.0, "tv": 0.0}, i) for i in range(count)
+    ]
 
 
 def test_a_long_curve_is_thinned_and_keeps_both_ends():
@@ -35,7 +33,11 @@ def test_a_short_curve_is_drawn_whole():
 
 
 def test_what_has_no_logarithm_is_a_gap():
-    bad = [Point(1, 5.0, {}, 0), Point(2, 0.0, {}, 0), Point(3, float("nan"), {}, 0)]
+    bad = [
+        LossPoint(1, 0, 5.0, {}, 0),
+        LossPoint(2, 0, 0.0, {}, 0),
+        LossPoint(3, 0, float("nan"), {}, 0),
+    ]
     steps, losses = total_line(bad)
     np.testing.assert_array_equal(steps, [1, 2, 3])
     np.testing.assert_array_equal(losses, [5, np.nan, np.nan])
@@ -69,16 +71,8 @@ def test_a_legend_gets_short_names():
     assert Curve("harbour", ()).short_name == "harbour"
 
 
-def test_a_run_that_has_ended_has_all_its_marks():
-    history = [LossPoint(1, 0, 1.0, {}, 0.0), LossPoint(2, 1, 1.0, {}, 0.0)]
-    record = SimpleNamespace(events=[SteeringEvent(1, "tv_weight", 0.5)])
-    run = SimpleNamespace(result=SimpleNamespace(history=history), record=record)
-    assert [mark.text for mark in marks_of(run)] == ["scale 2", "smoothness 0.5"]
-    assert marks_of(SimpleNamespace(result=None, record=None)) == []
-
-
 def test_a_term_of_nearly_nothing_does_not_press_the_others_flat():
-    points = [Point(1, 5.0, {"content": 1e-9}, 0), Point(2, 4.0, {"content": 0.1}, 0)]
+    points = [LossPoint(1, 0, 5.0, {"content": 1e-9}, 0), LossPoint(2, 0, 4.0, {"content": 0.1}, 0)]
     np.testing.assert_array_equal(term_lines(points)["content"][1], [np.nan, 0.1])
 
 

@@ -10,9 +10,9 @@ from napari.utils.notifications import notification_manager
 from napari_nst.files.images import read_picture, read_settings
 from napari_nst.plugin.common import preferences
 from napari_nst.plugin.dock.close_guard import CloseChoice
-from napari_nst.plugin.dock.studio import main_window_of
+from napari_nst.plugin.dock.docking import main_window_of
 from napari_nst.plugin.panels import save_dialog
-from napari_nst.runs import saved
+from napari_nst.runs import export
 from napari_nst.runs.progress import RunState
 
 pytestmark = pytest.mark.gui
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.gui
 @pytest.fixture(autouse=True)
 def nothing_remembered(monkeypatch):
     """Begin and end with no folder, format or result of an earlier save."""
-    monkeypatch.setattr(saved, "_saved", set())  # fake runs of other tests have equal records
+    monkeypatch.setattr(export, "_saved", set())  # fake runs of other tests have equal records
     history = get_settings().application.save_history
     yield
     get_settings().application.save_history = history
@@ -78,7 +78,7 @@ def test_a_result_is_saved_with_its_settings_and_the_next_follows_it(
     path = tmp_path / "night 2.5 x.tif"
     assert read_settings(path).record == docked.current.record
     assert (read_picture(path)[:, :, 0] == 77).all()
-    assert docked.studio.autosave.unsaved() == []
+    assert docked.autosave.unsaved() == []
 
     dialog.answer = ("", "")
     docked.panel.save.click()
@@ -152,7 +152,7 @@ def test_a_place_that_refuses_is_told(docked, pictures, engine, finished, dialog
     docked.panel.save.click()
     notification_manager.notification_ready.disconnect(seen.append)
     assert "cannot be written" in str(seen[0].message)
-    assert docked.studio.autosave.unsaved() == [docked.current]
+    assert docked.autosave.unsaved() == [docked.current]
 
 
 @pytest.fixture
@@ -186,14 +186,14 @@ def test_preferences_that_cannot_be_written_stop_no_save(
     dialog.answer = (str(results / name), "TIFF")
     docked.panel.save.click()
     assert len([path for path in results.iterdir() if path.suffix != ".json"]) == 1
-    assert docked.studio.autosave.unsaved() == []
+    assert docked.autosave.unsaved() == []
     assert "preferences were not kept" in caplog.text
 
 
 def test_a_folder_that_cannot_be_kept_counts_until_napari_ends(docked, tmp_path, refusing):
     preferences.prefer(autosave_folder=str(tmp_path), suggest_download=False)
     try:
-        assert docked.studio.preferences.autosave_folder == tmp_path
+        assert docked.preferences.current.autosave_folder == tmp_path
         assert not docked.weights_panel.suggests
     finally:
         preferences.prefer(autosave_folder="", suggest_download=True)
@@ -214,7 +214,7 @@ def test_closing_the_window_during_a_run_can_keep_its_picture(
     dock.run()
     first, second = dock.session.runs
     qtbot.waitUntil(lambda: first.kept is not None)
-    guard, window = dock.studio.guard, main_window_of(dock)
+    guard, window = dock.guard, main_window_of(dock)
     stakes, answers = [], [CloseChoice.CANCEL, CloseChoice.SAVE]
     guard.ask = lambda _, stake: stakes.append(stake) or answers.pop(0)
     guard._folder = lambda: tmp_path
@@ -238,6 +238,6 @@ def test_a_preview_that_computes_does_not_hold_the_window(docked, pictures, engi
     engine(100_000, wait_s=0.005)
     docked.panel.preview.click()
     qtbot.waitUntil(lambda: docked.current.state is RunState.RUNNING)
-    assert not docked.studio.autosave.at_stake()
+    assert not docked.autosave.at_stake()
     docked.run()
-    assert docked.studio.autosave.at_stake().waiting == (docked.session.runs[1],)
+    assert docked.autosave.at_stake().waiting == (docked.session.runs[1],)

@@ -51,7 +51,7 @@ ENDS = {
     "closes its viewer and goes on": ("viewer.close(); process_events(0.2)", 0),
     "pauses the run": ("dock.current.pause(); process_events(0.1)", 0),
     "quits its application": (
-        "viewer.show(); process_events(0.5); dock.studio.guard.ask = lambda *_: os._exit(9); "
+        "viewer.show(); process_events(0.5); dock.guard.ask = lambda *_: os._exit(9); "
         "QTimer.singleShot(100, QApplication.quit); napari.run(force=True)",
         0,
     ),

@@ -197,7 +197,7 @@ def test_what_was_deleted_while_comparing_comes_back_as_it_was(docked, viewer, t
             for each in viewer.layers
         ]
 
-    before, panel = looks(), docked.studio.compare
+    before, panel = looks(), docked.compare_panel
     if how == "order":
         panel.enter([run.live.layer for run in reversed(three)], ordered=True)
     elif how == "fade":

@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 from napari.utils.notifications import show_info
 from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, QObject, QTimer, Signal
-from qtpy.QtWidgets import QDockWidget, QLabel, QWidget
+from qtpy.QtWidgets import QDockWidget, QLabel, QMainWindow, QWidget
 
 from napari_nst.runs.progress import RunState
 
@@ -52,6 +52,14 @@ def frame_of(dock: QWidget) -> QDockWidget | None:
     """Return the dock that the widget is in; None if it is closed."""
     parent = dock.parentWidget()
     return parent if isinstance(parent, QDockWidget) else None
+
+
+def main_window_of(widget: QWidget) -> QMainWindow | None:
+    """Return the main window that a widget is in, be its dock floating or not."""
+    parent = widget.parentWidget()
+    while parent is not None and not isinstance(parent, QMainWindow):
+        parent = parent.parentWidget()
+    return parent
 
 
 def keep_title(dock: QDockWidget) -> None:

@@ -1,33 +1,54 @@
-"""The dock widget: controls to a plan, a plan to the session, the session to the panel."""
+"""The dock widget: makes its parts, connects them, and shows the run that computes."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_error
+from qtpy.QtCore import QEvent
+from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_nst.plugin.common.focus import chain_as_seen
+from napari_nst.plugin.common.held_key import HeldKey
+from napari_nst.plugin.common.keys import KeyBindings
 from napari_nst.plugin.common.sections import Sections
 from napari_nst.plugin.common.style import show_focus
+from napari_nst.plugin.dock.applied_preferences import AppliedPreferences
+from napari_nst.plugin.dock.close_guard import CloseGuard
 from napari_nst.plugin.dock.device_badge import DeviceBadge
-from napari_nst.plugin.dock.docking import Docking, OnePerViewer
-from napari_nst.plugin.dock.ending import Ending
+from napari_nst.plugin.dock.docking import (
+    Docking,
+    OnePerViewer,
+    frame_of,
+    keep_title,
+    main_window_of,
+    tell_of_runs,
+)
 from napari_nst.plugin.dock.notes import StagingNote, Welcome
-from napari_nst.plugin.dock.studio import Studio
+from napari_nst.plugin.dock.shortcuts import add_shortcuts, append_keys
+from napari_nst.plugin.form.folders_form import FoldersForm
 from napari_nst.plugin.form.settings_form import SettingsForm
 from napari_nst.plugin.form.sweep_form import SweepForm
 from napari_nst.plugin.form.sweep_panel import SweepPanel
 from napari_nst.plugin.form.sweep_pictures import PicturesForm
 from napari_nst.plugin.form.weights_panel import WeightsPanel
 from napari_nst.plugin.gallery.drops import FileDrops
+from napari_nst.plugin.layers.canvas import CANVAS
 from napari_nst.plugin.layers.staging import Staging
+from napari_nst.plugin.layers.viewer_state import VisibilityWatch
+from napari_nst.plugin.panels.compare_panel import ComparePanel
+from napari_nst.plugin.panels.curves import Curve, change_marks
 from napari_nst.plugin.panels.estimate_panel import EstimatePanel
 from napari_nst.plugin.panels.folder_panel import FolderPanel
 from napari_nst.plugin.panels.run_list import RunsList
 from napari_nst.plugin.panels.run_menu import RunActions, entries
 from napari_nst.plugin.panels.run_panel import RunPanel
 from napari_nst.plugin.panels.snapshots_form import HistoryForm
+from napari_nst.plugin.runs.autosave import Autosave, tell_when_done
 from napari_nst.plugin.runs.launch import Launcher
 from napari_nst.plugin.runs.session import Session
 from napari_nst.plugin.runs.snapshot_layers import Moments, run_at_hand
@@ -86,23 +107,39 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         self.moments = Moments(napari_viewer, self.session)
         self.docking = Docking(self, napari_viewer)
         self.deleted = Deleted(self.session)
+        self.compare_panel = ComparePanel(napari_viewer, self.form.pickers.content_layer)
+        self.folders = FoldersForm()
+        self._held_key = HeldKey(self, self.compare_panel.release)
         self.actions_of_runs = RunActions(
             napari_viewer, self.session, self.form, self, self.deleted
         )
         self._shown: Run | None = None
         self._refusal = ""
         self._lay_out()
-        self._connect()
-        # The viewer's closing reaches a widget only as its destruction, when its own
-        # methods can no longer be called.
-        self._ending = Ending(self.session, self.moments, self.deleted, self.weights_panel)
-        self.destroyed.connect(self._ending.abandon)
+        self._connect_panel()
+        self._connect_session()
+        self._connect_snapshots()
         self.session.adopt_layers()
-        self.studio = Studio(self, napari_viewer)
-        self.sections.add(self.panel.plot)
+        self.preferences = AppliedPreferences(
+            self,
+            form=self.form,
+            session=self.session,
+            weights_panel=self.weights_panel,
+            folders=self.folders,
+            history_form=self.history_form,
+        )
+        folder = self.preferences.autosave_folder
+        self.autosave = Autosave(self.session, folder)
+        self.autosave.kept.connect(self._on_kept)
+        self.guard = CloseGuard(
+            self.autosave, enabled=self.preferences.asks_at_closing, folder=folder
+        )
+        self.keys = self._bind_keys()
+        self._connect_comparison()
+        self._after = self._watch_viewer()
+        self.destroyed.connect(self._after.close)
         weights = self.form.weights_file.native.findChildren(QLineEdit)
         self.drops = FileDrops(self, self.form.styles.drop, spared=weights)
-        self.history_form.refresh()
         self._check()
 
     @property
@@ -119,6 +156,27 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         self.form.reset_choices()
         self.sweep_panel.pictures.reset_choices()
         self.reconsider()
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Bind the keys, and find the window that the dock is in."""
+        super().showEvent(event)
+        self.keys.bind()
+        if (window := main_window_of(self)) is not None:
+            self.guard.watch(window)
+        if (frame := frame_of(self)) is not None:
+            keep_title(frame)
+
+    def hideEvent(self, event: QHideEvent | None) -> None:
+        """Give the keys back: they act only while the dock is to be seen."""
+        super().hideEvent(event)
+        self.keys.unbind()
+        self.compare_panel.reveal.end()
+
+    def changeEvent(self, event: QEvent | None) -> None:
+        """End a comparison when napari takes the widget out of a dock that is closed."""
+        super().changeEvent(event)
+        if event is not None and event.type() == QEvent.Type.ParentChange and not self.parent():
+            self.compare_panel.leave()
 
     def focusNextPrevChild(self, next: bool) -> bool:  # noqa: A002 - Qt's name
         """Let Tab go on in the order in which the dock is read."""
@@ -150,8 +208,12 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         if self.current is not None:
             self.actions_of_runs.full([self.current])
 
+    def _hold(self) -> None:
+        self.compare_panel.hold()
+        self._held_key.press()
+
     def _on_changed(self, run: Run) -> None:
-        self.offer_moments()
+        self._offer()
         if run is not self.current:
             return
         if run is not self._shown:
@@ -168,7 +230,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         self._shown = run
         self.panel.turn_to_run(run.name)
         self.panel.offer_full(run.plan.full)
-        self.panel.plot.show_history(run.points)
+        self.panel.plot.show_points(run.points)
         run.framed.connect(self._show_frame)
 
     def _show_frame(self, frame: Frame) -> None:
@@ -178,8 +240,25 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
     def _on_ended(self, run: Run) -> None:
         if run.state is RunState.FAILED:
             show_error(run.text)
-        if run is self._shown and run.result is not None:
-            self.panel.plot.show_history(run.points)
+        if run is self.current and run.result is not None:
+            self.panel.plot.show_points(run.points, change_marks(run.result.record.events))
+        tell_when_done(run, self)
+
+    def _on_kept(self, _: Run, path: Path) -> None:
+        self._viewer.status = f"Saved {path}"
+
+    def _on_staged(self) -> None:
+        if said := self.staging.text:
+            self._viewer.status = said
+
+    def _on_put_away(self) -> None:
+        tell_of_runs(self._viewer, self.session)
+
+    def _on_visibility(self) -> None:
+        """Look again what can be faded, and started: the canvas shows other layers."""
+        self.compare_panel.refresh()
+        if self.form.pickers.content.value == CANVAS:
+            self.reconsider()
 
     def _on_added(self, run: Run) -> None:
         self._refusal = ""
@@ -189,7 +268,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
 
     def _on_removed(self, run: Run) -> None:
         self._show_runs()
-        self.offer_moments()
+        self._offer()
         if self.current is None:
             self._shown = None
             self.panel.save.setEnabled(False)
@@ -243,16 +322,34 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
     def _show_runs(self) -> None:
         self.runs_section.setVisible(bool(self.session.runs) or self.deleted.count > 0)
 
-    def offer_moments(self, _: object = None) -> None:
-        """Enable what there is of the run that the selected layer belongs to, or the newest."""
+    def _offer(self, _: object = None) -> None:
+        """Enable what there is to compare, and of the run that is selected or the newest."""
+        self.compare_panel.refresh()
         self.history_form.offer(run_at_hand(self._viewer, self.session))
+        self.sweep_panel.grid.setEnabled(len(self.session.last_sweep) > 1)
+
+    def _show_sweep(self) -> None:
+        self.compare_panel.enter_runs(self.session.last_sweep)
+
+    def _other_curves(self) -> list[Curve]:
+        runs = self.session.runs
+        return [Curve(run.name, run.points) for run in runs if run is not self.current]
+
+    def _show_stack(self) -> None:
+        self._of_run_at_hand(self.moments.show_stack)
+
+    def _pin(self) -> None:
+        self._of_run_at_hand(self.moments.pin)
+
+    def _pin_best(self) -> None:
+        self._of_run_at_hand(self.moments.pin_best)
 
     def _of_run_at_hand(self, show: Callable[[Run], object]) -> None:
         run = run_at_hand(self._viewer, self.session)
         self.actions_of_runs.show_moment(show, [] if run is None else [run])
 
-    def _connect(self) -> None:
-        panel, session = self.panel, self.session
+    def _connect_panel(self) -> None:
+        panel = self.panel
         panel.run_asked.connect(self.run)
         self.estimate_panel.run_asked.connect(self.run)
         panel.preview_asked.connect(self.launcher.preview)
@@ -262,36 +359,100 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         panel.stop_asked.connect(self.stop)
         panel.save_asked.connect(self._save)
         panel.steer.toggled.connect(self._on_steer_toggled)
+        panel.plot.compare_with(self._other_curves)
         self.steering.refused.connect(show_error)
         self.steering.told.connect(panel.show_steered)
+        self.steering.steered.connect(panel.plot.mark_change)
         self.launcher.refused.connect(self._refuse)
-        self.welcome.pair_asked.connect(lambda: self._viewer.open_sample(*_PAIR))
+        self.welcome.pair_asked.connect(self._open_pair)
         self.sweep_panel.settings.asked.connect(self.launcher.sweep)
         self.sweep_panel.pictures.asked.connect(self.launcher.every_pair)
         self.folder_panel.asked.connect(self.launcher.folder)
-        session.changed.connect(self._on_changed)
-        session.ended.connect(self._on_ended)
-        session.added.connect(self._on_added)
-        session.removed.connect(self._on_removed)
-        session.added.connect(self.form.styles.remember)
         for picker in (self.form.pickers.content, self.form.pickers.style):
             picker.changed.connect(self.reconsider)
         self.form.pickers.start.changed.connect(self.reconsider)
         self.form.touched.connect(self.reconsider)
         self.form.refused.connect(self._on_misfit)
-        for entry in entries(self.actions_of_runs, self.moments):
+
+    def _connect_session(self) -> None:
+        session = self.session
+        session.changed.connect(self._on_changed)
+        session.ended.connect(self._on_ended)
+        session.ended.connect(self._offer)
+        session.added.connect(self._on_added)
+        session.removed.connect(self._on_removed)
+        session.added.connect(self.form.styles.remember)
+        for entry in entries(self.actions_of_runs, self.moments, self.compare_panel.enter_runs):
             self.runs_list.add_action(entry)
         self.runs_list.selected.connect(self.actions_of_runs.select_layers)
         self.runs_list.offer_undo(self.deleted)
         self.deleted.changed.connect(self._show_runs)
-        session.ended.connect(self.offer_moments)
+        self.docking.put_away.connect(self._on_put_away)
+
+    def _connect_snapshots(self) -> None:
         # napari selects a new layer before its run knows it.
-        self.moments.kept.connect(self.offer_moments)
-        self.history_form.connect_buttons(
-            show_stack=lambda: self._of_run_at_hand(self.moments.show_stack),
-            pin=lambda: self._of_run_at_hand(self.moments.pin),
-            best=lambda: self._of_run_at_hand(self.moments.pin_best),
-        )
+        self.moments.kept.connect(self._offer)
+        self.history_form.show_stack.clicked.connect(self._show_stack)
+        self.history_form.pin.clicked.connect(self._pin)
+        self.history_form.best.clicked.connect(self._pin_best)
+
+    def _connect_comparison(self) -> None:
+        """Let a comparison end before layers are taken, moved or brought back."""
+        for about_to in (
+            self.staging.restoring,
+            self.launcher.planning,
+            self.actions_of_runs.planning,
+            self.deleted.moving,
+        ):
+            about_to.connect(self.compare_panel.leave)
+        self.launcher.starting.connect(self.staging.prepare)
+        self.staging.changed.connect(self._on_staged)
+        self.sweep_panel.grid_asked.connect(self._show_sweep)
+        # Also told when the viewer's layers come and go.
+        self.form.pickers.content.changed.connect(self._offer)
+
+    def _bind_keys(self) -> KeyBindings:
+        panel, compare = self.panel, self.compare_panel
+        buttons = {"run": panel.run, "pause": panel.pause, "stop": panel.stop}
+        append_keys(buttons)
+        actions: dict[str, Callable[[], None]] = {
+            **{name: button.click for name, button in buttons.items()},
+            "compare": compare.toggle,
+            "blink": compare.toggle_blink,
+            "before": self._hold,
+        }
+        add_shortcuts(self, actions)
+        return KeyBindings(self._viewer, actions)
+
+    def _watch_viewer(self) -> ExitStack:
+        """Follow the viewer, and return what is to be done when the dock is gone.
+
+        The viewer's closing reaches a widget only as its destruction, when its own methods can no
+        longer be called; the stack outlives it, and is undone from its end.
+        """
+        viewer, after = self._viewer, ExitStack()
+        after.callback(self.preferences.unwatch)
+        after.callback(self.keys.unbind)
+        after.callback(self.staging.close)
+        for event, slot in (
+            (viewer.dims.events.ndisplay, self.reconsider),
+            (viewer.layers.selection.events.changed, self._offer),
+        ):
+            event.connect(slot)
+            after.callback(partial(event.disconnect, slot))
+        after.callback(VisibilityWatch(viewer, self._on_visibility).close)
+        for end in (
+            self.weights_panel.cancel,
+            self.folder_panel.close_run,
+            self.deleted.close,
+            self.session.close,
+            self.moments.close,
+        ):
+            after.callback(end)
+        return after
+
+    def _open_pair(self) -> None:
+        self._viewer.open_sample(*_PAIR)
 
     def _lay_out(self) -> None:
         self.sections.add(self.welcome)
@@ -302,6 +463,9 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         self.runs_section = self.add_section("Runs", self.runs_list)
         self.runs_section.hide()
         self.add_section("History", self.history_form)
+        self.add_section("Compare", self.compare_panel)
+        self.add_section("Folders", self.folders)
+        self.sections.add(self.panel.plot)
         column = QVBoxLayout(self)
         column.setContentsMargins(8, 8, 8, 8)
         column.addWidget(self.sections, stretch=1)

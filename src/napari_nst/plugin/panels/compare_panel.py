@@ -18,10 +18,13 @@ from napari_nst.plugin.layers.compare import (
 from napari_nst.plugin.layers.grid_fit import fit_grid
 from napari_nst.plugin.layers.reveal import Reveal
 from napari_nst.runs.naming import shortened
+from napari_nst.runs.sweep import columns_of
 
 if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.viewer import Viewer
+
+    from napari_nst.plugin.runs.viewer_run import Run
 
 BLINK_MS = 700
 _WHOLE = 100
@@ -112,6 +115,17 @@ class ComparePanel(QWidget):
             self.comparison.enter(layers, ordered=ordered, columns=columns)
         except ImageError as error:
             self.text.setText(str(error))
+
+    def enter_runs(self, runs: "list[Run]") -> None:
+        """Compare runs with their content, or those of one sweep as its grid."""
+        places = {run.plan.place: run for run in runs if run.plan.place is not None}
+        if len(places) == len(runs) and len({place.sweep for place in places}) == 1:
+            ordered = [places[place] for place in sorted(places)]
+            layers = [run.live.layer for run in ordered if run.live.layer is not None]
+            self.enter(layers, ordered=True, columns=columns_of(places))
+            return
+        shown = [self._content(), *(run.live.layer for run in runs)]
+        self.enter([layer for layer in shown if layer is not None])
 
     def toggle_blink(self) -> None:
         """Show two pictures in turn, or stop."""

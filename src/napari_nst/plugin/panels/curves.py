@@ -1,4 +1,4 @@
-"""What the loss plot draws: lines thinned to what a plot can show, and marks. No Qt here."""
+"""What the loss plot draws: lines thinned to what a plot can show, and marks."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import numpy.typing as npt
 
-from napari_nst.runs.frame_gate import Point
+from napari_nst.settings.results import LossPoint
 from napari_nst.settings.text import settings_text
 
 if TYPE_CHECKING:
-    from napari_nst.plugin.runs.viewer_run import Run
     from napari_nst.settings.record import SteeringEvent
-    from napari_nst.settings.results import LossPoint
 
 MOST_POINTS = 1000
 """Of a line; a dock is narrower than this in pixels."""
@@ -60,7 +58,7 @@ class Curve:
     """
 
     name: str
-    points: Sequence[Point]
+    points: Sequence[LossPoint]
 
     @property
     def short_name(self) -> str:
@@ -68,13 +66,13 @@ class Curve:
         return self.name if len(self.name) <= _NAME_LIMIT else f"{self.name[: _NAME_LIMIT - 1]}…"
 
 
-def total_line(points: Sequence[Point]) -> Line:
+def total_line(points: Sequence[LossPoint]) -> Line:
     """Give steps and losses to draw; what is off the plot becomes a gap."""
     drawn = thinned(points)
     return _steps(drawn), _visible([point.loss for point in drawn], drawn)
 
 
-def term_lines(points: Sequence[Point]) -> dict[str, Line]:
+def term_lines(points: Sequence[LossPoint]) -> dict[str, Line]:
     """Give "loss" and each term that has weight, as `total_line` does."""
     if not points:
         return {}
@@ -95,7 +93,7 @@ def decades_of(curves: Iterable[npt.NDArray[np.float64]]) -> tuple[int, int] | N
     return low, max(high, low + 1)
 
 
-def thinned(points: Sequence[Point]) -> list[Point]:
+def thinned(points: Sequence[LossPoint]) -> list[LossPoint]:
     """Take every n-th point, and the last, so that at most about `MOST_POINTS` are left."""
     stride = -(-len(points) // MOST_POINTS)
     if stride <= 1:
@@ -104,25 +102,13 @@ def thinned(points: Sequence[Point]) -> list[Point]:
     return kept if kept[-1] is points[-1] else [*kept, points[-1]]
 
 
-def marks_of(run: "Run") -> list[Mark]:
-    """Give the marks of a run that has ended; of one that is on, none are certain yet."""
-    history = () if run.result is None else run.result.history
-    events = () if run.record is None else run.record.events
-    return [*scale_marks(history), *change_marks(events)]
-
-
-def scale_marks(history: "Iterable[LossPoint]") -> list[Mark]:
+def scale_marks(points: Iterable[LossPoint]) -> list[Mark]:
     """Mark each step at which a run went on to the next scale."""
     return [
-        scale_mark(after.iteration, after.scale)
-        for before, after in pairwise(history)
+        Mark(after.iteration, f"scale {after.scale + 1}", "scale")
+        for before, after in pairwise(points)
         if after.scale != before.scale
     ]
-
-
-def scale_mark(step: int, scale: int) -> Mark:
-    """Mark the step at which a scale, counted from 0, began."""
-    return Mark(step, f"scale {scale + 1}", "scale")
 
 
 def change_marks(events: "Iterable[SteeringEvent]") -> list[Mark]:
@@ -133,11 +119,11 @@ def change_marks(events: "Iterable[SteeringEvent]") -> list[Mark]:
     ]
 
 
-def _steps(points: Sequence[Point]) -> npt.NDArray[np.int64]:
+def _steps(points: Sequence[LossPoint]) -> npt.NDArray[np.int64]:
     return np.array([point.iteration for point in points], np.int64)
 
 
-def _visible(values: Sequence[float], points: Sequence[Point]) -> npt.NDArray[np.float64]:
+def _visible(values: Sequence[float], points: Sequence[LossPoint]) -> npt.NDArray[np.float64]:
     """Leave out what has no logarithm, or would press the other curves flat.
 
     A run that starts from its content begins with a content loss of nearly nothing.

@@ -23,12 +23,12 @@ from napari_nst.plugin.panels.curves import (
     Line,
     Mark,
     decades_of,
-    scale_mark,
+    scale_marks,
     term_lines,
     total_line,
 )
 from napari_nst.runs.export import LOSS_FILE, write_loss_csv
-from napari_nst.runs.frame_gate import Point
+from napari_nst.settings.results import LossPoint
 
 if TYPE_CHECKING:
     from pyqtgraph import PlotWidget
@@ -59,9 +59,8 @@ class LossPlot(Fold):
 
     def __init__(self) -> None:
         super().__init__("Loss curve")
-        self._points: list[Point] = []
+        self._points: list[LossPoint] = []
         self._marks: list[Mark] = []
-        self._scale: int | None = None
         self._others: Callable[[], Sequence[Curve]] = tuple
         self._plot: PlotWidget | None = None
         self._drawn_at = 0.0
@@ -76,25 +75,10 @@ class LossPlot(Fold):
         self.all_runs.toggled.connect(self._draw)
         self.save.clicked.connect(self._save)
 
-    def clear(self) -> None:
-        """Forget the curve, for a new run."""
-        self.show_history(())
-
-    def add(self, points: Iterable[Point], *, scale: int | None = None) -> None:
-        """Take note of steps; draws at most once a second, and only while unfolded.
-
-        Parameters
-        ----------
-        points
-            The steps since the last call.
-        scale
-            Index of the last step's scale; a change of it is marked.
-        """
+    def add(self, points: Iterable[LossPoint]) -> None:
+        """Append the steps since the last call; draw at most once a second, while unfolded."""
         added = list(points)
-        if scale is not None and added:
-            if scale != (scale if self._scale is None else self._scale):
-                self._marks.append(scale_mark(added[-1].iteration, scale))
-            self._scale = scale
+        self._marks += scale_marks([*self._points[-1:], *added])
         self._points += added
         if time.monotonic() - self._drawn_at >= _INTERVAL_S:
             self._draw()
@@ -105,9 +89,10 @@ class LossPlot(Fold):
         self._marks.append(Mark(step, text, "change"))
         self._draw()
 
-    def show_history(self, points: Iterable[Point], marks: Iterable[Mark] = ()) -> None:
-        """Show the whole of a run, steps without a frame included."""
-        self._points, self._marks, self._scale = list(points), list(marks), None
+    def show_points(self, points: Iterable[LossPoint], marks: Iterable[Mark] = ()) -> None:
+        """Show all steps of a run, its changes of scale, and other marks."""
+        self._points = list(points)
+        self._marks = [*scale_marks(self._points), *marks]
         self._draw()
 
     def compare_with(self, others: Callable[[], Sequence[Curve]]) -> None:

@@ -245,8 +245,10 @@ def _preset_of(run: "Run") -> str:
     return "" if run.plan.preset is None else run.plan.preset.name
 
 
-def entries(actions: "RunActions", moments: "Moments") -> list[RunAction]:
-    """Give all entries of the menu."""
+def entries(
+    actions: "RunActions", moments: "Moments", compare: "Callable[[list[Run]], None]"
+) -> list[RunAction]:
+    """Return all entries of the menu."""
     return [
         *_entries_of_settings(actions),
         *_entries_of_queue(actions),
@@ -277,6 +279,13 @@ def entries(actions: "RunActions", moments: "Moments") -> list[RunAction]:
             "Hide the layers, or show them; a layer that was removed comes back",
             actions.show_or_hide,
             lambda runs: any(run.layers or run.result is not None for run in runs),
+            group=2,
+        ),
+        RunAction(
+            "Compare",
+            "The results and the content side by side, with names on and one camera",
+            compare,
+            lambda runs: any(run.live.layer is not None for run in runs),
             group=2,
         ),
         RunAction(

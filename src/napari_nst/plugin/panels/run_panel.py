@@ -130,7 +130,7 @@ class RunPanel(QWidget):
         """Move the bar and the curve."""
         self.bar.setRange(0, frame.total)
         self.bar.setValue(frame.points[-1].iteration)
-        self.plot.add(frame.points, scale=frame.scale.index)
+        self.plot.add(frame.points)
 
     def turn_to_run(self, name: str) -> None:
         """Turn to another run: name what Steer acts on, and switch it off."""

@@ -1,6 +1,5 @@
 """How many moments of a run are kept, and what to do with them."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSignalBlocker
@@ -23,7 +22,7 @@ _MEMORY_HELP = (
 
 
 class HistoryForm(QWidget):
-    """Edits the session's history settings; its buttons act on the chosen run.
+    """Edits the session's history settings; the dock connects its buttons.
 
     Parameters
     ----------
@@ -66,18 +65,6 @@ class HistoryForm(QWidget):
         with QSignalBlocker(self.every), QSignalBlocker(self.memory):
             self.every.setValue(self._session.history_every or 0)
             self.memory.setValue(self._session.history_bytes // _MIB)
-
-    def connect_buttons(
-        self,
-        *,
-        show_stack: Callable[[], None],
-        pin: Callable[[], None],
-        best: Callable[[], None],
-    ) -> None:
-        """Say what the buttons do."""
-        self.show_stack.clicked.connect(lambda _=False: show_stack())
-        self.pin.clicked.connect(lambda _=False: pin())
-        self.best.clicked.connect(lambda _=False: best())
 
     def offer(self, run: "Run | None") -> None:
         """Enable what there is of the run that the buttons act on."""

@@ -87,6 +87,17 @@ class Session(QObject):
         """Whether a run computes."""
         return self.queue.computing is not None
 
+    @property
+    def last_sweep(self) -> list[Run]:
+        """The runs of the newest sweep that have a picture."""
+        placed = [
+            (run.plan.place.sweep, run)
+            for run in self.runs
+            if run.plan.place is not None and run.live.layer is not None
+        ]
+        newest = max((number for number, _ in placed), default=0)
+        return [run for number, run in placed if number == newest]
+
     def start(self, plan: RunPlan) -> Run:
         """Start a run now if none computes, else let it wait for its turn."""
         if plan.request is not None and plan.request.device == "auto":

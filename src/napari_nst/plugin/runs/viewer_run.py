@@ -1,7 +1,7 @@
 """One run in the viewer: its thread, its layers and its state."""
 
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,12 +16,13 @@ from napari_nst.plugin.layers.live_layer import LiveLayer
 from napari_nst.plugin.runs.plan import RunPlan
 from napari_nst.plugin.runs.worker import EngineWorker, run_request
 from napari_nst.runs.export import record_at
-from napari_nst.runs.frame_gate import Frame, FrameGate, Point, newer
+from napari_nst.runs.frame_gate import Frame, FrameGate, newer
 from napari_nst.runs.naming import is_generated, unique
 from napari_nst.runs.progress import RunState, StepClock, outcome_text, progress_text
 from napari_nst.runs.snapshots import History
 from napari_nst.settings.config import Colors, StyleConfig
 from napari_nst.settings.record import METADATA_KEY, RunRecord
+from napari_nst.settings.results import LossPoint
 from napari_nst.settings.text import in_words
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class Run(QObject):
         self.number = 0
         self.state = RunState.WAITING
         self.text = "Waits for its turn."
-        self.points: list[Point] = []
+        self.points: list[LossPoint] = []
         self.shown: Frame | None = None
         self.result: StyleResult | None = None
         self.record: RunRecord | None = None
@@ -315,7 +316,7 @@ class Run(QObject):
 
     def _on_result(self, result: "StyleResult") -> None:
         self.result, self.record = result, result.record
-        self.points = list(_points(result))
+        self.points = list(result.history)
         self._remember_end(result)
         for event in result.record.events:
             if event.field == "colors":
@@ -350,8 +351,3 @@ class Run(QObject):
     def _set(self, state: RunState) -> None:
         self.state = state
         self.changed.emit(self)
-
-
-def _points(result: "StyleResult") -> Iterator[Point]:
-    """Give the loss at every step, and last that of the result."""
-    return (Point(at.iteration, at.loss, at.terms, at.seconds) for at in result.history)

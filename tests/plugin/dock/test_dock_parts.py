@@ -6,7 +6,7 @@ import pytest
 from napari_nst.plugin.common.keys import KEYS, key_text
 from napari_nst.plugin.common.preferences import LastUsed
 from napari_nst.plugin.dock.close_guard import CloseChoice
-from napari_nst.plugin.dock.studio import main_window_of
+from napari_nst.plugin.dock.docking import main_window_of
 from napari_nst.settings.config import StyleConfig
 
 pytestmark = pytest.mark.gui
@@ -64,7 +64,7 @@ def test_results_are_saved_where_the_user_wants(
 ):
     settings.files.autosave_folder = str(tmp_path)
     run_once(docked, engine, finished, 3)
-    qtbot.waitUntil(lambda: docked.studio.autosave.unsaved() == [], timeout=10_000)
+    qtbot.waitUntil(lambda: docked.autosave.unsaved() == [], timeout=10_000)
     qtbot.waitUntil(lambda: "Saved" in str(docked._viewer.status), timeout=10_000)
     assert [path.name for path in tmp_path.iterdir()] == [
         "harbour × waves · default · untrained.png"
@@ -76,9 +76,9 @@ def test_a_preview_is_neither_saved_nor_missed(docked, pictures, engine, finishe
     docked.panel.preview.click()
     finished(docked)
     assert docked.current.result is not None
-    assert docked.studio.autosave.unsaved() == []
+    assert docked.autosave.unsaved() == []
     run_once(docked, engine, finished, 9)
-    assert docked.studio.autosave.unsaved() == [docked.current]
+    assert docked.autosave.unsaved() == [docked.current]
 
 
 def test_other_runs_are_offered_to_the_plot(docked, pictures, engine, finished):
@@ -115,7 +115,7 @@ def test_tooltips_name_the_keys(docked):
 
 def test_a_comparison_ends_with_the_dock(docked, pictures, viewer, qtbot):
     viewer.layers.selection = set(pictures)
-    docked.studio.compare.compare.click()
+    docked.compare_panel.compare.click()
     assert viewer.canvas.grid.enabled
     viewer.window.remove_dock_widget(docked.parent())
     qtbot.waitUntil(lambda: not viewer.canvas.grid.enabled)
@@ -147,7 +147,7 @@ def test_a_person_is_asked_before_closing_over_an_unsaved_result(shown, engine, 
         viewer.add_image(black(), name=name, rgb=True)
     widget.form.set_weights("untrained")
     run_once(widget, engine, finished, 7)
-    widget.studio.guard.ask = lambda *_: asked.append(1) or CloseChoice.CANCEL
+    widget.guard.ask = lambda *_: asked.append(1) or CloseChoice.CANCEL
     window = main_window_of(widget)
     assert not window.close()
     assert window.isVisible()
@@ -160,12 +160,12 @@ def test_closing_the_viewer_while_comparing_is_quiet(shown):
     viewer, _, widget = shown
     layers = {viewer.add_image(black(), name=name, rgb=True) for name in ("one", "two")}
     viewer.layers.selection = layers
-    widget.studio.compare.toggle_blink()
+    widget.compare_panel.toggle_blink()
     viewer.close()
 
 
 def test_napari_may_be_closed_while_comparing(docked, pictures, viewer):
     viewer.layers.selection = set(viewer.layers)
-    docked.studio.compare.compare.click()
-    assert docked.studio.compare.comparison.active
+    docked.compare_panel.compare.click()
+    assert docked.compare_panel.comparison.active
     viewer.close()
