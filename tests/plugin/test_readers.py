@@ -7,6 +7,7 @@ import pytest
 from napari.layers import Image
 from PIL import Image as PillowImage
 
+from napari_nst.files import names
 from napari_nst.files.images import read_picture, write_picture
 from napari_nst.files.names import record_of, save_picture
 from napari_nst.plugin.layers import records
@@ -125,7 +126,7 @@ def test_a_file_of_others_is_not_read_whole(tmp_path, monkeypatch):
     path = tmp_path / "huge.tif"
     with path.open("wb") as file:
         file.truncate(1 << 34)
-    monkeypatch.setattr(records, "_read_record", lambda p: refuse(p) if p.exists() else None)
+    monkeypatch.setattr(names, "_read_record", lambda p: refuse(p) if p.exists() else None)
     assert record_of(path) is None
 
 

@@ -38,6 +38,7 @@ from napari_nst.planning.text import duration_words, estimate_text, memory_words
 from napari_nst.runs.batch.pairs import INDEX_FILE, Pair
 from napari_nst.runs.batch.plan import BatchPlan, BatchRequest, plan_batch
 from napari_nst.runs.batch.run import BatchStep, PairResult, fault_lines, run_batch
+from napari_nst.runs.wording import shortened
 
 Contents = Annotated[
     list[Path], typer.Argument(metavar="CONTENT", help="Pictures to paint, or folders of them.")
@@ -195,7 +196,7 @@ def _move_bars(progress: Progress, everything: TaskID, one: TaskID, event: Batch
         one,
         completed=event.step.iteration,
         total=event.step.total,
-        description=f"{_escaped(event.pair.output.stem)}: {step_text(event.step)}",
+        description=f"{_escaped(shortened(event.pair.output.stem, 40))}: {step_text(event.step)}",
         left=_left(event.pair_left_s),
     )
 
