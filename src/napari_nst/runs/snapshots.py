@@ -47,7 +47,7 @@ class Snapshot:
         return f"Step {self.step}  ·  {loss_text(self.loss)}"
 
 
-class History:
+class SnapshotStore:
     """Keeps snapshots of one run; may be filled by one thread and read by another.
 
     Over budget, the snapshot goes whose absence leaves the smallest gap between its
@@ -70,7 +70,7 @@ class History:
         self._lock = threading.Lock()
 
     @property
-    def snapshots(self) -> tuple[Snapshot, ...]:
+    def kept(self) -> tuple[Snapshot, ...]:
         """The snapshots kept, oldest first."""
         return self._snapshots
 
@@ -182,7 +182,7 @@ def lowest_loss(snapshots: Iterable[Snapshot], *, after_step: int = 0) -> Snapsh
 def stack_of(
     snapshots: Iterable[Snapshot], size: tuple[int, int] | None = None
 ) -> npt.NDArray[np.uint8]:
-    """Lay snapshots on one grid; takes and gives what `History.stack` does."""
+    """Lay snapshots on one grid; takes and gives what `SnapshotStore.stack` does."""
     pictures = [each.picture for each in snapshots]
     if not pictures:
         return np.zeros((0, 1, 1, 3), np.uint8)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_nst.plugin.form.layer_pickers import LayerPickers
-    from napari_nst.plugin.runs.viewer_run import Run
+    from napari_nst.plugin.runs.viewer_run import ViewerRun
 
 _NAME_LETTERS = 18
 """Of a picture's name, in that of its result."""
@@ -198,7 +198,7 @@ def plan_preview(full: RunPlan) -> RunPlan:
     )
 
 
-def plan_full(run: "Run") -> RunPlan:
+def plan_full(run: "ViewerRun") -> RunPlan:
     """Plan the run that `run` is a preview of, with the settings that the preview has by now.
 
     Raises
@@ -218,7 +218,7 @@ def plan_full(run: "Run") -> RunPlan:
     )
 
 
-def plan_again(run: "Run", viewer: "Viewer", *, weights: str) -> RunPlan:
+def plan_again(run: "ViewerRun", viewer: "Viewer", *, weights: str) -> RunPlan:
     """Plan what the run was asked for, without its steering.
 
     Raises
@@ -237,7 +237,7 @@ def plan_again(run: "Run", viewer: "Viewer", *, weights: str) -> RunPlan:
     return RunPlan(request, RunName(run.name), content.placement)
 
 
-def plan_replay(run: "Run", viewer: "Viewer", *, weights: str) -> RunPlan:
+def plan_replay(run: "ViewerRun", viewer: "Viewer", *, weights: str) -> RunPlan:
     """Plan the same again, steering and stop included; raises as `plan_again`."""
     again = plan_again(run, viewer, weights=weights)
     if run.record is None or again.request is None:
@@ -251,7 +251,7 @@ def plan_replay(run: "Run", viewer: "Viewer", *, weights: str) -> RunPlan:
     )
 
 
-def plan_more(run: "Run", steps: int, viewer: "Viewer", *, weights: str) -> RunPlan:
+def plan_more(run: "ViewerRun", steps: int, viewer: "Viewer", *, weights: str) -> RunPlan:
     """Plan more steps from a run's result, with the settings it ended with."""
     picture = run.painted
     again = plan_again(run, viewer, weights=weights)

@@ -23,7 +23,7 @@ from napari_nst.plugin.common.faults import translated
 from napari_nst.plugin.common.torch_import import import_torch
 from napari_nst.runs.frame_gate import Frame, FrameGate, frames
 from napari_nst.runs.request import RunRequest
-from napari_nst.runs.snapshots import History
+from napari_nst.runs.snapshots import SnapshotStore
 
 if TYPE_CHECKING:
     from napari_nst.api import StyleResult
@@ -45,7 +45,7 @@ class RunWorker(GeneratorWorker):  # type: ignore[misc] # napari ships no types
         Stops, pauses and steers the run.
     gate
         Lets frames through.
-    history
+    snapshots
         Gets the snapshots that are due.
     """
 
@@ -54,9 +54,9 @@ class RunWorker(GeneratorWorker):  # type: ignore[misc] # napari ships no types
         request: RunRequest,
         control: RunControl,
         gate: FrameGate,
-        history: History | None = None,
+        snapshots: SnapshotStore | None = None,
     ) -> None:
-        super().__init__(run_request, request, control, gate, history)
+        super().__init__(run_request, request, control, gate, snapshots)
         self._control = control
 
     def quit(self) -> None:
@@ -105,7 +105,7 @@ def run_request(
     request: RunRequest,
     control: RunControl,
     gate: FrameGate,
-    history: History | None = None,
+    snapshots: SnapshotStore | None = None,
 ) -> "Generator[Frame, None, StyleResult]":
     """Start the engine and hand on its frames. Imports torch, in the run's thread."""
     import_torch()
@@ -124,7 +124,7 @@ def run_request(
         init=request.init,
         events=request.events,
     )
-    return (yield from frames(run, gate, control, history=history, until=request.until))
+    return (yield from frames(run, gate, control, snapshots=snapshots, until=request.until))
 
 
 def thread_count() -> int:
