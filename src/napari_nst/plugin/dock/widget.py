@@ -364,7 +364,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         self.launcher.refused.connect(self._refuse)
         self.welcome.pair_asked.connect(self._open_pair)
         self.sweep_panel.settings.asked.connect(self.launcher.sweep)
-        self.sweep_panel.pictures.asked.connect(self.launcher.every_pair)
+        self.sweep_panel.pictures.asked.connect(self.launcher.sweep)
         for picker in (self.form.pickers.content, self.form.pickers.style):
             picker.changed.connect(self.reconsider)
         self.form.pickers.start.changed.connect(self.reconsider)

@@ -21,7 +21,7 @@ from napari_nst.runs.request import (
     replayed,
     request_of,
 )
-from napari_nst.runs.sweep import Place
+from napari_nst.runs.sweep import SweepPlace
 from napari_nst.settings.config import StyleConfig, changes
 from napari_nst.settings.record import METADATA_KEY
 from napari_nst.settings.text import SEPARATOR
@@ -64,7 +64,7 @@ class RunPlan:
     request: RunRequest | None
     name: RunName
     placement: Placement
-    place: Place | None = None
+    place: SweepPlace | None = None
     preset: NamedPreset | None = None
     full: "RunPlan | None" = None
     style_file: str = ""
@@ -77,8 +77,8 @@ def plan_run(
     *,
     weights: str,
     label: str = "",
-    pair: "tuple[Image, Image] | None" = None,
-    place: Place | None = None,
+    pictures: "tuple[Image, Image] | None" = None,
+    place: SweepPlace | None = None,
     preset: NamedPreset | None = None,
     earlier: Iterable[RunPlan] = (),
 ) -> RunPlan:
@@ -97,7 +97,7 @@ def plan_run(
     label
         What sets the run apart, for its name; by default what differs from the last of the
         earlier runs with the same pictures, or the preset.
-    pair
+    pictures
         Another content and style than those picked.
     place
         Where the run stands in a sweep.
@@ -111,8 +111,8 @@ def plan_run(
     ImageError
         If a layer's slice is no picture.
     """
-    style = pickers.style.value if pair is None else pair[1]
-    content = pickers.content_picture() if pair is None else picture_of(pair[0], dims)
+    style = pickers.style.value if pictures is None else pictures[1]
+    content = pickers.content_picture() if pictures is None else picture_of(pictures[0], dims)
     painted = picture_of(style, dims)
     init, config = _start_of(pickers.start_layer(), dims, config)
     request = RunRequest(content.pixels, painted.pixels, config, weights, init)
