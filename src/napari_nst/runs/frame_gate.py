@@ -22,7 +22,7 @@ DRAWING_RATIO = 30
 """A frame comes no sooner than this many times the cost of drawing the last one."""
 
 LONGEST_S = 5.0
-"""But a picture no later than this: on a busy machine drawing looks dear, and runs must be seen."""
+"""But a picture no later than this: on a busy machine drawing looks expensive, and is still due."""
 
 LEAST_PICTURES = 6
 """And no later than this part of the run: a short one must be seen too."""
@@ -183,7 +183,7 @@ def frames(
                 yield _frame(points, step, with_picture=portion == "picture")
                 points, unseen = [], None if portion == "picture" else step
                 if is_first:
-                    # Adding the layer is the GUI's dearest moment: leave it the processor.
+                    # Adding the layer is the GUI's most expensive step: leave it the CPU.
                     gate.wait_for_screen(control)
                     is_first = False
     finally:
@@ -191,7 +191,7 @@ def frames(
 
 
 def newer(points: Iterable[LossPoint], than: Sequence[LossPoint]) -> list[LossPoint]:
-    """Give the points behind the last of those known."""
+    """Return the points after the last of those known."""
     last = than[-1].iteration if than else 0
     return [point for point in points if point.iteration > last]
 

@@ -149,7 +149,7 @@ def _count(runs: Sequence[ViewerRun], one: str, more: str) -> str:
 
 
 def _is_a_persons(window: QMainWindow, event: QEvent) -> bool:
-    """Whether a person closes the window, by its button or by napari's menu.
+    """Return whether a person closes the window, by its button or by napari's menu.
 
     `viewer.close()` of a script closes the canvas before the window, and a window that was
     never shown has nobody before it.

@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 _WIDTH_PX = 362
-"""Room for all that can be unfolded; it would be a window's edge that gives way later."""
+"""Enough for every section, so that unfolding one does not widen the window."""
 _PAIR = ("napari-nst", "sample-pair")
 
 

@@ -26,7 +26,7 @@ _EDGE_BYTES = 1 << 17
 
 
 def record_in(metadata: dict[str, Any]) -> RunRecord | None:
-    """Give the record that a layer's metadata holds; None if there is none that can be read."""
+    """Return the record that a layer's metadata holds; None if there is none that can be read."""
     kept = metadata.get(METADATA_KEY)
     if isinstance(kept, RunRecord) or kept is None:
         return kept
@@ -60,7 +60,7 @@ def read_file(path: str) -> list[LayerData]:
 
 
 def record_of(path: Path) -> RunRecord | None:
-    """Give the record in a file of ours, or else in the JSON beside it; None if none has one.
+    """Return the record in a file of ours, or else in the JSON beside it; None if none has one.
 
     Cheap for files of others, however large.
     """
@@ -71,7 +71,7 @@ def record_of(path: Path) -> RunRecord | None:
 
 
 def adopt_record(layer: "Layer") -> RunRecord | None:
-    """Give a layer that was opened from a file of ours the file's record.
+    """Store a file's record in the layer that was opened from it.
 
     To be called for each layer that is there when the dock opens, and each inserted later:
     so a picture dropped on napari offers its settings whoever read it.
@@ -91,7 +91,7 @@ def adopt_record(layer: "Layer") -> RunRecord | None:
 
 
 def _names_us(path: Path) -> bool:
-    """Whether a picture has our name near its start or end, where formats keep their tags."""
+    """Return whether a picture has our name near its start or end, where formats keep tags."""
     try:
         with open_file(path) as file:
             edges = file.read(_EDGE_BYTES)
@@ -109,7 +109,7 @@ def _read_record(path: Path) -> RunRecord | None:
 
 
 def picture_beside(path: Path) -> Path:
-    """Give the picture that a JSON file of ours belongs to; a picture is its own."""
+    """Return the picture that a JSON file of ours belongs to; a picture is its own."""
     if path.name.lower() == RECORD_FILE:
         return path.with_name(RESULT_FILE)
     return path.with_suffix("") if path.suffix.lower() == ".json" else path

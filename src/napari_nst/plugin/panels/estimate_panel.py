@@ -146,7 +146,7 @@ class EstimatePanel(QWidget):
                 self._show(answer)
 
     def _question(self) -> Question | None:
-        """Say what a run would be now; None where none can start."""
+        """Return the run that could start now; None if none can."""
         pickers, dims = self._form.pickers, self._viewer.dims
         if pickers.problem():
             return None
@@ -179,7 +179,7 @@ class EstimatePanel(QWidget):
         self._offer(answer.remedies)
 
     def _on_ended(self, run: "ViewerRun") -> None:
-        """Estimate anew with what the run taught; one out of memory is offered again, smaller."""
+        """Estimate again with what the run taught; one out of memory is offered again, smaller."""
         if run.plan.request is None or not isinstance(run.error, DeviceMemoryError):
             self._asked = None
             return

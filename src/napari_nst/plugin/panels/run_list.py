@@ -117,7 +117,7 @@ class RunsList(QWidget):
         return [run for run in self._session.runs if self._is_selected(run)]
 
     def row(self, run: "ViewerRun") -> "RunRow":
-        """Give the row of a run."""
+        """Return the row of a run."""
         row = self.list.itemWidget(self._items[run])
         assert isinstance(row, RunRow)
         return row
@@ -274,7 +274,7 @@ class RunRow(QWidget):
 
 
 def facts(run: "ViewerRun") -> list[str]:
-    """Say step, loss and time of a run in short, as far as they are known."""
+    """Return step, loss and time of a run in short, as far as they are known."""
     if run.state is RunState.WAITING:
         return [run.text.rstrip(".").lower()]
     if not run.points:

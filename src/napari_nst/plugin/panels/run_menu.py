@@ -232,7 +232,7 @@ class RunActions:
             show_error(str(error))
 
     def _start(self, plan: Callable[..., RunPlan]) -> None:
-        """Start what a planner gives, with the form's weights where a run names none."""
+        """Start what a planner returns, with the form's weights where a run names none."""
         self.planning.emit()
         try:
             self._session.start(plan(weights=self._form.weights_choice()))
@@ -410,7 +410,7 @@ def _have_records(runs: "list[ViewerRun]") -> bool:
 
 
 def _can_have_colors(colors: Colors, runs: "list[ViewerRun]") -> bool:
-    """Whether the colours are others than a finished picture has, and known."""
+    """Return whether the colours are others than a finished picture has, and known."""
     return _have_records(runs) and all(
         run.record is not None
         and "palette" in run.record.resolved

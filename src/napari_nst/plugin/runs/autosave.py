@@ -39,7 +39,7 @@ class Stake:
     waiting: tuple[ViewerRun, ...] = ()
 
     def __bool__(self) -> bool:
-        """Whether there is anything."""
+        """Return whether there is anything."""
         return bool(self.unsaved or self.running or self.waiting)
 
     @property
@@ -71,7 +71,7 @@ class Autosave(QObject):
         session.ended.connect(self._on_ended)
 
     def unsaved(self) -> list[ViewerRun]:
-        """Give the runs whose result is in the viewer, and in no file nor on its way there."""
+        """Return the runs whose result is in the viewer, and neither in a file nor being saved."""
         return [
             run
             for run in self._session.runs

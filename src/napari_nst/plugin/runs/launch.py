@@ -72,7 +72,7 @@ class Launcher(QObject):
             self._form.loan.end()
 
     def problem(self) -> str:
-        """Say in a sentence what in the form keeps a run from starting; empty if nothing does."""
+        """Return what in the form keeps a run from starting, in a sentence; else an empty text."""
         if problem := self._form.pickers.problem():
             return problem
         try:

@@ -132,7 +132,7 @@ class Session(QObject):
             self.queue.move(run, self.queue.waiting.index(run) + by)
 
     def delete(self, run: ViewerRun) -> None:
-        """End a run if it is on, remove its layers and forget it."""
+        """End a run that is running, remove its layers and forget it."""
         if run in self.queue.waiting:
             self.queue.cancel(run)
         layers = run.layers
@@ -189,7 +189,7 @@ class Session(QObject):
         return line[: line.index(run)] if run in line else None
 
     def line_up(self, runs: list[tuple[ViewerRun, tuple[ViewerRun, ...]]]) -> None:
-        """Let runs wait again, each right behind those that were ahead of it and still wait.
+        """Enqueue runs again, each right behind those that were ahead of it and still wait.
 
         Parameters
         ----------
@@ -207,7 +207,7 @@ class Session(QObject):
                 self.queue.move(run, place)
 
     def run_of(self, layer: "Layer") -> ViewerRun | None:
-        """Give the run that a layer belongs to."""
+        """Return the run that a layer belongs to; None if there is none."""
         return next((run for run in self.runs if any(layer == own for own in run.layers)), None)
 
     def adopt_layers(self) -> None:
@@ -235,7 +235,7 @@ class Session(QObject):
         self.added.emit(run)
 
     def _share_memory(self, newest: ViewerRun) -> None:
-        """Give the newest run half of the snapshots' memory, and the older ones the rest."""
+        """Assign half of the snapshots' memory to the newest run, the rest to the older ones."""
         older = [run for run in self.runs if run is not newest and run.snapshots.kept]
         if not older:
             return
@@ -260,9 +260,9 @@ class Session(QObject):
             self.removed.emit(run)
 
     def _on_queue(self) -> None:
-        """Tell each waiting run its place in the line."""
+        """Tell each waiting run its place in the queue."""
         for place, run in enumerate(self.queue.waiting, start=1):
-            text = "Starts next." if place == 1 else f"Number {place} in the line."
+            text = "Starts next." if place == 1 else f"Number {place} in the queue."
             if run.text != text:
                 run.text = text
                 self.changed.emit(run)

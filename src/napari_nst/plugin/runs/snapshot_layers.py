@@ -221,7 +221,7 @@ class SnapshotLayers:
             (overlay.visible, overlay.text), self._text_before = self._text_before, None
 
     def _is_seen(self, layer: "Image") -> bool:
-        """Whether a layer is visible, and no other picture lies over it or a part of it."""
+        """Return whether a layer is visible, and no other picture covers any part of it."""
         from napari.layers import Image
 
         layers, dims = self._viewer.layers, self._viewer.dims

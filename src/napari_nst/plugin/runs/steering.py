@@ -116,7 +116,7 @@ class Steering(QObject):
             self._timer.start()
 
     def _on_touched(self) -> None:
-        """Compare form and run anew soon, whoever changed the form."""
+        """Compare form and run again soon, whoever changed the form."""
         if self.live:
             self._timer.start()
 

@@ -233,7 +233,7 @@ class ViewerRun(QObject):
         self.text = outcome_text(record.reason, record.steps_done, None)
 
     def forget_layer(self, layer: "Layer") -> bool:
-        """Take note that a layer was removed; without its live layer a run that is on ends.
+        """Forget a layer that was removed; a running run ends without its live layer.
 
         Returns
         -------
@@ -267,7 +267,7 @@ class ViewerRun(QObject):
             ).to_dict()
 
     def _tell_settings(self) -> None:
-        """Let a generated name say the settings of now; one that the user gave stays."""
+        """Update a generated name to the settings of now; one that the user gave stays."""
         request = self.plan.request
         if request is None or not self.is_name_generated:
             return

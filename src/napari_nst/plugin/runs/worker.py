@@ -60,7 +60,7 @@ class RunWorker(GeneratorWorker):  # type: ignore[misc] # napari ships no types
         self._control = control
 
     def quit(self) -> None:
-        """Give the run up: it ends at its next poll and returns nothing."""
+        """Abort the run: it ends at its next poll and returns nothing."""
         self._control.stop()
         super().quit()
 
@@ -128,5 +128,5 @@ def run_request(
 
 
 def thread_count() -> int:
-    """Give the number of CPU threads of a run: all cores; the GUI's short turns come between."""
+    """Return the number of CPU threads of a run: all cores; the GUI needs them only briefly."""
     return os.cpu_count() or 1
