@@ -1,4 +1,4 @@
-"""The past of a run as layers: one stack that the slider scrubs through, and pinned moments."""
+"""The past of a run as layers: one stack that the slider scrubs through, and pinned snapshots."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
