@@ -28,7 +28,7 @@ from napari_nst import samples
 from napari_nst.files.images import read_picture, write_picture
 from napari_nst.plugin.commands import open_dock
 from napari_nst.plugin.layers.extents import overlap, rectangle_of
-from napari_nst.plugin.runs.viewer_run import Run
+from napari_nst.plugin.runs.viewer_run import ViewerRun
 
 SIZE_PX, STEPS, LONG = 96, 30, 5000
 _ANIMATED_MS = 400
@@ -79,7 +79,7 @@ class Tour:
         style = self.dock.form.pickers.style.value
         check(style is not None and style.name == "painting", "a dropped file is the style")
 
-    def paint(self) -> Run:
+    def paint(self) -> ViewerRun:
         """Run; the style goes aside, and settings typed meanwhile are the next run's."""
         self._set(size=SIZE_PX, steps=LONG)
         self.dock.panel.run.click()
@@ -95,7 +95,7 @@ class Tour:
         self.dock.panel.stop.click()
         return self._finish()
 
-    def save(self, run: Run) -> None:
+    def save(self, run: ViewerRun) -> None:
         """Save by the button, and find the settings in the file."""
         path = self.folder / "kept.png"
 
@@ -213,7 +213,7 @@ class Tour:
         for name, value in settings.items():
             (form.basic | form.advanced)[name].set(value)
 
-    def _until_step(self, step: int) -> Run:
+    def _until_step(self, step: int) -> ViewerRun:
         run = self.dock.session.runs[-1]
         self.screen.wait(
             lambda: bool(run.points) and run.points[-1].iteration >= step and bool(run.layers),
@@ -221,7 +221,7 @@ class Tour:
         )
         return run
 
-    def _finish(self) -> Run:
+    def _finish(self) -> ViewerRun:
         run = self.dock.session.runs[-1]
         self.screen.wait(lambda: run.state.over and run._worker is None, f"the end of {run.name}")
         check(run.result is not None, run.text)

@@ -26,7 +26,7 @@ from screen import Screen
 
 from napari_nst.plugin.common.preferences import last_file
 from napari_nst.plugin.layers.records import record_of
-from napari_nst.plugin.runs.viewer_run import Run
+from napari_nst.plugin.runs.viewer_run import ViewerRun
 from napari_nst.runs.progress import RunState
 from napari_nst.settings.config import StyleConfig
 
@@ -71,7 +71,7 @@ class Painter:
         self.set(size=self.size, steps=self.steps, precision="float32")
         self.dock.weights_panel.hide()
 
-    def paint_and_steer(self) -> Run:
+    def paint_and_steer(self) -> ViewerRun:
         """Run, steer, pause, pin, go on, and stop."""
         dock = self.dock
         dock.panel.plot.expand(animate=False)
@@ -94,8 +94,8 @@ class Painter:
             lambda: run.shown is not None and run.shown.points[-1] == run.points[-1],
             "the picture of the step at which it paused",
         )
-        dock.history_form.pin.click()
-        check(run.state is RunState.PAUSED and len(run.moments) == 1, "paused, and pinned")
+        dock.snapshots_form.pin.click()
+        check(run.state is RunState.PAUSED and len(run.snapshot_layers) == 1, "paused, and pinned")
         self.screen.shoot("paused")
         dock.panel.pause.click()
         self.until_step(run, self.steps * 3 // 4)
@@ -105,22 +105,22 @@ class Painter:
         self.screen.shoot("stopped")
         return run
 
-    def rewind(self, run: Run) -> None:
+    def rewind(self, run: ViewerRun) -> None:
         """Scrub through the run, pin a moment and the best one."""
-        history = self.dock.history_form
+        history = self.dock.snapshots_form
         history.show_stack.click()
-        stack = run.moments[-1].layer
+        stack = run.snapshot_layers[-1].layer
         self.show_only([stack])
         self.viewer.dims.set_current_step(0, len(stack.data) // 2)
         check("loss" in self.viewer.canvas.overlays.text.text, "the overlay says step and loss")
         self.screen.shoot("history")
         history.pin.click()
         history.best.click()
-        check(len(run.moments) == 4, "two pinned moments, a stack and the best one")
-        for moment in run.moments:
+        check(len(run.snapshot_layers) == 4, "two pinned moments, a stack and the best one")
+        for moment in run.snapshot_layers:
             moment.layer.visible = False
 
-    def repeat(self, run: Run) -> None:
+    def repeat(self, run: ViewerRun) -> None:
         """Replay the run bit for bit, and take more steps from it."""
         replay = self.start_from_menu(run, "Replay")
         self.finish(replay)
@@ -199,7 +199,7 @@ class Painter:
         left = [(layer, layer.visible) for layer in self.viewer.layers], camera.zoom
         check(look == left, "all is back")
 
-    def carry_on(self, run: Run) -> None:
+    def carry_on(self, run: ViewerRun) -> None:
         """Continue from a result with other settings."""
         self.choose(run, "Continue from this")
         check(self.dock.form.pickers.start.value == run.live.layer, "it starts from the result")
@@ -207,7 +207,7 @@ class Painter:
         self.dock.panel.run.click()
         self.finish(self.newest())
 
-    def keep(self, run: Run) -> None:
+    def keep(self, run: ViewerRun) -> None:
         """Export the run, save its layer, open the file again and take its settings."""
         folder = Path(self.files.name)
         self.screen.answer(lambda dialog: accept_folder(dialog, folder))
@@ -269,11 +269,11 @@ class Painter:
         for name, value in settings.items():
             (form.basic | form.advanced)[name].set(value)
 
-    def newest(self) -> Run:
+    def newest(self) -> ViewerRun:
         """Give the run that was added last."""
         return self.dock.session.runs[-1]
 
-    def until_step(self, run: Run, step: int) -> None:
+    def until_step(self, run: ViewerRun, step: int) -> None:
         """Wait until a run has taken a step, and a picture of it can be seen."""
         self.screen.wait(
             lambda: (
@@ -288,12 +288,12 @@ class Painter:
         )
         check(not run.state.over, f"{run.name} runs: {run.text}")
 
-    def finish(self, run: Run) -> None:
+    def finish(self, run: ViewerRun) -> None:
         """Wait for the end of a run."""
         self.screen.wait(lambda: run.state.over and run._worker is None, f"the end of {run.name}")
         check(run.state is not RunState.FAILED, run.text)
 
-    def choose(self, run: Run, title: str) -> None:
+    def choose(self, run: ViewerRun, title: str) -> None:
         """Choose an entry of a run's menu."""
         self.dock.runs_list.select(run)
         menu = self.dock.runs_list.menu()
@@ -301,7 +301,7 @@ class Painter:
         check(entry.isEnabled(), f"{title} is offered")
         entry.trigger()
 
-    def start_from_menu(self, run: Run, title: str) -> Run:
+    def start_from_menu(self, run: ViewerRun, title: str) -> ViewerRun:
         """Choose an entry that starts a run, and give that."""
         self.choose(run, title)
         return self.newest()

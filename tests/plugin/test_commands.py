@@ -99,7 +99,7 @@ def palette(viewer):
     return hits
 
 
-@pytest.mark.parametrize("words", ["style", "neural", "style transfer", "nst"])
+@pytest.mark.parametrize("words", ["style", "neural", "neural style", "style transfer", "nst"])
 @pytest.mark.parametrize("selected", [0, 2])
 def test_the_palette_has_the_dock_first(viewer, pictures, palette, words, selected):
     viewer.layers.selection = set(pictures[:selected])

@@ -11,12 +11,18 @@ PLUGIN = [
     "gallery.open_styles",
     "gallery.shelf",
     "gallery.thumbnails",
+    "layers.captions",
     "layers.compare",
     "layers.extents",
+    "layers.placement",
     "layers.reveal",
+    "layers.slicing",
     "layers.staging",
+    "layers.viewer_state",
+    "layers.visible_picture",
     "panels.curves",
     "readers",
+    "runs.plan",
     "writers",
 ]
 

@@ -2,7 +2,7 @@ import pytest
 
 from napari_nst.errors import ConfigError
 from napari_nst.files.user_presets import NamedPreset, save_preset
-from napari_nst.runs.sweep import PRESET, Axis, Place, columns_of, pairs, sweep
+from napari_nst.runs.sweep import PRESET, Axis, SweepPlace, columns_of, pairs, sweep
 from napari_nst.settings.config import StyleConfig
 
 BASE = StyleConfig.preset("gatys", size=64, steps=5, init="noise")
@@ -123,7 +123,7 @@ def test_a_sweep_that_cannot_be_says_why(axes, words):
 
 def test_every_content_meets_every_style_row_by_row():
     grid = pairs({"cat": 1, "harbour": 2}, {"waves": 3, "ink": 4})
-    assert [(pair.content, pair.style) for pair in grid] == [(1, 3), (1, 4), (2, 3), (2, 4)]
+    assert [pair.pictures for pair in grid] == [(1, 3), (1, 4), (2, 3), (2, 4)]
     assert [(pair.row, pair.column) for pair in grid] == [(0, 0), (0, 1), (1, 0), (1, 1)]
     assert grid[1].name == "cat × ink"
 
@@ -146,7 +146,7 @@ def test_pairs_of_nothing_or_of_too_much_are_refused():
 
 
 def test_a_grid_has_columns_while_its_last_row_fills_and_none_with_a_hole():
-    places = [Place(1, row, column) for row in range(2) for column in range(3)]
+    places = [SweepPlace(1, row, column) for row in range(2) for column in range(3)]
     assert columns_of(places) == columns_of(reversed(places)) == columns_of(places[:4]) == 3
     assert columns_of([*places[:1], *places[2:]]) == -1
     assert columns_of(places[::3]) == -1, "one column: napari knows better"

@@ -38,7 +38,7 @@ from napari_nst.planning.text import duration_words, estimate_text, memory_words
 from napari_nst.runs.batch.pairs import INDEX_FILE, Pair
 from napari_nst.runs.batch.plan import BatchPlan, BatchRequest, plan_batch
 from napari_nst.runs.batch.run import BatchStep, PairResult, fault_lines, run_batch
-from napari_nst.runs.wording import shortened
+from napari_nst.runs.naming import shortened
 
 Contents = Annotated[
     list[Path], typer.Argument(metavar="CONTENT", help="Pictures to paint, or folders of them.")

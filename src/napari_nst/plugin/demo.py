@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_nst.plugin.dock.widget import StyleTransferWidget
-    from napari_nst.plugin.runs.viewer_run import Run
+    from napari_nst.plugin.runs.viewer_run import ViewerRun
 
 SIZE_PX = 256
 STEPS = 120
@@ -95,7 +95,7 @@ def fit_to_screen(window: QWidget) -> None:
 class _Ending:
     """Takes the screenshot, waits for the end, writes the result and closes napari."""
 
-    def __init__(self, viewer: "Viewer", run: "Run", folder: Path) -> None:
+    def __init__(self, viewer: "Viewer", run: "ViewerRun", folder: Path) -> None:
         self._viewer = viewer
         self._run = run
         self._result_file = folder / "result.png"

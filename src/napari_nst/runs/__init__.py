@@ -1,1 +1,1 @@
-"""The life of runs, for dock and shell alike. No Qt; torch only inside functions."""
+"""The life of runs, for dock and command line alike. No Qt; torch only inside functions."""

@@ -76,7 +76,7 @@ def export_run(
     name
         Of the new folder; numbered if it is taken.
     image : array, shape (H, W, 3) or (H, W, 4)
-        The result, of any dtype that a run gives.
+        The result, of any dtype that a run returns.
     record
         What reproduces the run.
     snapshots
@@ -163,7 +163,7 @@ def write_loss_csv(path: Path, points: Iterable[LossPoint]) -> None:
 
 
 def record_at(record: RunRecord, step: int) -> RunRecord:
-    """Give the record that the run would have, had it been stopped after `step`."""
+    """Return the record that the run would have, had it been stopped after `step`."""
     if step >= record.steps_done:
         return record
     events = tuple(event for event in record.events if event.step < step)

@@ -15,14 +15,14 @@ from napari_nst.settings.results import LossPoint, Scale
 
 if TYPE_CHECKING:
     from napari_nst.api import Step, StyleResult
-    from napari_nst.runs.snapshots import History
+    from napari_nst.runs.snapshots import SnapshotStore
     from napari_nst.settings.record import RunRecord
 
 DRAWING_RATIO = 30
 """A frame comes no sooner than this many times the cost of drawing the last one."""
 
 LONGEST_S = 5.0
-"""But a picture no later than this: on a busy machine drawing looks dear, and runs must be seen."""
+"""But a picture no later than this: on a busy machine drawing looks expensive, and is still due."""
 
 LEAST_PICTURES = 6
 """And no later than this part of the run: a short one must be seen too."""
@@ -136,7 +136,7 @@ def frames(
     gate: FrameGate,
     control: RunControl,
     *,
-    history: "History | None" = None,
+    snapshots: "SnapshotStore | None" = None,
     until: int | None = None,
 ) -> "Generator[Frame, None, StyleResult]":
     """Exhaust a run, yielding a frame where the gate lets one through.
@@ -151,7 +151,7 @@ def frames(
         Lets frames through.
     control
         Of the run.
-    history
+    snapshots
         Gets the snapshots that are due.
     until
         Stop after this step, to repeat a run that was stopped there.
@@ -176,14 +176,14 @@ def frames(
             unseen = step
             if step.iteration == until:
                 control.stop()
-            if history is not None:
-                _remember(history, points[-1], step)
+            if snapshots is not None:
+                _remember(snapshots, points[-1], step)
             portion = gate.take(run_s=step.seconds / step.iteration * step.total)
             if portion != "nothing":
                 yield _frame(points, step, with_picture=portion == "picture")
                 points, unseen = [], None if portion == "picture" else step
                 if is_first:
-                    # Adding the layer is the GUI's dearest moment: leave it the processor.
+                    # Adding the layer is the GUI's most expensive step: leave it the CPU.
                     gate.wait_for_screen(control)
                     is_first = False
     finally:
@@ -191,7 +191,7 @@ def frames(
 
 
 def newer(points: Iterable[LossPoint], than: Sequence[LossPoint]) -> list[LossPoint]:
-    """Give the points behind the last of those known."""
+    """Return the points after the last of those known."""
     last = than[-1].iteration if than else 0
     return [point for point in points if point.iteration > last]
 
@@ -206,7 +206,7 @@ def _frame(points: list[LossPoint], step: "Step", *, with_picture: bool) -> Fram
     return Frame(tuple(points), step.total, step.scale, as_uint8(step.image()), step.record())
 
 
-def _remember(history: "History", point: LossPoint, step: "Step") -> None:
-    history.learn((point,))
-    if history.due(step.iteration):
-        history.add(step.iteration, step.loss, step.scale.index, as_uint8(step.image()))
+def _remember(snapshots: "SnapshotStore", point: LossPoint, step: "Step") -> None:
+    snapshots.learn((point,))
+    if snapshots.due(step.iteration):
+        snapshots.add(step.iteration, step.loss, step.scale.index, as_uint8(step.image()))

@@ -82,7 +82,7 @@ class RunName:
 
 
 def summary(changed: Mapping[str, Any]) -> str:
-    """Say the first settings, and count the others: "size 99 · steps 7 · 2 more"."""
+    """Return the first settings in words, and count the others: "size 99 · steps 7 · 2 more"."""
     named = settings_text(dict(islice(changed.items(), _MOST_NAMED)))
     more = len(changed) - _MOST_NAMED
     return f"{named}{SEPARATOR}{more} more" if more > 0 else named

@@ -28,7 +28,7 @@ class RunState(StrEnum):
 
     @classmethod
     def after(cls, reason: str) -> Self:
-        """Give the state of a run that ended with a result, by the record's reason."""
+        """Return the state of a run that ended with a result, by the record's reason."""
         return cls.STOPPED if reason in ("stopped", "diverged") else cls.DONE
 
     @property
@@ -43,7 +43,7 @@ class RunState(StrEnum):
 
     @property
     def over(self) -> bool:
-        """Whether a run has ended, by whatever way."""
+        """Whether a run has ended, in whatever way."""
         return self in (RunState.DONE, RunState.STOPPED, RunState.FAILED)
 
 
@@ -58,7 +58,7 @@ class StepClock:
         self._last: LossPoint | None = None
 
     def add(self, points: Iterable[LossPoint]) -> None:
-        """Take note of steps, oldest first."""
+        """Record steps, oldest first."""
         for point in points:
             if self._last is not None:
                 self._steps_s.append(point.seconds - self._last.seconds)
@@ -72,7 +72,7 @@ class StepClock:
 
 
 def progress_text(frame: Frame, left_s: float | None) -> str:
-    """Say where a run stands: step, loss and time left."""
+    """Return where a run stands: step, loss and time left."""
     last = frame.points[-1]
     parts = [f"Step {last.iteration} of {frame.total}"]
     if frame.scale.count > 1:
@@ -84,12 +84,12 @@ def progress_text(frame: Frame, left_s: float | None) -> str:
 
 
 def loss_text(loss: float) -> str:
-    """Say a loss to four digits: "loss 35.21", "loss 13620"."""
+    """Return a loss to four digits: "loss 35.21", "loss 13620"."""
     return f"loss {loss:.0f}" if 1e3 <= loss < 1e6 else f"loss {loss:.4g}"
 
 
 def outcome_text(reason: str, steps: int, seconds: float | None) -> str:
-    """Say how a run ended; of one of an earlier session the seconds are not known."""
+    """Return how a run ended; for a run of an earlier session the seconds are not known."""
     spent = f"{steps} {'step' if steps == 1 else 'steps'}"
     spent += "" if seconds is None else f" in {duration_text(seconds)}"
     match reason:
@@ -106,7 +106,7 @@ def outcome_text(reason: str, steps: int, seconds: float | None) -> str:
 
 
 def duration_text(seconds: float) -> str:
-    """Say a duration as one reads it off a clock: 8 s, 3:07 min, 1:02 h."""
+    """Return a duration as read off a clock: 8 s, 3:07 min, 1:02 h."""
     whole = max(0, round(seconds))
     if whole < 60:
         return f"{whole} s"
@@ -116,5 +116,5 @@ def duration_text(seconds: float) -> str:
 
 
 def megabytes_text(done: int, total: int) -> str:
-    """Say how much of a download has come."""
+    """Return how much of a download has arrived."""
     return f"{done / 1e6:.0f} of {total / 1e6:.0f} MB" if total else f"{done / 1e6:.0f} MB"

@@ -47,7 +47,7 @@ class Snapshot:
         return f"Step {self.step}  ·  {loss_text(self.loss)}"
 
 
-class History:
+class SnapshotStore:
     """Keeps snapshots of one run; may be filled by one thread and read by another.
 
     Over budget, the snapshot goes whose absence leaves the smallest gap between its
@@ -70,12 +70,12 @@ class History:
         self._lock = threading.Lock()
 
     @property
-    def snapshots(self) -> tuple[Snapshot, ...]:
+    def kept(self) -> tuple[Snapshot, ...]:
         """The snapshots kept, oldest first."""
         return self._snapshots
 
     def due(self, step: int) -> bool:
-        """Whether the picture after `step` is to be kept: ask before making it.
+        """Return whether the picture after `step` is to be kept: ask before making it.
 
         Where not every step can be asked about, the first one from each N-th on is due.
         """
@@ -117,7 +117,7 @@ class History:
         return added
 
     def learn(self, points: Iterable[LossPoint]) -> None:
-        """Give snapshots their own loss, which the step after each reports."""
+        """Set the snapshots' own losses, which the step after each reports."""
         losses = {point.iteration - 1: point.loss for point in points}
         with self._lock:
             self._put(
@@ -126,7 +126,7 @@ class History:
             )
 
     def mark_change(self, step: int) -> None:
-        """Take note that a setting changed after `step`: losses before it no longer compare."""
+        """Record that a setting changed after `step`: losses before it no longer compare."""
         self._changed_at = max(self._changed_at, step)
 
     def clear(self) -> None:
@@ -135,7 +135,7 @@ class History:
             self._snapshots = ()
 
     def best(self) -> Snapshot | None:
-        """Give the snapshot of lowest loss at the final scale since the last change.
+        """Return the snapshot of lowest loss at the final scale since the last change.
 
         The final scale is the finest that any snapshot has reached. None if there is none
         since, or no loss is a number.
@@ -168,7 +168,7 @@ class History:
 
 
 def lowest_loss(snapshots: Iterable[Snapshot], *, after_step: int = 0) -> Snapshot | None:
-    """Give the snapshot of lowest loss at the finest scale, made after `after_step`."""
+    """Return the snapshot of lowest loss at the finest scale, made after `after_step`."""
     kept = list(snapshots)
     finest = max((each.scale for each in kept), default=0)
     eligible = [
@@ -182,7 +182,7 @@ def lowest_loss(snapshots: Iterable[Snapshot], *, after_step: int = 0) -> Snapsh
 def stack_of(
     snapshots: Iterable[Snapshot], size: tuple[int, int] | None = None
 ) -> npt.NDArray[np.uint8]:
-    """Lay snapshots on one grid; takes and gives what `History.stack` does."""
+    """Lay snapshots on one grid; parameters and result as of `SnapshotStore.stack`."""
     pictures = [each.picture for each in snapshots]
     if not pictures:
         return np.zeros((0, 1, 1, 3), np.uint8)
@@ -201,7 +201,7 @@ def bytes_of(snapshots: Iterable[Snapshot]) -> int:
 
 
 def _most_spare(kept: list[Snapshot], best: Snapshot | None) -> Snapshot | None:
-    """Give the snapshot whose absence is felt least; None if all must stay."""
+    """Return the snapshot whose removal leaves the smallest gap; None if all must stay."""
     inner = zip(kept, kept[1:], kept[2:], strict=False)
     gaps = [
         (after.step - before.step, here.step, here)

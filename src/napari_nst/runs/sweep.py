@@ -1,7 +1,7 @@
 """Sweeps: one or two settings through lists of values, or every content with every style.
 
-No Qt here, and nothing runs here: a sweep is a list of what to put into the queue, in grid
-order, each named by what sets it apart.
+Nothing runs here: a sweep is a list of what to put into the queue, in the order of the grid, each
+named by what sets it apart.
 """
 
 import math
@@ -16,8 +16,8 @@ from napari_nst.runs.naming import pair_name
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.text import SEPARATOR, setting_text, title_of
 
-Content = TypeVar("Content")
-Style = TypeVar("Style")
+Picture = TypeVar("Picture")
+"""A layer, an array or a file."""
 
 _PAIR_LETTERS = 12
 """Of a picture's name, in that of a pair: three fit side by side in a window of 1280 px."""
@@ -29,7 +29,7 @@ PRESET = "name"
 """The field that holds a preset's name."""
 
 LIMIT = 100
-"""Runs of one sweep: more are rather a slip of the keyboard than a wish."""
+"""The most runs of one sweep: more are likely a slip of the keyboard."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Axis:
 
 
 @dataclass(frozen=True, order=True)
-class Place:
+class SweepPlace:
     """Where a run stands in the grid of its sweep; in order, a grid goes row by row.
 
     Parameters
@@ -67,47 +67,30 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Variant:
-    """One run of a sweep over settings.
+class Variant(Generic[Picture]):
+    """One run of a sweep: what sets it apart from the others.
 
     Parameters
     ----------
+    name
+        What differs, such as "style strength 2 · seed 1" or "harbour × waves".
+    row, column
+        Its place in the grid: the first axis, or contents, go down; the second, or styles, to the
+        right.
     config
-        Its settings.
-    name
-        What differs, such as "style strength 2 · seed 1".
-    row, column
-        Its place in the grid: the first axis goes down, the second to the right.
+        Its settings; None leaves them to the form.
     preset
-        The own preset that its settings started from, if any.
+        The own preset that `config` started from, if any.
+    pictures
+        Its content and style; None leaves them to the form.
     """
 
-    config: StyleConfig
     name: str
     row: int
     column: int
+    config: StyleConfig | None = None
     preset: NamedPreset | None = None
-
-
-@dataclass(frozen=True)
-class Pair(Generic[Content, Style]):
-    """One run of a sweep over pictures.
-
-    Parameters
-    ----------
-    content, style
-        What to paint, and like what.
-    name
-        Content and style, shortened, as "harbour × waves".
-    row, column
-        Its place in the grid: contents go down, styles to the right.
-    """
-
-    content: Content
-    style: Style
-    name: str
-    row: int
-    column: int
+    pictures: tuple[Picture, Picture] | None = None
 
 
 def sweep(
@@ -117,8 +100,8 @@ def sweep(
     preset: NamedPreset | None = None,
     from_picture: bool = False,
     limit: int = LIMIT,
-) -> list[Variant]:
-    """Give every combination of the axes' values, row by row.
+) -> list[Variant[Any]]:
+    """Return every combination of the axes' values, row by row.
 
     Parameters
     ----------
@@ -149,21 +132,21 @@ def sweep(
             raise ConfigError(f"no values for {title_of(axis.field)}; write some: 0.5, 1, 2")
     _check_count([len(axis.values) for axis in axes], limit)
     names = [_names(axis) for axis in axes]
-    variants = []
+    variants: list[Variant[Any]] = []
     for place in product(*(range(len(axis.values)) for axis in axes)):
         changes = {axis.field: axis.values[at] for axis, at in zip(axes, place, strict=True)}
         config, start = _vary(base, changes, preset)
         name = SEPARATOR.join(labels[at] for labels, at in zip(names, place, strict=True))
         column = place[1] if len(place) > 1 else 0
-        variants.append(Variant(config, name, row=place[0], column=column, preset=start))
+        variants.append(Variant(name, place[0], column, config, start))
     _refuse_same(variants, axes, from_picture=from_picture)
     return variants
 
 
 def pairs(
-    contents: Mapping[str, Content], styles: Mapping[str, Style], *, limit: int = LIMIT
-) -> list[Pair[Content, Style]]:
-    """Give every content with every style, row by row.
+    contents: Mapping[str, Picture], styles: Mapping[str, Picture], *, limit: int = LIMIT
+) -> list[Variant[Picture]]:
+    """Return every content with every style, row by row.
 
     Parameters
     ----------
@@ -181,13 +164,13 @@ def pairs(
         raise ConfigError("choose at least one content and one style to pair")
     _check_count([len(contents), len(styles)], limit)
     return [
-        Pair(content, style, pair_name(first, second, _PAIR_LETTERS), row, column)
+        Variant(pair_name(first, second, _PAIR_LETTERS), row, column, pictures=(content, style))
         for row, (first, content) in enumerate(contents.items())
         for column, (second, style) in enumerate(styles.items())
     ]
 
 
-def columns_of(places: Iterable[Place]) -> int:
+def columns_of(places: Iterable[SweepPlace]) -> int:
     """Count the columns of a sweep's grid, whose last row may still be filling.
 
     Parameters
@@ -209,7 +192,7 @@ def columns_of(places: Iterable[Place]) -> int:
 def _vary(
     base: StyleConfig, changes: Mapping[str, Any], preset: NamedPreset | None
 ) -> tuple[StyleConfig, NamedPreset | None]:
-    """Give the changed settings, and the own preset that they start from."""
+    """Return the changed settings, and the own preset that they start from."""
     if PRESET not in changes:
         return base.replace(**changes), preset
     others = {key: value for key, value in changes.items() if key != PRESET}
@@ -218,9 +201,12 @@ def _vary(
     return config, chosen if chosen.is_own else None
 
 
-def _refuse_same(variants: Sequence[Variant], axes: Sequence[Axis], *, from_picture: bool) -> None:
+def _refuse_same(
+    variants: Sequence[Variant[Any]], axes: Sequence[Axis], *, from_picture: bool
+) -> None:
     """Raise ConfigError if runs would paint the same picture: a seed needs noise to act on."""
-    acting = {_acting(each.config, from_picture=from_picture) for each in variants}
+    configs = [each.config for each in variants if each.config is not None]
+    acting = {_acting(config, from_picture=from_picture) for config in configs}
     if len(acting) == len(variants):
         return
     for axis in axes:

@@ -16,7 +16,7 @@ from napari_nst.settings.text import parse_setting
 def parse_values(field: str, text: str, *, limit: int = LIMIT) -> tuple[Any, ...]:
     """Read the values of an axis; each counts once.
 
-    ``0.5, 1, 2`` lists them. ``1..4`` are whole numbers, ``0..1 +0.25`` steps, and
+    ``0.5, 1, 2`` lists them. ``1..4`` are integers, ``0..1 +0.25`` steps, and
     ``1..8 x2`` factors; an end that no step hits is left out. Semicolons separate too, and
     then numbers may have a decimal comma: ``0,5; 1; 2``. Settings that are lists themselves,
     such as the layers' weights, need semicolons: ``1,1,1; 4,2,1``.
@@ -24,7 +24,7 @@ def parse_values(field: str, text: str, *, limit: int = LIMIT) -> tuple[Any, ...
     Parameters
     ----------
     field
-        A field of StyleConfig; `wording.PRESET` for names of presets.
+        A field of StyleConfig; `PRESET` for names of presets.
     text
         The values; bounds are checked when they enter a StyleConfig.
     limit

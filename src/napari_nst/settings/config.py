@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
 from napari_nst.errors import ConfigError, shown
-from napari_nst.settings.json_reader import parse_json
+from napari_nst.settings.json_reader import check_format, parse_json
 from napari_nst.settings.presets import DEFAULT_OF_2026_11, PRESETS
 from napari_nst.settings.values import MOST, check_value, plain_value
 from napari_nst.settings.vgg_layers import tap_geometry
@@ -369,7 +369,7 @@ class StyleConfig:
             for key, value in settings.items()
         }
         if "format" in tupled:
-            _check_format(tupled.pop("format"))
+            check_format(tupled.pop("format"), "these settings", newest=FORMAT)
         else:
             tupled = _from_before_formats(tupled)
         name = tupled.pop("name", "default")
@@ -410,17 +410,6 @@ def checked_config(config: object) -> StyleConfig:
             "StyleConfig.preset('default', size=512), or StyleConfig.from_dict of a table"
         )
     return config
-
-
-def _check_format(number: object) -> None:
-    """Raise ConfigError if settings are of a format that this version does not read."""
-    if type(number) is not int or number < 1:
-        raise ConfigError(f"format is a whole number from 1; got {shown(number)}")
-    if number > FORMAT:
-        raise ConfigError(
-            f"these settings have the format {number}, and this version reads up to {FORMAT}; "
-            "update napari-nst"
-        )
 
 
 def _from_before_formats(settings: dict[str, Any]) -> dict[str, Any]:

@@ -117,6 +117,27 @@ def check_plain(value: object, what: str, *, depth: int = DEEPEST) -> None:
         raise ConfigError(f"{what}: expected JSON values; got a {type(value).__name__}")
 
 
+def check_format(number: object, what: str, *, newest: int) -> None:
+    """Raise ConfigError if a file's format number is not one that this version reads.
+
+    Parameters
+    ----------
+    number
+        What the file holds as "format".
+    what
+        What the file holds, for the message: "these settings".
+    newest
+        The newest format that this version reads.
+    """
+    if type(number) is not int or number < 1:
+        raise ConfigError(f"format is a whole number from 1; got {shown(number)}")
+    if number > newest:
+        raise ConfigError(
+            f"{what} have the format {number}, and this version reads up to {newest}; "
+            "update napari-nst"
+        )
+
+
 def _depth(text: str) -> int:
     """Measure how deep brackets nest, without building anything."""
     depth = deepest = 0

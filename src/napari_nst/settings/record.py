@@ -11,7 +11,10 @@ import numpy.typing as npt
 
 from napari_nst.errors import ConfigError, shown
 from napari_nst.settings.config import STEERABLE, Colors, StyleConfig
-from napari_nst.settings.json_reader import check_plain, parse_json
+from napari_nst.settings.json_reader import check_format, check_plain, parse_json
+
+FORMAT = 1
+"""Number of the format of `RunRecord.to_dict`; records from before it have none."""
 
 METADATA_KEY = "napari-nst"
 """Where a layer's metadata and a file's text chunk keep the record."""
@@ -97,8 +100,9 @@ class RunRecord:
         return plain.replace(events=(*events, SteeringEvent(*at_end, colors)))
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the record as plain JSON values."""
+        """Return the record as plain JSON values, with the number of their format."""
         return {
+            "format": FORMAT,
             "config": self.config.to_dict(),
             "resolved": self.resolved,
             "hashes": self.hashes,
@@ -110,10 +114,17 @@ class RunRecord:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Read what `to_dict` gave; raises ConfigError on anything else."""
+        """Read what `to_dict` gave, of this format or an older one.
+
+        Raises
+        ------
+        ConfigError
+            If it is anything else, or of a newer format.
+        """
         if not isinstance(values, dict):
             raise ConfigError(f"a record of a run is a table; got {shown(values)}")
         check_plain(values, "the record of a run")
+        check_format(values.get("format", FORMAT), "the settings of this run", newest=FORMAT)
         config = StyleConfig.from_dict(_part(values, "config", dict))
         return cls(
             config=config,

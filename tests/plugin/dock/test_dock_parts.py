@@ -51,9 +51,9 @@ def test_changed_preferences_act_at_once(settings, docked):
     settings.files.ask_before_download = False
     settings.runs.device = "cpu"
     settings.runs.preview_interval_s = 2.5
-    assert docked.session.history_bytes == 32 * 2**20
-    assert docked.history_form.memory.value() == 32
-    assert docked.session.history_every is None
+    assert docked.session.snapshot_bytes == 32 * 2**20
+    assert docked.snapshots_form.memory.value() == 32
+    assert docked.session.snapshot_every is None
     assert not docked.weights_panel.asks
     assert docked.session.device == "cpu"
     assert docked.session.interval_s == 2.5

@@ -178,12 +178,12 @@ def test_live_settings_are_marked_only_while_they_act(shallow, qtbot, done):
 
 
 def test_the_slider_scrubs_through_a_run_and_a_moment_is_pinned(shallow, viewer, qtbot, done):
-    shallow.session.history_every = 10
+    shallow.session.snapshot_every = 10
     shallow.run()
     run = shallow.current
     result = done(run)
-    shallow.history_form.show_stack.click()
-    (stack,) = [moment for moment in run.moments if moment.is_stack]
+    shallow.snapshots_form.show_stack.click()
+    (stack,) = [moment for moment in run.snapshot_layers if moment.is_stack]
     assert stack.steps == (1, 10, 20, 30, 40)
     assert stack.layer.data.shape == (5, 24, 32, 3)
     np.testing.assert_array_equal(stack.layer.data[-1], result.image)
@@ -196,14 +196,14 @@ def test_the_slider_scrubs_through_a_run_and_a_moment_is_pinned(shallow, viewer,
         )
     viewer.dims.set_current_step(0, 2)
     assert overlay.text == f"Step 20  ·  {loss_text(result.history[20].loss)}", "of that picture"
-    shallow.history_form.pin.click()
-    pinned = run.moments[-1].layer
+    shallow.snapshots_form.pin.click()
+    pinned = run.snapshot_layers[-1].layer
     np.testing.assert_array_equal(pinned.data, stack.layer.data[2])
     record = RunRecord.from_dict(pinned.metadata[METADATA_KEY])
     assert (record.steps_done, record.reason) == (20, "stopped")
-    shallow.history_form.best.click()
-    losses = {kept.step: kept.loss for kept in run.history.snapshots}
-    assert run.moments[-1].steps == (min(losses, key=losses.get),)
+    shallow.snapshots_form.best.click()
+    losses = {kept.step: kept.loss for kept in run.snapshots.kept}
+    assert run.snapshot_layers[-1].steps == (min(losses, key=losses.get),)
     stack.layer.visible = False
     assert not overlay.visible, "what was there before is there again"
 
@@ -215,11 +215,11 @@ def test_a_moment_pinned_during_a_run_gets_its_record_at_the_end(shallow, qtbot,
     qtbot.waitUntil(lambda: run.shown is not None, timeout=120_000)
     shallow.panel.pause.click()
     qtbot.wait(300)
-    shallow.history_form.pin.click()
-    (moment,) = run.moments
+    shallow.snapshots_form.pin.click()
+    (moment,) = run.snapshot_layers
     np.testing.assert_array_equal(moment.layer.data, run.live.layer.data)
     assert METADATA_KEY not in moment.layer.metadata
-    assert any(kept.pinned for kept in run.history.snapshots)
+    assert any(kept.pinned for kept in run.snapshots.kept)
     run.stop()
     done(run)
     record = RunRecord.from_dict(moment.layer.metadata[METADATA_KEY])

@@ -225,11 +225,11 @@ def test_results_of_earlier_sessions_are_listed(docked, viewer, pictures):
 
 def test_older_runs_give_up_snapshots_for_newer_ones(docked, pictures, engine, all_ended):
     engine(2)
-    docked.session.history_bytes = 1000
+    docked.session.snapshot_bytes = 1000
     for _ in range(3):
         docked.run()
         all_ended(docked)
-    budgets = [run.history.budget_bytes for run in docked.session.runs]
+    budgets = [run.snapshots.budget_bytes for run in docked.session.runs]
     assert budgets == [250, 250, 500]
 
 
@@ -295,11 +295,11 @@ def test_a_picture_is_content_or_style_and_ticks_outlive_the_layer_list(docked, 
 
 
 def test_buttons_offer_only_what_there_is(docked, pictures, viewer, engine, all_ended):
-    history, compare = docked.history_form, docked.compare_panel
+    history, compare = docked.snapshots_form, docked.compare_panel
     buttons = [history.show_stack, history.pin, history.best, compare.compare, compare.blink]
     viewer.layers.selection.clear()
     assert not any(button.isEnabled() for button in buttons)
-    docked.session.history_every = 1
+    docked.session.snapshot_every = 1
     engine(4)
     docked.run()
     all_ended(docked)

@@ -172,10 +172,10 @@ def test_two_viewers_have_two_docks_and_two_sessions(make_napari_viewer_proxy):
 
 def test_layers_of_a_runs_history_are_no_runs(docked, pictures, viewer, engine, finished):
     engine(4)
-    docked.session.history_every = 1
+    docked.session.snapshot_every = 1
     docked.run()
     finished(docked)
-    stack = docked.moments.show_stack(docked.current)
+    stack = docked.snapshot_layers.show_stack(docked.current)
     copied = dict(stack.metadata)
     viewer.add_image(np.array(stack.data), rgb=True, name="a copy", metadata=copied)
     assert docked.session.runs == [docked.current]

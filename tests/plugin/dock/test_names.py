@@ -117,22 +117,24 @@ def test_a_result_of_an_earlier_session_is_renamed_too(automatic, engine, finish
 def test_buttons_of_the_history_act_on_the_active_layers_run_else_on_the_newest(
     automatic, engine, finished, viewer
 ):
-    automatic.session.history_every = 1
+    automatic.session.snapshot_every = 1
     first, second = (run(automatic, engine, finished, seed=seed) for seed in (1, 2))
     automatic.runs_list.select(first)
     viewer.layers.selection.active = second.live.layer
-    automatic.history_form.pin.click()
-    assert [len(each.moments) for each in (first, second)] == [0, 1]
+    automatic.snapshots_form.pin.click()
+    assert [len(each.snapshot_layers) for each in (first, second)] == [0, 1]
     viewer.layers.selection.active = first.live.layer
-    automatic.history_form.show_stack.click()
-    assert [len(each.moments) for each in (first, second)] == [1, 1]
+    automatic.snapshots_form.show_stack.click()
+    assert [len(each.snapshot_layers) for each in (first, second)] == [1, 1]
     viewer.layers.selection.active = viewer.layers["harbour"]
-    automatic.history_form.best.click()
-    assert [len(each.moments) for each in (first, second)] == [1, 2]
+    automatic.snapshots_form.best.click()
+    assert [len(each.snapshot_layers) for each in (first, second)] == [1, 2]
     automatic.runs_list.select(second)
     automatic.runs_list.select(first)
-    automatic.history_form.best.click()
-    assert [len(each.moments) for each in (first, second)] == [2, 2], "all its layers are selected"
+    automatic.snapshots_form.best.click()
+    assert [len(each.snapshot_layers) for each in (first, second)] == [2, 2], (
+        "all its layers are selected"
+    )
 
 
 def test_a_previews_name_says_only_settings_that_it_has(automatic, engine, finished):

@@ -36,8 +36,9 @@ def panel(docked, folders, qtbot):
     docked.form.basic["size"].set(32)
     docked.form.basic["steps"].set(2)
     yield panel
+    run = panel._run
     panel.close_run()
-    qtbot.waitUntil(lambda: not panel.running, timeout=30_000)
+    qtbot.waitUntil(lambda: run is None or run._worker is None, timeout=30_000)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ def painted(docked, pictures, engine, finished):
 
     def run():
         engine(4)
-        docked.session.history_every = 1
+        docked.session.snapshot_every = 1
         docked.run()
         finished(docked)
         return docked.session.runs[-1]
@@ -34,7 +34,7 @@ def caption(viewer):
 
 
 def stack_of(run):
-    return next(moment.layer for moment in run.moments if moment.is_stack)
+    return next(moment.layer for moment in run.snapshot_layers if moment.is_stack)
 
 
 @pytest.mark.parametrize("button", ["show_stack", "pin", "best"])
@@ -46,7 +46,7 @@ def test_the_buttons_stay_offered_for_the_layer_that_one_of_them_added(
     viewer.add_image(data, name="reopened", rgb=True, metadata=metadata)
     assert docked.session.runs[-1] is not first, "the newest has no history"
     viewer.layers.selection = {live}
-    form = docked.history_form
+    form = docked.snapshots_form
     getattr(form, button).click()
     assert live not in viewer.layers.selection
     assert all(each.isEnabled() for each in (form.show_stack, form.pin, form.best))
@@ -55,7 +55,7 @@ def test_the_buttons_stay_offered_for_the_layer_that_one_of_them_added(
 def test_the_caption_is_there_while_no_picture_covers_the_history(
     docked, first, painted, viewer, caption
 ):
-    docked.history_form.show_stack.click()
+    docked.snapshots_form.show_stack.click()
     assert caption().startswith("Step ")
     second = painted()
     assert caption() == "", "the newer result covers it"
@@ -72,19 +72,19 @@ def test_the_caption_is_there_while_no_picture_covers_the_history(
 
 
 def test_a_picture_beside_the_history_does_not_take_its_caption(docked, first, viewer, caption):
-    docked.history_form.show_stack.click()
+    docked.snapshots_form.show_stack.click()
     viewer.add_image(np.zeros((5, 5, 3), np.uint8), name="beside", translate=(9000, 9000))
     viewer.add_points(np.zeros((1, 2)))
     assert caption().startswith("Step ")
 
 
 def test_the_slider_goes_on_to_show_after_pinning(docked, first, viewer, caption):
-    docked.history_form.show_stack.click()
+    docked.snapshots_form.show_stack.click()
     for step in (1, 2):
         viewer.dims.set_current_step(0, step)
-        docked.history_form.pin.click()
+        docked.snapshots_form.pin.click()
     assert viewer.layers[-1] == stack_of(first)
-    assert [moment.steps for moment in first.moments[1:]] == [(2,), (3,)]
+    assert [moment.steps for moment in first.snapshot_layers[1:]] == [(2,), (3,)]
     viewer.dims.set_current_step(0, 0)
     assert caption().startswith("Step 1 ")
 
@@ -92,10 +92,10 @@ def test_the_slider_goes_on_to_show_after_pinning(docked, first, viewer, caption
 def test_scrubbing_again_brings_a_covered_history_to_the_top(
     docked, first, painted, viewer, caption
 ):
-    docked.history_form.show_stack.click()
+    docked.snapshots_form.show_stack.click()
     painted()
     assert caption() == ""
     viewer.layers.selection = {first.live.layer}
-    docked.history_form.show_stack.click()
+    docked.snapshots_form.show_stack.click()
     assert viewer.layers[-1] == stack_of(first)
     assert caption().startswith("Step ")

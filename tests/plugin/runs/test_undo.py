@@ -30,7 +30,7 @@ def asked(monkeypatch):
 def three(docked, pictures, engine, qtbot):
     """Three runs that have ended."""
     engine(4)
-    docked.session.history_every = 1
+    docked.session.snapshot_every = 1
     for strength in (1.0, 2.0, 3.0):
         docked.form.basic["style_strength"].set(strength)
         docked.run()
@@ -56,10 +56,10 @@ def test_no_is_the_answer_that_return_gives(docked, three, asked):
 
 @pytest.mark.parametrize("which", [[1], [0, 2], [0, 1, 2]])
 def test_a_deletion_is_undone_with_layers_order_and_history(docked, viewer, three, asked, which):
-    docked.moments.pin_best(three[1])
+    docked.snapshot_layers.pin_best(three[1])
     before = [layer.name for layer in viewer.layers], list(docked.session.runs), rows(docked)
     pixels = [np.array(layer.data) for layer in viewer.layers]
-    moments = [run.history.snapshots for run in three]
+    moments = [run.snapshots.kept for run in three]
     chosen = [three[at] for at in which]
     docked.actions_of_runs.delete(chosen)
     assert not any(run in docked.session.runs for run in chosen)
@@ -70,7 +70,7 @@ def test_a_deletion_is_undone_with_layers_order_and_history(docked, viewer, thre
     assert ([layer.name for layer in viewer.layers], docked.session.runs, rows(docked)) == before
     for layer, picture in zip(viewer.layers, pixels, strict=True):
         np.testing.assert_array_equal(layer.data, picture)
-    assert [run.history.snapshots for run in three] == moments
+    assert [run.snapshots.kept for run in three] == moments
     assert docked.runs_list.undo.isHidden()
     viewer.layers.remove(three[1].live.layer.name)
     assert three[1].live.layer is None, "the run and its layer belong together again"
@@ -177,11 +177,11 @@ def test_the_list_is_as_high_as_its_rows_and_the_newest_is_on_top(docked, three,
 
 def test_a_run_whose_layer_was_removed_comes_back_with_its_result(docked, viewer, three, asked):
     run = three[1]
-    result, record, moments = run.result, run.record, run.history.snapshots
+    result, record, moments = run.result, run.record, run.snapshots.kept
     viewer.layers.remove(run.live.layer.name)
     docked.actions_of_runs.delete([run])
     docked.runs_list.undo.click()
-    assert (run.result, run.record, run.history.snapshots) == (result, record, moments)
+    assert (run.result, run.record, run.snapshots.kept) == (result, record, moments)
     docked.actions_of_runs.show_or_hide([run])
     assert run.live.layer in viewer.layers
 

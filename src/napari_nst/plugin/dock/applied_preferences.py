@@ -16,9 +16,9 @@ from napari_nst.plugin.common.preferences import (
 from napari_nst.plugin.form.folders_form import FoldersForm
 from napari_nst.plugin.form.settings_form import SettingsForm
 from napari_nst.plugin.form.weights_panel import WeightsPanel
-from napari_nst.plugin.panels.snapshots_form import HistoryForm
+from napari_nst.plugin.panels.snapshots_form import SnapshotsForm
 from napari_nst.plugin.runs.session import Session
-from napari_nst.plugin.runs.viewer_run import Run
+from napari_nst.plugin.runs.viewer_run import ViewerRun
 
 
 class AppliedPreferences(QObject):
@@ -35,7 +35,7 @@ class AppliedPreferences(QObject):
         Gets device, preview interval and snapshots for runs to come.
     weights_panel
         Asks before downloads, and suggests them, or not.
-    folders, history_form
+    folders, snapshots_form
         Show what is preferred.
 
     Attributes
@@ -54,14 +54,14 @@ class AppliedPreferences(QObject):
         session: Session,
         weights_panel: WeightsPanel,
         folders: FoldersForm,
-        history_form: HistoryForm,
+        snapshots_form: SnapshotsForm,
     ) -> None:
         super().__init__(parent)
         self._form = form
         self._session = session
         self._weights_panel = weights_panel
         self._folders = folders
-        self._history_form = history_form
+        self._snapshots_form = snapshots_form
         self._apply()
         self._fill_form()
         self.unwatch: Callable[[], None] = watch(self._apply)
@@ -82,11 +82,11 @@ class AppliedPreferences(QObject):
         self._weights_panel.asks = self.current.ask_before_download
         self._weights_panel.suggests = self.current.suggest_download
         self._folders.refresh(self.current)
-        self._session.history_bytes = self.current.history_budget_mb * 2**20
-        self._session.history_every = self.current.history_every or None
+        self._session.snapshot_bytes = self.current.history_budget_mb * 2**20
+        self._session.snapshot_every = self.current.history_every or None
         self._session.device = self.current.device
         self._session.interval_s = self.current.preview_interval_s
-        self._history_form.refresh()
+        self._snapshots_form.refresh()
 
     def _fill_form(self) -> None:
         last = LastUsed.read() if self.current.restore_last else None
@@ -96,7 +96,7 @@ class AppliedPreferences(QObject):
         self._form.apply(last.config, preset=last.preset)
         self._form.set_weights(last.weights)
 
-    def _remember(self, run: Run) -> None:
+    def _remember(self, run: ViewerRun) -> None:
         """Keep what the form says, if the run came from it."""
         if run.plan.request is None:
             return

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QMainWindow, QMessageBox, 
 
 from napari_nst.errors import ImageError
 from napari_nst.plugin.runs.autosave import Autosave, Stake
-from napari_nst.plugin.runs.viewer_run import Run
+from napari_nst.plugin.runs.viewer_run import ViewerRun
 
 _MOST_NAMES = 6
 
@@ -139,17 +139,17 @@ def _details(stake: Stake) -> str:
     return "\n".join([*forming, *_names(stake.unsaved)])
 
 
-def _names(runs: Sequence[Run]) -> list[str]:
+def _names(runs: Sequence[ViewerRun]) -> list[str]:
     names = [run.name for run in runs]
     return [*names[:_MOST_NAMES], *(["…"] if len(names) > _MOST_NAMES else [])]
 
 
-def _count(runs: Sequence[Run], one: str, more: str) -> str:
+def _count(runs: Sequence[ViewerRun], one: str, more: str) -> str:
     return f"One {one}" if len(runs) == 1 else f"{len(runs)} {more}"
 
 
 def _is_a_persons(window: QMainWindow, event: QEvent) -> bool:
-    """Whether a person closes the window, by its button or by napari's menu.
+    """Return whether a person closes the window, by its button or by napari's menu.
 
     `viewer.close()` of a script closes the canvas before the window, and a window that was
     never shown has nobody before it.

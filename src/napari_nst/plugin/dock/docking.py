@@ -1,6 +1,6 @@
 """One dock for each viewer, found again whatever its title, and kept while it is closed.
 
-napari makes a plugin's widget anew for each title that a dock is opened by: its menus and its
+napari makes another plugin widget for each title that a dock is opened by: its menus and its
 `add_plugin_dock_widget` use two. The × of a dock takes the widget out of the window and leaves
 it to Python. Here a viewer's second widget is its first one, which moves into the new dock; a
 closed dock's widget stays in the window, hidden, so that its runs go on and end with the viewer.
@@ -63,7 +63,7 @@ def main_window_of(widget: QWidget) -> QMainWindow | None:
 
 
 def keep_title(dock: QDockWidget) -> None:
-    """Give a dock our title, now and whenever napari makes its title bar anew.
+    """Set our title on a dock, now and whenever napari makes its title bar again.
 
     napari's own title names the plugin twice, or by its package.
     """
@@ -91,7 +91,7 @@ def tell_of_runs(viewer: "Viewer", session: "Session") -> None:
 
 
 _SETTLED_MS = 150
-"""After this the window is laid out anew; napari places notifications by what it finds then."""
+"""By then the window has its new layout, by which napari places notifications."""
 
 
 class Docking(QObject):

@@ -47,14 +47,14 @@ from napari_nst.plugin.panels.folder_panel import FolderPanel
 from napari_nst.plugin.panels.run_list import RunsList
 from napari_nst.plugin.panels.run_menu import RunActions, entries
 from napari_nst.plugin.panels.run_panel import RunPanel
-from napari_nst.plugin.panels.snapshots_form import HistoryForm
+from napari_nst.plugin.panels.snapshots_form import SnapshotsForm
 from napari_nst.plugin.runs.autosave import Autosave, tell_when_done
 from napari_nst.plugin.runs.launch import Launcher
 from napari_nst.plugin.runs.session import Session
-from napari_nst.plugin.runs.snapshot_layers import Moments, run_at_hand
+from napari_nst.plugin.runs.snapshot_layers import SnapshotLayers, run_at_hand
 from napari_nst.plugin.runs.steering import Steering
 from napari_nst.plugin.runs.undo import Deleted
-from napari_nst.plugin.runs.viewer_run import Run
+from napari_nst.plugin.runs.viewer_run import ViewerRun
 from napari_nst.runs.frame_gate import Frame
 from napari_nst.runs.progress import RunState
 from napari_nst.settings.config import STEERABLE
@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 _WIDTH_PX = 362
-"""Room for all that can be unfolded; it would be a window's edge that gives way later."""
+"""Enough for every section, so that unfolding one does not widen the window."""
 _PAIR = ("napari-nst", "sample-pair")
 
 
@@ -90,7 +90,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         self.panel = RunPanel()
         self.sections = Sections()
         self.runs_list = RunsList(self.session)
-        self.history_form = HistoryForm(self.session)
+        self.snapshots_form = SnapshotsForm(self.session)
         pictures = PicturesForm(self.form.pickers)
         self.sweep_panel = SweepPanel(
             SweepForm(
@@ -104,7 +104,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         self.launcher = Launcher(napari_viewer, self.form, self.session, self.weights_panel)
         self.staging = Staging(napari_viewer)
         self.steering = Steering(self.form, self.session)
-        self.moments = Moments(napari_viewer, self.session)
+        self.snapshot_layers = SnapshotLayers(napari_viewer, self.session)
         self.docking = Docking(self, napari_viewer)
         self.deleted = Deleted(self.session)
         self.compare_panel = ComparePanel(napari_viewer, self.form.pickers.content_layer)
@@ -113,7 +113,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         self.actions_of_runs = RunActions(
             napari_viewer, self.session, self.form, self, self.deleted
         )
-        self._shown: Run | None = None
+        self._shown: ViewerRun | None = None
         self._refusal = ""
         self._lay_out()
         self._connect_panel()
@@ -126,7 +126,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
             session=self.session,
             weights_panel=self.weights_panel,
             folders=self.folders,
-            history_form=self.history_form,
+            snapshots_form=self.snapshots_form,
         )
         folder = self.preferences.autosave_folder
         self.autosave = Autosave(self.session, folder)
@@ -143,7 +143,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         self._check()
 
     @property
-    def current(self) -> Run | None:
+    def current(self) -> ViewerRun | None:
         """The run that the panel shows: the one that computes, else the last one."""
         return self.session.current
 
@@ -212,7 +212,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         self.compare_panel.hold()
         self._held_key.press()
 
-    def _on_changed(self, run: Run) -> None:
+    def _on_changed(self, run: ViewerRun) -> None:
         self._offer()
         if run is not self.current:
             return
@@ -223,7 +223,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         self.panel.save.setEnabled(run.kept is not None)
         self._mark_live()
 
-    def _show(self, run: Run) -> None:
+    def _show(self, run: ViewerRun) -> None:
         """Turn the panel to another run."""
         if self._shown is not None and self._shown in self.session.runs:
             self._shown.framed.disconnect(self._show_frame)
@@ -237,14 +237,14 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         self.panel.show_frame(frame)
         self.steering.follow(frame)
 
-    def _on_ended(self, run: Run) -> None:
+    def _on_ended(self, run: ViewerRun) -> None:
         if run.state is RunState.FAILED:
             show_error(run.text)
         if run is self.current and run.result is not None:
             self.panel.plot.show_points(run.points, change_marks(run.result.record.events))
         tell_when_done(run, self)
 
-    def _on_kept(self, _: Run, path: Path) -> None:
+    def _on_kept(self, _: ViewerRun, path: Path) -> None:
         self._viewer.status = f"Saved {path}"
 
     def _on_staged(self) -> None:
@@ -260,13 +260,13 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         if self.form.pickers.content.value == CANVAS:
             self.reconsider()
 
-    def _on_added(self, run: Run) -> None:
+    def _on_added(self, run: ViewerRun) -> None:
         self._refusal = ""
         self.runs_section.show()
         if not self.runs_section.isExpanded():
             self.runs_section.expand(animate=False)
 
-    def _on_removed(self, run: Run) -> None:
+    def _on_removed(self, run: ViewerRun) -> None:
         self._show_runs()
         self._offer()
         if self.current is None:
@@ -314,7 +314,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         elif not run.state.active:
             self.panel.show_state(run.state, self._said_of(run))
 
-    def _said_of(self, run: Run) -> str:
+    def _said_of(self, run: ViewerRun) -> str:
         """Say where a run stands; unless it is running, also why no other one can start."""
         hint = "" if run.state.active else self._refusal or self.form.pickers.problem()
         return "\n".join(filter(None, (hint, run.text)))
@@ -325,7 +325,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
     def _offer(self, _: object = None) -> None:
         """Enable what there is to compare, and of the run that is selected or the newest."""
         self.compare_panel.refresh()
-        self.history_form.offer(run_at_hand(self._viewer, self.session))
+        self.snapshots_form.offer(run_at_hand(self._viewer, self.session))
         self.sweep_panel.grid.setEnabled(len(self.session.last_sweep) > 1)
 
     def _show_sweep(self) -> None:
@@ -336,17 +336,17 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         return [Curve(run.name, run.points) for run in runs if run is not self.current]
 
     def _show_stack(self) -> None:
-        self._of_run_at_hand(self.moments.show_stack)
+        self._of_run_at_hand(self.snapshot_layers.show_stack)
 
     def _pin(self) -> None:
-        self._of_run_at_hand(self.moments.pin)
+        self._of_run_at_hand(self.snapshot_layers.pin)
 
     def _pin_best(self) -> None:
-        self._of_run_at_hand(self.moments.pin_best)
+        self._of_run_at_hand(self.snapshot_layers.pin_best)
 
-    def _of_run_at_hand(self, show: Callable[[Run], object]) -> None:
+    def _of_run_at_hand(self, show: Callable[[ViewerRun], object]) -> None:
         run = run_at_hand(self._viewer, self.session)
-        self.actions_of_runs.show_moment(show, [] if run is None else [run])
+        self.actions_of_runs.show_snapshot(show, [] if run is None else [run])
 
     def _connect_panel(self) -> None:
         panel = self.panel
@@ -366,7 +366,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         self.launcher.refused.connect(self._refuse)
         self.welcome.pair_asked.connect(self._open_pair)
         self.sweep_panel.settings.asked.connect(self.launcher.sweep)
-        self.sweep_panel.pictures.asked.connect(self.launcher.every_pair)
+        self.sweep_panel.pictures.asked.connect(self.launcher.sweep)
         self.folder_panel.asked.connect(self.launcher.folder)
         for picker in (self.form.pickers.content, self.form.pickers.style):
             picker.changed.connect(self.reconsider)
@@ -382,7 +382,9 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         session.added.connect(self._on_added)
         session.removed.connect(self._on_removed)
         session.added.connect(self.form.styles.remember)
-        for entry in entries(self.actions_of_runs, self.moments, self.compare_panel.enter_runs):
+        for entry in entries(
+            self.actions_of_runs, self.snapshot_layers, self.compare_panel.enter_runs
+        ):
             self.runs_list.add_action(entry)
         self.runs_list.selected.connect(self.actions_of_runs.select_layers)
         self.runs_list.offer_undo(self.deleted)
@@ -391,10 +393,10 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
 
     def _connect_snapshots(self) -> None:
         # napari selects a new layer before its run knows it.
-        self.moments.kept.connect(self._offer)
-        self.history_form.show_stack.clicked.connect(self._show_stack)
-        self.history_form.pin.clicked.connect(self._pin)
-        self.history_form.best.clicked.connect(self._pin_best)
+        self.snapshot_layers.kept.connect(self._offer)
+        self.snapshots_form.show_stack.clicked.connect(self._show_stack)
+        self.snapshots_form.pin.clicked.connect(self._pin)
+        self.snapshots_form.best.clicked.connect(self._pin_best)
 
     def _connect_comparison(self) -> None:
         """Let a comparison end before layers are taken, moved or brought back."""
@@ -446,7 +448,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
             self.folder_panel.close_run,
             self.deleted.close,
             self.session.close,
-            self.moments.close,
+            self.snapshot_layers.close,
         ):
             after.callback(end)
         return after
@@ -462,7 +464,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         self.folder_section = self.add_section("Folder run", self.folder_panel)
         self.runs_section = self.add_section("Runs", self.runs_list)
         self.runs_section.hide()
-        self.add_section("History", self.history_form)
+        self.add_section("History", self.snapshots_form)
         self.add_section("Compare", self.compare_panel)
         self.add_section("Folders", self.folders)
         self.sections.add(self.panel.plot)

@@ -1,7 +1,7 @@
 """One or two settings and their values, to be queued as a grid of runs."""
 
 from dataclasses import fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
@@ -68,7 +68,7 @@ class SweepForm(QWidget):
         self.queue.clicked.connect(self._on_queue)
         self.refresh()
 
-    def variants(self) -> list[Variant]:
+    def variants(self) -> list[Variant[Any]]:
         """Give the runs of the sweep; raises ConfigError in words if something does not fit."""
         axes = [
             Axis(box.currentData(), parse_values(box.currentData(), line.text()))

@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
 from napari_nst.errors import ConfigError
 from napari_nst.plugin.layers.captions import full_name
 from napari_nst.plugin.layers.visible_picture import is_painted
-from napari_nst.runs.sweep import Pair, pairs
+from napari_nst.runs.sweep import Variant, pairs
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -61,7 +61,7 @@ class _WholeCell(QStyledItemDelegate):
 class PicturesForm(QWidget):
     """Says how many runs the ticked pictures make: every content in the manner of every style.
 
-    Signals: `asked` with the list of Pairs of layers to queue.
+    Signals: `asked` with the list of Variants to queue.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ class PicturesForm(QWidget):
         item = self.table.item(row, column)
         return item is not None and item.checkState() == Qt.CheckState.Checked
 
-    def pairs(self) -> "list[Pair[Image, Image]]":
+    def pairs(self) -> "list[Variant[Image]]":
         """Give the runs of the sweep; raises ConfigError in words if there are none."""
         contents, styles = self._ticked(_CONTENT), self._ticked(_STYLE)
         if not contents or not styles:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_nst.plugin.form.layer_pickers import LayerPickers
-    from napari_nst.plugin.runs.viewer_run import Run
+    from napari_nst.plugin.runs.viewer_run import ViewerRun
 
 PICTURE_FILTER = (
     "Pictures (*.png *.jpg *.jpeg *.tif *.tiff *.webp *.avif *.gif *.bmp *.jp2 *.psd *.ppm *.tga "
@@ -105,7 +105,7 @@ class StyleChooser(QObject):
         self._list(read_shelf(styles_file()))
         self.popup.open_below(self.gallery_button)
 
-    def remember(self, run: "Run") -> None:
+    def remember(self, run: "ViewerRun") -> None:
         """Keep the file whose picture is a run's style among the recent ones."""
         path = run.plan.style_file
         if path and read_shelf(styles_file()).recent[:1] != (path,):

@@ -1,1 +1,1 @@
-"""Pictures in napari's layers: what is seen, where it lies, what covers what."""
+"""Pictures in napari's layers: what is seen, where it is, what covers what."""

@@ -169,7 +169,7 @@ def _corners(layer: "Image", cut: Cut, dims: "Dims") -> tuple[npt.NDArray[np.flo
 
 
 def _placement(area: _Area, size: tuple[int, ...], dims: "Dims") -> Placement:
-    """Describe where the drawn picture lies, in the viewer's own dimensions."""
+    """Describe where the drawn picture is, in the viewer's own dimensions."""
     shown = sorted(dims.displayed)
     scale, translate = np.ones(dims.ndim), np.array(dims.point, dtype=float)
     centre = dict(zip(dims.displayed, area.centre, strict=True))

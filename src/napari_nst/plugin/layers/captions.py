@@ -1,7 +1,7 @@
 """Names of layers as they fit into the cells of a grid: over several lines, for the time being.
 
 napari writes a layer's name on the canvas in one line. So a layer has its caption for a name while
-it is compared; everything here asks `full_name`. No Qt here.
+it is compared; everything here asks `full_name`.
 """
 
 from typing import TYPE_CHECKING

@@ -1,7 +1,7 @@
-"""Results side by side in napari's grid, or blinking in one place; all comes back after. No Qt.
+"""Results side by side in napari's grid, or blinking in one place; all comes back after.
 
 napari's grid has one cell for each visible layer and one camera for all cells, so comparing
-is a matter of what is visible and where it lies: pictures of other sizes or places are laid over
+is a matter of what is visible and where: pictures of other sizes or places are laid over
 the first one meanwhile. What was there before (grid, camera, visibility, names, places) is kept
 for the way back; a layer that goes meanwhile gets its own back as it goes.
 """

@@ -1,4 +1,4 @@
-"""Rectangles on the canvas: of layers, of runs to come, and of what the view shows. No Qt here.
+"""Rectangles on the canvas: of layers, of runs to come, and of what the view shows.
 
 A rectangle is an array of shape (2, 2): the lowest and the highest corner, each as row and column
 of the displayed plane, in the viewer's units.
@@ -55,7 +55,7 @@ def overlap(one: Rectangle, other: Rectangle) -> float:
 
 
 def same(one: Rectangle, other: Rectangle, *, tolerance: float = 1e-3) -> bool:
-    """Whether two rectangles coincide, by default to a thousandth of the first one's size."""
+    """Return whether two rectangles coincide, by default to a thousandth of the first's size."""
     size = float((one[1] - one[0]).max())
     return bool(np.allclose(one, other, rtol=0, atol=tolerance * size))
 
@@ -114,7 +114,7 @@ def move_onto(layer: "Layer", goal: Rectangle, dims: "Dims") -> npt.NDArray[Any]
     Returns
     -------
     array or None, shape (D + 1, D + 1)
-        For the layer's `affine`; None where it lies there already.
+        For the layer's `affine`; None where it is there already.
     """
     own = rectangle_of(layer, dims)
     axes = [axis - (dims.ndim - layer.ndim) for axis in dims.displayed[-2:]]

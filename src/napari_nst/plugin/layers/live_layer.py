@@ -32,7 +32,7 @@ class LiveLayer:
     name
         The layer's name; napari numbers it if there is one already.
     placement
-        Where the content lies: the layer covers it exactly.
+        Where the content is: the layer covers it exactly.
     """
 
     renamed = Signal(str)
@@ -49,7 +49,7 @@ class LiveLayer:
         return self._layer
 
     def is_layer(self, layer: "Layer") -> bool:
-        """Whether `layer`, which may be napari's proxy of it, is the live one."""
+        """Return whether `layer`, which may be napari's proxy of it, is the live one."""
         return self._layer is not None and layer == self._layer
 
     def show(self, picture: npt.NDArray[np.uint8]) -> None:

@@ -1,7 +1,7 @@
-"""Where a result lies: exactly over its content, whatever its pixel size.
+"""Where a result is: exactly over its content, whatever its pixel size.
 
 napari puts a pixel's centre on its index, so pixel i covers [i - 1/2, i + 1/2]. A content
-axis of n pixels drawn anew with m pixels maps result pixel j to the content coordinate
+axis of n pixels resampled to m pixels maps result pixel j to the content coordinate
 
     c(j) = f·j + (f - 1)/2,   f = n / m
 
@@ -63,12 +63,12 @@ class Placement:
         return cls(index, (size[0], size[1]), transform, carried)
 
     def expand(self, picture: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Give a picture the layer's dimensions: (H, W, C) to (1, H, W, C) for a stack."""
+        """Expand a picture to the layer's dimensions: (H, W, C) to (1, H, W, C) for a stack."""
         axes = tuple(axis for axis, item in enumerate(self.index) if isinstance(item, int))
         return np.expand_dims(picture, axes)
 
     def arguments(self, size: tuple[int, ...]) -> dict[str, Any]:
-        """Give the layer arguments that lay a picture of (H, W) over the plane."""
+        """Return the layer arguments that lay a picture of (H, W) over the plane."""
         factor, offset = np.ones(len(self.index)), np.zeros(len(self.index))
         pixels = iter(zip(self.size, size, strict=False))
         for axis, item in enumerate(self.index):
@@ -85,7 +85,7 @@ class Placement:
         }
 
     def stack_arguments(self, size: tuple[int, ...]) -> dict[str, Any]:
-        """Give the arguments that lay a stack of such pictures over the plane, first axis ahead.
+        """Return the arguments that lay a stack of such pictures over the plane, new axis first.
 
         The whole way into the world becomes one affine matrix, with the new axis apart.
         """
@@ -107,6 +107,6 @@ class Placement:
         }
 
     def expand_stack(self, stack: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Give a stack (T, H, W, C) the layer's dimensions behind its first axis."""
+        """Expand a stack (T, H, W, C) to the layer's dimensions behind its first axis."""
         axes = tuple(axis + 1 for axis, item in enumerate(self.index) if isinstance(item, int))
         return np.expand_dims(stack, axes)

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 def record_in(metadata: dict[str, Any]) -> RunRecord | None:
-    """Give the record that a layer's metadata holds; None if there is none that can be read."""
+    """Return the record that a layer's metadata holds; None if there is none that can be read."""
     kept = metadata.get(METADATA_KEY)
     if isinstance(kept, RunRecord) or kept is None:
         return kept
@@ -56,7 +56,7 @@ def read_file(path: str) -> list[LayerData]:
 
 
 def adopt_record(layer: "Layer") -> RunRecord | None:
-    """Give a layer that was opened from a file of ours the file's record.
+    """Store a file's record in the layer that was opened from it.
 
     To be called for each layer that is there when the dock opens, and each inserted later:
     so a picture dropped on napari offers its settings whoever read it.
@@ -76,7 +76,7 @@ def adopt_record(layer: "Layer") -> RunRecord | None:
 
 
 def picture_beside(path: Path) -> Path:
-    """Give the picture that a JSON file of ours belongs to; a picture is its own."""
+    """Return the picture that a JSON file of ours belongs to; a picture is its own."""
     if path.name.lower() == RECORD_FILE:
         return path.with_name(RESULT_FILE)
     return path.with_suffix("") if path.suffix.lower() == ".json" else path

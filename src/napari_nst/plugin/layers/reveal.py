@@ -1,4 +1,4 @@
-"""The content beneath its result: the result fades, and what else covers the content goes. No Qt.
+"""The content beneath its result: the result fades, and what else covers the content goes.
 
 What was changed comes back when the result is whole again, or when a layer comes or goes: the
 camera too, unless somebody has moved it meanwhile.
@@ -140,7 +140,7 @@ class Reveal:
         return picked if picked in fitting else next(iter(fitting), None)
 
     def _has_content(self, result: "Image") -> bool:
-        """Whether a content is beneath a result: one layer, or several as the canvas shows them."""
+        """Return whether a content is beneath a result: one layer, or all that the canvas shows."""
         if self._beneath(result) is not None:
             return True
         dims = self._viewer.dims

@@ -1,4 +1,4 @@
-"""Which part of a layer's data the sliders show: a plane, or a slab projected to one. No Qt here.
+"""Which part of a layer's data the sliders show: a plane, or a slab projected to one.
 
 napari slices by private methods, which plugins cannot call through its proxies. What follows is
 their rule (napari 0.9, `_SliceInput.data_slice` and `_ScalarFieldSliceRequest`) in public terms,
@@ -53,7 +53,7 @@ class Cut:
             else (self.ranges[axis][0] if axis in self.ranges else item)
             for axis, item in enumerate(self.index)
         )
-        # Single places are indexed away and leave no axis; those that are left count anew.
+        # Single places are indexed away and leave no axis; those that are left are numbered again.
         kept = [axis for axis, item in enumerate(index) if isinstance(item, slice)]
         plane = np.asarray(data[index])
         if not thick:

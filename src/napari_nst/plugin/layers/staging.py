@@ -1,4 +1,4 @@
-"""Where content and style stand while a run paints: both in sight, neither over the other. No Qt.
+"""Where content and style are during a run: both in view, neither over the other.
 
 A result forms over its content, so a style that was dropped there would hide what it began as. Such
 a style is moved beside the content. One that somebody has placed (scale, position, rotation, a
@@ -49,7 +49,7 @@ class _Move:
     affine: npt.NDArray[np.float64]
 
     def holds(self, layer: "Layer") -> bool:
-        """Whether the layer still is where it was put; napari's own moving sets the affine."""
+        """Return whether the layer is still where it was put; napari's own moves set the affine."""
         return np.array_equal(layer.translate, self.after) and np.array_equal(
             layer.affine.affine_matrix, self.affine
         )
@@ -199,7 +199,7 @@ class Staging:
 
 
 def _is_as_opened(layer: "Image") -> bool:
-    """Whether a layer lies where napari puts a flat picture that it opens."""
+    """Return whether a layer is where napari puts a flat picture that it opens."""
     size = layer.ndim
     own = layer.affine.affine_matrix
     return size == 2 and all(

@@ -18,7 +18,7 @@ _CAMERA = ("center", "zoom", "angles")
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """How a layer looks, and where it lies."""
+    """How a layer looks, and where it is."""
 
     visible: bool
     named: bool
@@ -27,7 +27,7 @@ class Look:
 
     @classmethod
     def of(cls, layer: "Layer") -> Self:
-        """Take note of it."""
+        """Read it."""
         name = layer.name_overlay
         affine = np.array(layer.affine.affine_matrix)
         return cls(layer.visible, name.visible, name.font_size, affine)
@@ -51,7 +51,7 @@ class View:
 
     @classmethod
     def of(cls, viewer: "ViewerModel") -> Self:
-        """Take note of it."""
+        """Read it."""
         grid, camera = viewer.canvas.grid, viewer.scene.camera
         return cls(
             {name: getattr(grid, name) for name in _GRID},

@@ -1,4 +1,4 @@
-"""From a layer to a picture: what the user sees is what is stylised. No Qt here."""
+"""From a layer to a picture: what the user sees is what is stylised."""
 
 import math
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ class LayerPicture:
     pixels : array, shape (H, W, 3) or (H, W, 4), uint8, uint16, or float in [0, 1]
         The visible slice, as the layer shows it.
     placement
-        Where the picture lies in the viewer's world.
+        Where the picture is in the viewer's world.
     name
         The layer's name when the picture was taken.
     """
@@ -43,12 +43,12 @@ class LayerPicture:
 
 
 def is_painted(layer: "Layer") -> bool:
-    """Whether a layer came from a run, of this session or an earlier one."""
+    """Return whether a layer came from a run, of this session or an earlier one."""
     return PAINTED in layer.metadata or METADATA_KEY in layer.metadata
 
 
 def is_single(layer: "Image") -> bool:
-    """Whether a layer is one picture, and neither a pyramid nor a stack such as a run's history."""
+    """Return whether a layer is one picture: neither a pyramid nor a stack of snapshots."""
     return not layer.multiscale and math.prod(layer.data.shape[: -3 if layer.rgb else -2]) == 1
 
 
@@ -136,7 +136,7 @@ def _mapped(plane: npt.NDArray[Any], layer: "Image") -> npt.NDArray[Any]:
 
 def _within(values: npt.NDArray[Any], limits: Sequence[float]) -> npt.NDArray[Any]:
     """Scale contrast limits to [0, 1] and clip; NaN stays NaN."""
-    # Integers of 32 bits and more need 64 bits here: their limits may lie close together.
+    # Integers of 32 bits and more need 64 bits here: their limits may be close together.
     low, high = limits
     exact = values.astype(np.result_type(values, np.float32))
     return np.asarray(np.clip((exact - low) / (high - low), 0, 1).astype(np.float32))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.viewer import Viewer
 
-    from napari_nst.plugin.runs.viewer_run import Run
+    from napari_nst.plugin.runs.viewer_run import ViewerRun
 
 BLINK_MS = 700
 _WHOLE = 100
@@ -116,7 +116,7 @@ class ComparePanel(QWidget):
         except ImageError as error:
             self.text.setText(str(error))
 
-    def enter_runs(self, runs: "list[Run]") -> None:
+    def enter_runs(self, runs: "list[ViewerRun]") -> None:
         """Compare runs with their content, or those of one sweep as its grid."""
         places = {run.plan.place: run for run in runs if run.plan.place is not None}
         if len(places) == len(runs) and len({place.sweep for place in places}) == 1:

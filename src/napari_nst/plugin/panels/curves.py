@@ -67,13 +67,13 @@ class Curve:
 
 
 def total_line(points: Sequence[LossPoint]) -> Line:
-    """Give steps and losses to draw; what is off the plot becomes a gap."""
+    """Return steps and losses to draw; what is off the plot becomes a gap."""
     drawn = thinned(points)
     return _steps(drawn), _visible([point.loss for point in drawn], drawn)
 
 
 def term_lines(points: Sequence[LossPoint]) -> dict[str, Line]:
-    """Give "loss" and each term that has weight, as `total_line` does."""
+    """Return "loss" and each term that has weight, as `total_line` does."""
     if not points:
         return {}
     drawn = thinned(points)
@@ -84,7 +84,7 @@ def term_lines(points: Sequence[LossPoint]) -> dict[str, Line]:
 
 
 def decades_of(curves: Iterable[npt.NDArray[np.float64]]) -> tuple[int, int] | None:
-    """Give the powers of ten that the curves lie between; None if nothing is to be drawn."""
+    """Return the powers of ten that enclose the curves; None if nothing is to be drawn."""
     seen = [curve[np.isfinite(curve)] for curve in curves]
     if not any(curve.size for curve in seen):
         return None

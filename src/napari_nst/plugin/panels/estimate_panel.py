@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from napari_nst.planning.estimate import Estimate
     from napari_nst.plugin.form.settings_form import SettingsForm
     from napari_nst.plugin.runs.session import Session
-    from napari_nst.plugin.runs.viewer_run import Run
+    from napari_nst.plugin.runs.viewer_run import ViewerRun
 
 _POLL_MS = 400
 _FITS, _TOO_LARGE = "#8a919b", "#e5604c"
@@ -146,7 +146,7 @@ class EstimatePanel(QWidget):
                 self._show(answer)
 
     def _question(self) -> Question | None:
-        """Say what a run would be now; None where none can start."""
+        """Return the run that could start now; None if none can."""
         pickers, dims = self._form.pickers, self._viewer.dims
         if pickers.problem():
             return None
@@ -178,8 +178,8 @@ class EstimatePanel(QWidget):
         )
         self._offer(answer.remedies)
 
-    def _on_ended(self, run: "Run") -> None:
-        """Estimate anew with what the run taught; one out of memory is offered again, smaller."""
+    def _on_ended(self, run: "ViewerRun") -> None:
+        """Estimate again with what the run taught; one out of memory is offered again, smaller."""
         if run.plan.request is None or not isinstance(run.error, DeviceMemoryError):
             self._asked = None
             return
@@ -194,7 +194,7 @@ class EstimatePanel(QWidget):
         self.text.setText(f'<span style="color:{_TOO_LARGE}">{words}</span>')
         self._offer(run.error.remedies, again=run)
 
-    def _offer(self, remedies: tuple[Remedy, ...], *, again: "Run | None" = None) -> None:
+    def _offer(self, remedies: tuple[Remedy, ...], *, again: "ViewerRun | None" = None) -> None:
         for button in self.buttons:
             button.deleteLater()
         self.buttons = []
@@ -204,7 +204,7 @@ class EstimatePanel(QWidget):
             self._column.addWidget(button)
             self.buttons.append(button)
 
-    def _take(self, changes: dict[str, Any], again: "Run | None", _: bool = False) -> None:
+    def _take(self, changes: dict[str, Any], again: "ViewerRun | None", _: bool = False) -> None:
         """Put changes into the form, and run it if a run is to be repeated."""
         config = again.config if again else self._form.config()
         preset = again.plan.preset if again else self._form.preset.own()

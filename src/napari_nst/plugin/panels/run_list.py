@@ -33,7 +33,7 @@ from napari_nst.settings.text import settings_text
 if TYPE_CHECKING:
     from napari_nst.plugin.runs.session import Session
     from napari_nst.plugin.runs.undo import Deleted
-    from napari_nst.plugin.runs.viewer_run import Run
+    from napari_nst.plugin.runs.viewer_run import ViewerRun
     from napari_nst.settings.config import StyleConfig
 
 THUMBNAIL_PX = 40
@@ -67,7 +67,7 @@ class RunsList(QWidget):
         super().__init__()
         self._session = session
         self._actions: list[RunAction] = []
-        self._items: dict[Run, QListWidgetItem] = {}
+        self._items: dict[ViewerRun, QListWidgetItem] = {}
         self._deleted: Deleted | None = None
         self.list = _Rows()
         self.list.setFrameShape(QFrame.Shape.NoFrame)
@@ -105,24 +105,24 @@ class RunsList(QWidget):
         self._adjust()
 
     @property
-    def chosen(self) -> "list[Run]":
+    def chosen(self) -> "list[ViewerRun]":
         """The runs selected, else the current or newest one; oldest first."""
         picked = self._picked
         current = self._session.current
         return picked or ([current] if current is not None else self._session.runs[-1:])
 
     @property
-    def _picked(self) -> "list[Run]":
+    def _picked(self) -> "list[ViewerRun]":
         """The runs selected, oldest first: after an undo `_items` is in another order."""
         return [run for run in self._session.runs if self._is_selected(run)]
 
-    def row(self, run: "Run") -> "RunRow":
-        """Give the row of a run."""
+    def row(self, run: "ViewerRun") -> "RunRow":
+        """Return the row of a run."""
         row = self.list.itemWidget(self._items[run])
         assert isinstance(row, RunRow)
         return row
 
-    def select(self, run: "Run") -> None:
+    def select(self, run: "ViewerRun") -> None:
         """Select one run alone."""
         alone = QItemSelectionModel.SelectionFlag.ClearAndSelect
         self.list.setCurrentItem(self._items[run], alone)
@@ -159,7 +159,7 @@ class RunsList(QWidget):
         self.undo.setText("Undo delete" if count == 1 else f"Undo delete of {count} runs")
         self.undo.setVisible(count > 0)
 
-    def _on_added(self, run: "Run") -> None:
+    def _on_added(self, run: "ViewerRun") -> None:
         item, row = QListWidgetItem(), RunRow(run)
         item.setSizeHint(row.sizeHint())
         newer = sum(other.number > run.number for other in self._items)
@@ -168,12 +168,12 @@ class RunsList(QWidget):
         self._items[run] = item
         self._adjust()
 
-    def _on_changed(self, run: "Run") -> None:
+    def _on_changed(self, run: "ViewerRun") -> None:
         if run in self._items:
             self.row(run).refresh(run)
         self._adjust()
 
-    def _on_removed(self, run: "Run") -> None:
+    def _on_removed(self, run: "ViewerRun") -> None:
         item = self._items.pop(run, None)
         if item is not None:
             self.list.takeItem(self.list.row(item))
@@ -183,7 +183,7 @@ class RunsList(QWidget):
         if self._picked:
             self.selected.emit(self._picked)
 
-    def _is_selected(self, run: "Run") -> bool:
+    def _is_selected(self, run: "ViewerRun") -> bool:
         item = self._items.get(run)
         return item is not None and item.isSelected()
 
@@ -223,7 +223,7 @@ class RunRow(QWidget):
         The run.
     """
 
-    def __init__(self, run: "Run") -> None:
+    def __init__(self, run: "ViewerRun") -> None:
         super().__init__()
         self.thumbnail = QLabel()
         self.thumbnail.setFixedSize(THUMBNAIL_PX, THUMBNAIL_PX)
@@ -241,7 +241,7 @@ class RunRow(QWidget):
         self._lay_out()
         self.refresh(run)
 
-    def refresh(self, run: "Run") -> None:
+    def refresh(self, run: "ViewerRun") -> None:
         """Show how the run is doing now."""
         self.name.setText(run.name)
         colour = STATE_COLOURS[run.state]
@@ -273,8 +273,8 @@ class RunRow(QWidget):
         grid.setColumnStretch(1, 1)
 
 
-def facts(run: "Run") -> list[str]:
-    """Say step, loss and time of a run in short, as far as they are known."""
+def facts(run: "ViewerRun") -> list[str]:
+    """Return step, loss and time of a run in short, as far as they are known."""
     if run.state is RunState.WAITING:
         return [run.text.rstrip(".").lower()]
     if not run.points:

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from napari_nst.plugin.form.settings_form import SettingsForm
     from napari_nst.plugin.runs.session import Session
-    from napari_nst.plugin.runs.snapshot_layers import Moments
+    from napari_nst.plugin.runs.snapshot_layers import SnapshotLayers
     from napari_nst.plugin.runs.undo import Deleted
-    from napari_nst.plugin.runs.viewer_run import Run
+    from napari_nst.plugin.runs.viewer_run import ViewerRun
 
 MORE_STEPS = 100
 
@@ -50,8 +50,8 @@ class RunAction:
 
     title: str
     help: str
-    act: "Callable[[list[Run]], None]"
-    when: "Callable[[list[Run]], bool]"
+    act: "Callable[[list[ViewerRun]], None]"
+    when: "Callable[[list[ViewerRun]], bool]"
     group: int = 0
 
 
@@ -90,13 +90,13 @@ class RunActions:
         self._parent = parent
         self._deleted = deleted
 
-    def select_layers(self, runs: "list[Run]") -> None:
+    def select_layers(self, runs: "list[ViewerRun]") -> None:
         """Select the layers of runs in the viewer's layer list."""
         layers = [layer for run in runs for layer in run.layers if layer in self._viewer.layers]
         if layers:
             self._viewer.layers.selection = set(layers)
 
-    def reuse(self, runs: "list[Run]") -> None:
+    def reuse(self, runs: "list[ViewerRun]") -> None:
         """Put a run's settings, steering included, into the form."""
         self._form.loan.forget()
         self._form.apply(runs[-1].config, preset=_preset_of(runs[-1]))
@@ -104,17 +104,17 @@ class RunActions:
         if request is not None:
             self._form.set_weights(request.weights)
 
-    def again(self, runs: "list[Run]") -> None:
+    def again(self, runs: "list[ViewerRun]") -> None:
         """Run the same once more."""
         for run in runs:
             self._start(partial(plan_again, run, self._viewer))
 
-    def replay(self, runs: "list[Run]") -> None:
+    def replay(self, runs: "list[ViewerRun]") -> None:
         """Repeat runs with their steering, bit for bit."""
         for run in runs:
             self._start(partial(plan_replay, run, self._viewer))
 
-    def full(self, runs: "list[Run]") -> None:
+    def full(self, runs: "list[ViewerRun]") -> None:
         """Run what previews show at full size, with the settings that they have by now."""
         self.planning.emit()
         try:
@@ -123,7 +123,7 @@ class RunActions:
         except NstError as error:
             show_error(str(error))
 
-    def more(self, runs: "list[Run]") -> None:
+    def more(self, runs: "list[ViewerRun]") -> None:
         """Ask how many, and take more steps from the results."""
         steps, agreed = QInputDialog.getInt(
             self._parent, "More steps", "Steps to add:", MORE_STEPS, 1, 1_000_000
@@ -131,18 +131,18 @@ class RunActions:
         if agreed:
             self.extend(runs, steps)
 
-    def extend(self, runs: "list[Run]", steps: int) -> None:
+    def extend(self, runs: "list[ViewerRun]", steps: int) -> None:
         """Take more steps from the results, with the settings that the runs ended with."""
         for run in runs:
             self._start(partial(plan_more, run, steps, self._viewer))
 
-    def continue_from(self, runs: "list[Run]") -> None:
+    def continue_from(self, runs: "list[ViewerRun]") -> None:
         """Let the form's next run start from a result, its settings ready to be changed."""
         run = runs[-1]
         run.show_result()
         self._form.loan.lend(continued(run.config), preset=_preset_of(run), start=run.live.layer)
 
-    def recolor(self, colors: Colors, runs: "list[Run]") -> None:
+    def recolor(self, colors: Colors, runs: "list[ViewerRun]") -> None:
         """Give finished pictures other colours."""
         try:
             for run in runs:
@@ -150,7 +150,7 @@ class RunActions:
         except NstError as error:
             show_error(str(error))
 
-    def show_or_hide(self, runs: "list[Run]") -> None:
+    def show_or_hide(self, runs: "list[ViewerRun]") -> None:
         """Hide the runs' layers, or show them if all are hidden."""
         for run in runs:
             if run.live.layer is None and run.result is not None:
@@ -160,7 +160,7 @@ class RunActions:
             for layer in run.layers:
                 layer.visible = not visible
 
-    def copy_settings(self, runs: "list[Run]") -> None:
+    def copy_settings(self, runs: "list[ViewerRun]") -> None:
         """Put a run's record, or what is known of it, on the clipboard as JSON."""
         run = runs[-1]
         text = run.config.to_json() if run.record is None else run.record.to_json()
@@ -168,17 +168,17 @@ class RunActions:
         if clipboard is not None:
             clipboard.setText(text)
 
-    def save(self, runs: "list[Run]") -> None:
+    def save(self, runs: "list[ViewerRun]") -> None:
         """Ask for a file, or for several runs a folder, and save with settings."""
         save_runs(runs, self._parent)
 
-    def export(self, runs: "list[Run]") -> None:
+    def export(self, runs: "list[ViewerRun]") -> None:
         """Ask for a folder and write all of the runs into it."""
         chosen = QFileDialog.getExistingDirectory(self._parent, "Export runs into a folder")
         if chosen:
             self.export_to(Path(chosen), runs)
 
-    def export_to(self, folder: Path, runs: "list[Run]") -> None:
+    def export_to(self, folder: Path, runs: "list[ViewerRun]") -> None:
         """Write result, snapshots, animation, record and losses of each run, in a thread."""
         for run in runs:
             picture, record = run.picture, run.record
@@ -190,14 +190,14 @@ class RunActions:
                 run.name,
                 picture,
                 record,
-                snapshots=run.history.snapshots,
+                snapshots=run.snapshots.kept,
                 points=tuple(run.points),
             )
             work.returned.connect(lambda path: show_info(f"The run is in {path}"))
             work.errored.connect(lambda error: show_error(str(translated(error))))
             work.start()
 
-    def delete(self, runs: "list[Run]") -> None:
+    def delete(self, runs: "list[ViewerRun]") -> None:
         """Ask, then remove runs with their layers; it can be undone for a minute."""
         what = f"“{runs[0].name}”" if len(runs) == 1 else f"{len(runs)} runs"
         ends = " What is running ends." if any(run.state.active for run in runs) else ""
@@ -213,17 +213,17 @@ class RunActions:
         if answer == buttons.Yes:
             self._deleted.delete([run for run in runs if run in self._session.runs])
 
-    def cancel(self, runs: "list[Run]") -> None:
+    def cancel(self, runs: "list[ViewerRun]") -> None:
         """Stop what computes, take what waits off the list."""
         for run in runs:
             self._session.cancel(run)
 
-    def move(self, runs: "list[Run]", by: int) -> None:
+    def move(self, runs: "list[ViewerRun]", by: int) -> None:
         """Let waiting runs start earlier or later."""
         for run in runs if by < 0 else reversed(runs):
             self._session.move(run, by)
 
-    def show_moment(self, show: "Callable[[Run], object]", runs: "list[Run]") -> None:
+    def show_snapshot(self, show: "Callable[[ViewerRun], object]", runs: "list[ViewerRun]") -> None:
         """Show something of the runs' past, or say why not."""
         try:
             for run in runs:
@@ -232,7 +232,7 @@ class RunActions:
             show_error(str(error))
 
     def _start(self, plan: Callable[..., RunPlan]) -> None:
-        """Start what a planner gives, with the form's weights where a run names none."""
+        """Start what a planner returns, with the form's weights where a run names none."""
         self.planning.emit()
         try:
             self._session.start(plan(weights=self._form.weights_choice()))
@@ -240,13 +240,15 @@ class RunActions:
             show_error(str(error))
 
 
-def _preset_of(run: "Run") -> str:
+def _preset_of(run: "ViewerRun") -> str:
     """Name the own preset that a run's settings started from; empty if there was none."""
     return "" if run.plan.preset is None else run.plan.preset.name
 
 
 def entries(
-    actions: "RunActions", moments: "Moments", compare: "Callable[[list[Run]], None]"
+    actions: "RunActions",
+    snapshot_layers: "SnapshotLayers",
+    compare: "Callable[[list[ViewerRun]], None]",
 ) -> list[RunAction]:
     """Return all entries of the menu."""
     return [
@@ -255,23 +257,23 @@ def entries(
         *_entries_of_colors(actions),
         RunAction(
             "Show history",
-            "One layer of all moments kept; the slider scrubs through the run",
-            partial(actions.show_moment, moments.show_stack),
-            _have_moments,
+            "One layer of all snapshots kept; the slider scrubs through the run",
+            partial(actions.show_snapshot, snapshot_layers.show_stack),
+            _have_snapshots,
             group=1,
         ),
         RunAction(
-            "Pin this moment",
+            "Pin this picture",
             "The picture that is seen, as a layer of its own",
-            partial(actions.show_moment, moments.pin),
+            partial(actions.show_snapshot, snapshot_layers.pin),
             _have_pictures,
             group=1,
         ),
         RunAction(
             "Best so far",
-            "The moment of lowest loss at the final scale since the last change",
-            partial(actions.show_moment, moments.pin_best),
-            _have_moments,
+            "The snapshot of lowest loss at the final scale since the last change",
+            partial(actions.show_snapshot, snapshot_layers.pin_best),
+            _have_snapshots,
             group=1,
         ),
         RunAction(
@@ -297,7 +299,7 @@ def entries(
         ),
         RunAction(
             "Export…",
-            "Result, moments, animation, settings and losses into a folder",
+            "Result, snapshots, animation, settings and losses into a folder",
             actions.export,
             _have_records,
             group=3,
@@ -399,16 +401,16 @@ def _entries_of_queue(actions: "RunActions") -> list[RunAction]:
     ]
 
 
-def _wait(runs: "list[Run]") -> bool:
+def _wait(runs: "list[ViewerRun]") -> bool:
     return all(run.state is RunState.WAITING for run in runs)
 
 
-def _have_records(runs: "list[Run]") -> bool:
+def _have_records(runs: "list[ViewerRun]") -> bool:
     return all(run.record is not None and run.picture is not None for run in runs)
 
 
-def _can_have_colors(colors: Colors, runs: "list[Run]") -> bool:
-    """Whether the colours are others than a finished picture has, and known."""
+def _can_have_colors(colors: Colors, runs: "list[ViewerRun]") -> bool:
+    """Return whether the colours are others than a finished picture has, and known."""
     return _have_records(runs) and all(
         run.record is not None
         and "palette" in run.record.resolved
@@ -418,9 +420,9 @@ def _can_have_colors(colors: Colors, runs: "list[Run]") -> bool:
     )
 
 
-def _have_moments(runs: "list[Run]") -> bool:
-    return all(run.history.snapshots for run in runs)
+def _have_snapshots(runs: "list[ViewerRun]") -> bool:
+    return all(run.snapshots.kept for run in runs)
 
 
-def _have_pictures(runs: "list[Run]") -> bool:
+def _have_pictures(runs: "list[ViewerRun]") -> bool:
     return all(run.picture is not None for run in runs)

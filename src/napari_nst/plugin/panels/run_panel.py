@@ -46,8 +46,8 @@ class RunPanel(QWidget):
         super().__init__()
         self.run = QPushButton("Run")
         self.run.setToolTip(
-            "<p>Paint the content in the style's manner, in a new layer. While a run is on, the "
-            "new one waits in the queue for its turn.</p>"
+            "<p>Paint the content in the style's manner, in a new layer. During another run it "
+            "waits in the queue for its turn.</p>"
         )
         primary(self.run)
         self.preview = QPushButton("Preview")

@@ -15,13 +15,13 @@ from napari_nst.plugin.common.preferences import Preferences, remember_folder, r
 from napari_nst.runs.export import note_saved, save_result
 
 if TYPE_CHECKING:
-    from napari_nst.plugin.runs.viewer_run import Run
+    from napari_nst.plugin.runs.viewer_run import ViewerRun
 
 FORMATS = {"PNG": (".png",), "TIFF": (".tif", ".tiff"), "JPEG": (".jpg", ".jpeg")}
 """Names of formats, as the preferences write them, and their suffixes."""
 
 
-def save_runs(runs: "Sequence[Run]", parent: QWidget) -> list[Path]:
+def save_runs(runs: "Sequence[ViewerRun]", parent: QWidget) -> list[Path]:
     """Save the pictures of runs: one under a name that is asked for, several into a folder.
 
     Folder and format are the last ones, the folder shared with napari's own Save.
@@ -50,7 +50,7 @@ def save_runs(runs: "Sequence[Run]", parent: QWidget) -> list[Path]:
     return written
 
 
-def _save_one(run: "Run", parent: QWidget) -> list[Path]:
+def _save_one(run: "ViewerRun", parent: QWidget) -> list[Path]:
     # Without a suffix: a dialog does not change it when another format is chosen.
     suggested = Path(get_save_history()[0]) / safe_name(run.name)
     filters = {_filter(name): name for name in FORMATS}
@@ -74,7 +74,7 @@ def _save_one(run: "Run", parent: QWidget) -> list[Path]:
     return written[:1]
 
 
-def _save_all(runs: "Sequence[Run]", parent: QWidget) -> list[Path]:
+def _save_all(runs: "Sequence[ViewerRun]", parent: QWidget) -> list[Path]:
     name = Preferences.read().save_format
     title = f"Save {len(runs)} results with their settings, as {name}, in"
     chosen = QFileDialog.getExistingDirectory(parent, title, get_save_history()[0])

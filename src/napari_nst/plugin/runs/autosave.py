@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QApplication, QMainWindow, QWidget
 
 from napari_nst.plugin.common.faults import translated
 from napari_nst.plugin.runs.session import Session
-from napari_nst.plugin.runs.viewer_run import Run
+from napari_nst.plugin.runs.viewer_run import ViewerRun
 from napari_nst.runs.export import is_saved, save_result
 from napari_nst.runs.progress import RunState
 
@@ -34,16 +34,16 @@ class Stake:
         Runs in the queue.
     """
 
-    unsaved: tuple[Run, ...] = ()
-    running: tuple[Run, ...] = ()
-    waiting: tuple[Run, ...] = ()
+    unsaved: tuple[ViewerRun, ...] = ()
+    running: tuple[ViewerRun, ...] = ()
+    waiting: tuple[ViewerRun, ...] = ()
 
     def __bool__(self) -> bool:
-        """Whether there is anything."""
+        """Return whether there is anything."""
         return bool(self.unsaved or self.running or self.waiting)
 
     @property
-    def savable(self) -> tuple[Run, ...]:
+    def savable(self) -> tuple[ViewerRun, ...]:
         """Runs with a picture: results, and what has formed of those that run."""
         return (*self.unsaved, *(run for run in self.running if run.kept is not None))
 
@@ -51,7 +51,7 @@ class Stake:
 class Autosave(QObject):
     """Saves the results of a session in threads of their own.
 
-    Signals: `kept` with the Run and the Path, once a result is in a file.
+    Signals: `kept` with the ViewerRun and the Path, once a result is in a file.
 
     Parameters
     ----------
@@ -67,11 +67,11 @@ class Autosave(QObject):
         super().__init__()
         self._session = session
         self._folder = folder
-        self._saving: dict[Run, FunctionWorker] = {}
+        self._saving: dict[ViewerRun, FunctionWorker] = {}
         session.ended.connect(self._on_ended)
 
-    def unsaved(self) -> list[Run]:
-        """Give the runs whose result is in the viewer, and in no file nor on its way there."""
+    def unsaved(self) -> list[ViewerRun]:
+        """Return the runs whose result is in the viewer, and neither in a file nor being saved."""
         return [
             run
             for run in self._session.runs
@@ -91,7 +91,7 @@ class Autosave(QObject):
             tuple(run for run in kept if run.state is RunState.WAITING),
         )
 
-    def save(self, runs: Iterable[Run], folder: Path) -> None:
+    def save(self, runs: Iterable[ViewerRun], folder: Path) -> None:
         """Save pictures at once, in the calling thread: results, or those of runs as they are now.
 
         Raises
@@ -103,7 +103,7 @@ class Autosave(QObject):
             if run.kept is not None and run not in self._saving:
                 save_result(folder, run.name, *run.kept)
 
-    def _on_ended(self, run: Run) -> None:
+    def _on_ended(self, run: ViewerRun) -> None:
         folder = self._folder()
         result = run.result
         if folder is None or result is None or not _is_worth_keeping(run):
@@ -115,22 +115,22 @@ class Autosave(QObject):
         self._saving[run] = worker
         worker.start()
 
-    def _on_kept(self, run: Run, path: Path) -> None:
+    def _on_kept(self, run: ViewerRun, path: Path) -> None:
         self.kept.emit(run, path)
 
     def _on_error(self, error: Exception) -> None:
         show_warning(f"A result was not saved: {translated(error)}")
 
 
-def _is_worth_keeping(run: Run) -> bool:
+def _is_worth_keeping(run: ViewerRun) -> bool:
     return run.result is not None and not _is_preview(run)
 
 
-def _is_preview(run: Run) -> bool:
+def _is_preview(run: ViewerRun) -> bool:
     return run.plan.full is not None
 
 
-def tell_when_done(run: Run, window: QWidget) -> None:
+def tell_when_done(run: ViewerRun, window: QWidget) -> None:
     """Tell of the end of a run that took long, or whose dock is closed, in napari and the task bar.
 
     Who stopped it knows.

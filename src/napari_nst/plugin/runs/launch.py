@@ -1,6 +1,6 @@
 """From the form to runs in the queue: one, a preview, or a sweep of settings or pictures."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from napari_nst.plugin.form.weights_panel import (
     lacks_weights,
 )
 from napari_nst.plugin.runs.plan import RunPlan, plan_preview, plan_run
-from napari_nst.runs.sweep import Pair, Place, Variant
+from napari_nst.runs.sweep import SweepPlace, Variant
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.text import in_words
 
@@ -72,7 +72,7 @@ class Launcher(QObject):
             self._form.loan.end()
 
     def problem(self) -> str:
-        """Say in a sentence what in the form keeps a run from starting; empty if nothing does."""
+        """Return what in the form keeps a run from starting, in a sentence; else an empty text."""
         if problem := self._form.pickers.problem():
             return problem
         try:
@@ -86,15 +86,13 @@ class Launcher(QObject):
         """Start a small and short run of what the form says."""
         self._begin_picked(self._plan_preview, self.preview)
 
-    def sweep(self, variants: list[Variant]) -> None:
-        """Queue the runs of a sweep through settings."""
-        again = partial(self.sweep, variants)
-        self._begin_picked(partial(self._plan_variants, variants), again)
-
-    def every_pair(self, pairs: "list[Pair[Image, Image]]") -> None:
-        """Queue the runs of a sweep through contents and styles."""
-        layers = [(pair.content, pair.style) for pair in pairs]
-        self._begin(partial(self._plan_pairs, pairs), partial(self.every_pair, pairs), layers)
+    def sweep(self, variants: "list[Variant[Image]]") -> None:
+        """Queue the runs of a sweep, through settings or through pictures."""
+        plans, again = partial(self._plan_variants, variants), partial(self.sweep, variants)
+        if pictures := [each.pictures for each in variants if each.pictures is not None]:
+            self._begin(plans, again, pictures)
+        else:
+            self._begin_picked(plans, again)
 
     def folder(self, start: Callable[[str], None]) -> None:
         """Start a folder run with the weights of the form, or say why not.
@@ -135,7 +133,7 @@ class Launcher(QObject):
         self,
         plans: Callable[[str], list[RunPlan]],
         again: Callable[[], None],
-        layers: "list[tuple[Image | None, Image]]",
+        layers: "Sequence[tuple[Image | None, Image]]",
     ) -> bool:
         """Start runs, and return whether they were."""
         try:
@@ -162,8 +160,8 @@ class Launcher(QObject):
         weights: str,
         *,
         label: str = "",
-        pair: "tuple[Image, Image] | None" = None,
-        place: Place | None = None,
+        pictures: "tuple[Image, Image] | None" = None,
+        place: SweepPlace | None = None,
         preset: NamedPreset | None = None,
     ) -> RunPlan:
         return plan_run(
@@ -172,7 +170,7 @@ class Launcher(QObject):
             config,
             weights=weights,
             label=label,
-            pair=pair,
+            pictures=pictures,
             place=place,
             preset=preset,
             earlier=[run.plan for run in self._session.runs],
@@ -184,29 +182,16 @@ class Launcher(QObject):
     def _plan_preview(self, weights: str) -> list[RunPlan]:
         return [plan_preview(full) for full in self._plan_run(weights)]
 
-    def _plan_variants(self, variants: list[Variant], weights: str) -> list[RunPlan]:
-        number = next(self._numbers)
+    def _plan_variants(self, variants: "list[Variant[Image]]", weights: str) -> list[RunPlan]:
+        number, own = next(self._numbers), self._form.preset.own()
         return [
             self._plan(
-                each.config,
+                self._form.config() if each.config is None else each.config,
                 weights,
                 label=each.name,
-                place=Place(number, each.row, each.column),
-                preset=each.preset,
+                pictures=each.pictures,
+                place=SweepPlace(number, each.row, each.column),
+                preset=own if each.config is None else each.preset,
             )
             for each in variants
-        ]
-
-    def _plan_pairs(self, pairs: "list[Pair[Image, Image]]", weights: str) -> list[RunPlan]:
-        config, number = self._form.config(), next(self._numbers)
-        return [
-            self._plan(
-                config,
-                weights,
-                label=each.name,
-                pair=(each.content, each.style),
-                place=Place(number, each.row, each.column),
-                preset=self._form.preset.own(),
-            )
-            for each in pairs
         ]

@@ -21,7 +21,7 @@ from napari_nst.runs.request import (
     replayed,
     request_of,
 )
-from napari_nst.runs.sweep import Place
+from napari_nst.runs.sweep import SweepPlace
 from napari_nst.settings.config import StyleConfig, changes
 from napari_nst.settings.record import METADATA_KEY
 from napari_nst.settings.text import SEPARATOR
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_nst.plugin.form.layer_pickers import LayerPickers
-    from napari_nst.plugin.runs.viewer_run import Run
+    from napari_nst.plugin.runs.viewer_run import ViewerRun
 
 _NAME_LETTERS = 18
 """Of a picture's name, in that of its result."""
@@ -64,7 +64,7 @@ class RunPlan:
     request: RunRequest | None
     name: RunName
     placement: Placement
-    place: Place | None = None
+    place: SweepPlace | None = None
     preset: NamedPreset | None = None
     full: "RunPlan | None" = None
     style_file: str = ""
@@ -77,8 +77,8 @@ def plan_run(
     *,
     weights: str,
     label: str = "",
-    pair: "tuple[Image, Image] | None" = None,
-    place: Place | None = None,
+    pictures: "tuple[Image, Image] | None" = None,
+    place: SweepPlace | None = None,
     preset: NamedPreset | None = None,
     earlier: Iterable[RunPlan] = (),
 ) -> RunPlan:
@@ -97,7 +97,7 @@ def plan_run(
     label
         What sets the run apart, for its name; by default what differs from the last of the
         earlier runs with the same pictures, or the preset.
-    pair
+    pictures
         Another content and style than those picked.
     place
         Where the run stands in a sweep.
@@ -111,8 +111,8 @@ def plan_run(
     ImageError
         If a layer's slice is no picture.
     """
-    style = pickers.style.value if pair is None else pair[1]
-    content = pickers.content_picture() if pair is None else picture_of(pair[0], dims)
+    style = pickers.style.value if pictures is None else pictures[1]
+    content = pickers.content_picture() if pictures is None else picture_of(pictures[0], dims)
     painted = picture_of(style, dims)
     init, config = _start_of(pickers.start_layer(), dims, config)
     request = RunRequest(content.pixels, painted.pixels, config, weights, init)
@@ -198,7 +198,7 @@ def plan_preview(full: RunPlan) -> RunPlan:
     )
 
 
-def plan_full(run: "Run") -> RunPlan:
+def plan_full(run: "ViewerRun") -> RunPlan:
     """Plan the run that `run` is a preview of, with the settings that the preview has by now.
 
     Raises
@@ -218,7 +218,7 @@ def plan_full(run: "Run") -> RunPlan:
     )
 
 
-def plan_again(run: "Run", viewer: "Viewer", *, weights: str) -> RunPlan:
+def plan_again(run: "ViewerRun", viewer: "Viewer", *, weights: str) -> RunPlan:
     """Plan what the run was asked for, without its steering.
 
     Raises
@@ -237,7 +237,7 @@ def plan_again(run: "Run", viewer: "Viewer", *, weights: str) -> RunPlan:
     return RunPlan(request, RunName(run.name), content.placement)
 
 
-def plan_replay(run: "Run", viewer: "Viewer", *, weights: str) -> RunPlan:
+def plan_replay(run: "ViewerRun", viewer: "Viewer", *, weights: str) -> RunPlan:
     """Plan the same again, steering and stop included; raises as `plan_again`."""
     again = plan_again(run, viewer, weights=weights)
     if run.record is None or again.request is None:
@@ -251,7 +251,7 @@ def plan_replay(run: "Run", viewer: "Viewer", *, weights: str) -> RunPlan:
     )
 
 
-def plan_more(run: "Run", steps: int, viewer: "Viewer", *, weights: str) -> RunPlan:
+def plan_more(run: "ViewerRun", steps: int, viewer: "Viewer", *, weights: str) -> RunPlan:
     """Plan more steps from a run's result, with the settings it ended with."""
     picture = run.painted
     again = plan_again(run, viewer, weights=weights)

@@ -13,27 +13,27 @@ from napari_nst.plugin.layers.captions import full_name
 from napari_nst.plugin.layers.records import adopt_record
 from napari_nst.plugin.layers.visible_picture import is_single, picture_of
 from napari_nst.plugin.runs.plan import RunPlan
-from napari_nst.plugin.runs.viewer_run import Run
+from napari_nst.plugin.runs.viewer_run import ViewerRun
 from napari_nst.plugin.runs.worker import settle_workers_at_exit
 from napari_nst.runs.naming import RunName
 from napari_nst.runs.progress import RunState
 from napari_nst.runs.queue import RunQueue
-from napari_nst.runs.snapshots import History
+from napari_nst.runs.snapshots import SnapshotStore
 
 if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.utils.events import Event
     from napari.viewer import Viewer
 
-HISTORY_EVERY = 10
-HISTORY_BYTES = 256 * 2**20
+SNAPSHOT_EVERY = 10
+SNAPSHOT_BYTES = 256 * 2**20
 
 
 class Session(QObject):
     """Holds the runs of a viewer, starts them in turn and knows their layers.
 
-    Signals, each with the Run: `added`, `changed` (state, text or frame; ten times a second at
-    most), `ended` (once, with or without a result), `removed`.
+    Signals, each with the ViewerRun: `added`, `changed` (state, text or frame; at most ten times a
+    second), `ended` (once, with or without a result), `removed`.
 
     Parameters
     ----------
@@ -64,21 +64,21 @@ class Session(QObject):
     def __init__(self, viewer: "Viewer") -> None:
         super().__init__()
         settle_workers_at_exit()
-        self.runs: list[Run] = []
-        self.queue: RunQueue[Run] = RunQueue(self._begin, Run.stop)
-        self.history_every: int | None = HISTORY_EVERY
-        self.history_bytes = HISTORY_BYTES
+        self.runs: list[ViewerRun] = []
+        self.queue: RunQueue[ViewerRun] = RunQueue(self._begin, ViewerRun.stop)
+        self.snapshot_every: int | None = SNAPSHOT_EVERY
+        self.snapshot_bytes = SNAPSHOT_BYTES
         self.interval_s = 0.0
         self.device = "auto"
         self._viewer = viewer
-        self._latest: Run | None = None
+        self._latest: ViewerRun | None = None
         self._numbers = count()
         self.queue.changed.connect(self._on_queue)
         viewer.layers.events.removed.connect(self._on_layer_removed)
         viewer.layers.events.inserted.connect(self._on_layer_inserted)
 
     @property
-    def current(self) -> Run | None:
+    def current(self) -> ViewerRun | None:
         """The run that computes, else the one that did last."""
         return self._latest
 
@@ -88,7 +88,7 @@ class Session(QObject):
         return self.queue.computing is not None
 
     @property
-    def last_sweep(self) -> list[Run]:
+    def last_sweep(self) -> list[ViewerRun]:
         """The runs of the newest sweep that have a picture."""
         placed = [
             (run.plan.place.sweep, run)
@@ -98,12 +98,14 @@ class Session(QObject):
         newest = max((number for number, _ in placed), default=0)
         return [run for number, run in placed if number == newest]
 
-    def start(self, plan: RunPlan) -> Run:
+    def start(self, plan: RunPlan) -> ViewerRun:
         """Start a run now if none computes, else let it wait for its turn."""
         if plan.request is not None and plan.request.device == "auto":
             plan = replace(plan, request=replace(plan.request, device=self.device))
-        history = History(self.history_bytes, every=self.history_every)
-        run = Run(plan, self._viewer, history, interval_s=self.interval_s, taken=self._taken_names)
+        snapshots = SnapshotStore(self.snapshot_bytes, every=self.snapshot_every)
+        run = ViewerRun(
+            plan, self._viewer, snapshots, interval_s=self.interval_s, taken=self._taken_names
+        )
         run.changed.connect(self._on_changed)
         run.ended.connect(self._on_ended)
         self._share_memory(run)
@@ -111,7 +113,7 @@ class Session(QObject):
         self.queue.enqueue(run)
         return run
 
-    def cancel(self, run: Run) -> None:
+    def cancel(self, run: ViewerRun) -> None:
         """Stop a run that computes; take one that waits off the list."""
         if run.state is RunState.WAITING:
             self.delete(run)
@@ -124,18 +126,18 @@ class Session(QObject):
             self.delete(run)
         self.queue.cancel_all()
 
-    def move(self, run: Run, by: int) -> None:
+    def move(self, run: ViewerRun, by: int) -> None:
         """Let a waiting run start earlier (negative) or later."""
         if run in self.queue.waiting:
             self.queue.move(run, self.queue.waiting.index(run) + by)
 
-    def delete(self, run: Run) -> None:
-        """End a run if it is on, remove its layers and forget it."""
+    def delete(self, run: ViewerRun) -> None:
+        """End a run that is running, remove its layers and forget it."""
         if run in self.queue.waiting:
             self.queue.cancel(run)
         layers = run.layers
         run.abandon()
-        run.history.clear()
+        run.snapshots.clear()
         if run in self.runs:
             self.runs.remove(run)
         for layer in layers:
@@ -145,7 +147,7 @@ class Session(QObject):
             self._latest = None
         self.removed.emit(run)
 
-    def set_aside(self, run: Run) -> "list[tuple[int, Layer]]":
+    def set_aside(self, run: ViewerRun) -> "list[tuple[int, Layer]]":
         """Take a run and its layers out, ending it if it runs, so that it can come back.
 
         Returns
@@ -170,7 +172,7 @@ class Session(QObject):
         self.removed.emit(run)
         return layers
 
-    def bring_back(self, run: Run, layers: "list[tuple[int, Layer]]") -> None:
+    def bring_back(self, run: ViewerRun, layers: "list[tuple[int, Layer]]") -> None:
         """Undo `set_aside`: put a run and its layers back to their places; `line_up` is next."""
         run.settle_name()
         insort(self.runs, run, key=attrgetter("number"))
@@ -181,13 +183,13 @@ class Session(QObject):
             self._latest = run
         self.changed.emit(run)
 
-    def ahead_of(self, run: Run) -> tuple[Run, ...] | None:
+    def ahead_of(self, run: ViewerRun) -> tuple[ViewerRun, ...] | None:
         """Return the waiting runs that start before a waiting one; None if it does not wait."""
         line = self.queue.waiting
         return line[: line.index(run)] if run in line else None
 
-    def line_up(self, runs: list[tuple[Run, tuple[Run, ...]]]) -> None:
-        """Let runs wait again, each right behind those that were ahead of it and still wait.
+    def line_up(self, runs: list[tuple[ViewerRun, tuple[ViewerRun, ...]]]) -> None:
+        """Enqueue runs again, each right behind those that were ahead of it and still wait.
 
         Parameters
         ----------
@@ -204,8 +206,8 @@ class Session(QObject):
                 self.queue.enqueue(run)
                 self.queue.move(run, place)
 
-    def run_of(self, layer: "Layer") -> Run | None:
-        """Give the run that a layer belongs to."""
+    def run_of(self, layer: "Layer") -> ViewerRun | None:
+        """Return the run that a layer belongs to; None if there is none."""
         return next((run for run in self.runs if any(layer == own for own in run.layers)), None)
 
     def adopt_layers(self) -> None:
@@ -227,29 +229,29 @@ class Session(QObject):
         """Return the names of all runs, those without a layer included, and of all layers."""
         return {run.name for run in self.runs} | set(map(full_name, self._viewer.layers))
 
-    def _add(self, run: Run) -> None:
+    def _add(self, run: ViewerRun) -> None:
         run.number = next(self._numbers)
         self.runs.append(run)
         self.added.emit(run)
 
-    def _share_memory(self, newest: Run) -> None:
-        """Give the newest run half of the snapshots' memory, and the older ones the rest."""
-        older = [run for run in self.runs if run is not newest and run.history.snapshots]
+    def _share_memory(self, newest: ViewerRun) -> None:
+        """Assign half of the snapshots' memory to the newest run, the rest to the older ones."""
+        older = [run for run in self.runs if run is not newest and run.snapshots.kept]
         if not older:
             return
-        newest.history.budget_bytes = self.history_bytes // 2
+        newest.snapshots.budget_bytes = self.snapshot_bytes // 2
         for run in older:
-            run.history.budget_bytes = self.history_bytes // 2 // len(older)
-            run.history.learn(())
+            run.snapshots.budget_bytes = self.snapshot_bytes // 2 // len(older)
+            run.snapshots.learn(())
 
-    def _begin(self, run: Run) -> None:
+    def _begin(self, run: ViewerRun) -> None:
         self._latest = run
         run.start()
 
-    def _on_changed(self, run: Run) -> None:
+    def _on_changed(self, run: ViewerRun) -> None:
         self.changed.emit(run)
 
-    def _on_ended(self, run: Run) -> None:
+    def _on_ended(self, run: ViewerRun) -> None:
         if run in self.runs:
             self.ended.emit(run)
         self.queue.ended(run)
@@ -258,9 +260,9 @@ class Session(QObject):
             self.removed.emit(run)
 
     def _on_queue(self) -> None:
-        """Tell each waiting run its place in the line."""
+        """Tell each waiting run its place in the queue."""
         for place, run in enumerate(self.queue.waiting, start=1):
-            text = "Starts next." if place == 1 else f"Number {place} in the line."
+            text = "Starts next." if place == 1 else f"Number {place} in the queue."
             if run.text != text:
                 run.text = text
                 self.changed.emit(run)
@@ -289,10 +291,10 @@ class Session(QObject):
             placement = picture_of(layer, self._viewer.dims).placement
         except NstError:
             return
-        run = Run(
+        run = ViewerRun(
             RunPlan(None, RunName(full_name(layer)), placement),
             self._viewer,
-            History(0, every=None),
+            SnapshotStore(0, every=None),
         )
         run.adopt(layer, record)
         run.changed.connect(self._on_changed)

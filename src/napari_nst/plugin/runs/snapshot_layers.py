@@ -1,4 +1,4 @@
-"""The past of a run as layers: one stack that the slider scrubs through, and pinned moments."""
+"""The past of a run as layers: one stack that the slider scrubs through, and pinned snapshots."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_nst.plugin.runs.session import Session
-    from napari_nst.plugin.runs.viewer_run import Run
+    from napari_nst.plugin.runs.viewer_run import ViewerRun
 
 _COVERING = ("inserted", "removed", "reordered", "visible")
 """Events of the layer list, and of its layers, after which another layer may be on top."""
 
 
 @dataclass(frozen=True, eq=False)
-class Moment:
+class SnapshotLayer:
     """A layer that shows a run's past.
 
     Parameters
@@ -48,7 +48,7 @@ class Moment:
         return bool(self.labels)
 
 
-def run_at_hand(viewer: "Viewer", session: "Session") -> "Run | None":
+def run_at_hand(viewer: "Viewer", session: "Session") -> "ViewerRun | None":
     """Return the run whose layers are selected, else the newest that has a picture."""
     owners = {session.run_of(layer) for layer in viewer.layers.selection}
     if len(owners) == 1 and (owner := owners.pop()) is not None:
@@ -57,7 +57,7 @@ def run_at_hand(viewer: "Viewer", session: "Session") -> "Run | None":
     return pictured[-1] if pictured else None
 
 
-class Moments:
+class SnapshotLayers:
     """Shows the snapshots of a session's runs, and says in the overlay which one is seen.
 
     Signals: `kept` when a run has one more layer, or a new one, that shows its past.
@@ -80,7 +80,7 @@ class Moments:
         viewer.layers.events.connect(self._on_layers)
         viewer.canvas.grid.events.enabled.connect(self._label)
 
-    def show_stack(self, run: "Run") -> "Image":
+    def show_stack(self, run: "ViewerRun") -> "Image":
         """Show all snapshots of a run as one layer, or bring the layer up to date.
 
         Raises
@@ -88,14 +88,14 @@ class Moments:
         ConfigError
             If there are none.
         """
-        snapshots = run.history.snapshots
+        snapshots = run.snapshots.kept
         if not snapshots:
             raise ConfigError(
-                "this run has kept no moments. Under History set how often one is kept, then "
+                "this run has kept no snapshots. Under History set how often one is kept, then "
                 "run again."
             )
         placement = run.plan.placement
-        stack = run.history.stack()
+        stack = run.snapshots.stack()
         data, size = placement.expand_stack(stack), stack.shape[1:3]
         steps = tuple(kept.step for kept in snapshots)[: len(stack)]
         labels = tuple(kept.label for kept in snapshots)[: len(stack)]
@@ -103,7 +103,7 @@ class Moments:
         if before is not None and before.layer.data.shape[1:] == data.shape[1:]:
             layer = before.layer
             layer.data = data
-            run.moments.remove(before)
+            run.snapshot_layers.remove(before)
         else:
             layer = self._viewer.add_image(
                 data,
@@ -112,7 +112,7 @@ class Moments:
                 metadata={PAINTED: True},
                 **placement.stack_arguments(size),
             )
-        self._keep(run, Moment(layer, steps, labels))
+        self._keep(run, SnapshotLayer(layer, steps, labels))
         layer.visible = True
         if not self._is_seen(layer):
             layers = self._viewer.layers
@@ -121,7 +121,7 @@ class Moments:
         self._label()
         return layer
 
-    def pin(self, run: "Run") -> "Image":
+    def pin(self, run: "ViewerRun") -> "Image":
         """Keep the picture that is seen as a layer of its own: the slider's, else the latest.
 
         The slider's is put beneath the history, so that the slider goes on to show.
@@ -140,17 +140,17 @@ class Moments:
             layers.move(layers.index(layer), layers.index(stack.layer))
             return layer
         if run.result is not None and run.record is not None:
-            kept = run.history.snapshots[-1:]
+            kept = run.snapshots.kept[-1:]
             step = run.record.steps_done
             return self._pin(run, kept[0].picture if kept else run.result.image, step)
         if run.shown is None or run.shown.picture is None:
             raise ConfigError("there is no picture to pin yet. Wait for the first one.")
         last, scale = run.shown.points[-1], run.shown.scale.index
-        run.history.add(last.iteration, last.loss, scale, run.shown.picture, pinned=True)
-        run.history.learn(run.points)
+        run.snapshots.add(last.iteration, last.loss, scale, run.shown.picture, pinned=True)
+        run.snapshots.learn(run.points)
         return self._pin(run, run.shown.picture, last.iteration)
 
-    def pin_best(self, run: "Run") -> "Image":
+    def pin_best(self, run: "ViewerRun") -> "Image":
         """Show the snapshot of lowest loss at the final scale since the last change.
 
         Raises
@@ -158,9 +158,9 @@ class Moments:
         ConfigError
             If there is none.
         """
-        best = run.history.best()
+        best = run.snapshots.best()
         if best is None:
-            raise ConfigError("no moment has been kept since the last change. Let it run on.")
+            raise ConfigError("no snapshot has been kept since the last change. Let it run on.")
         return self._pin(run, best.picture, best.step, word="best, ")
 
     def close(self) -> None:
@@ -169,7 +169,9 @@ class Moments:
         self._viewer.layers.events.disconnect(self._on_layers)
         self._viewer.canvas.grid.events.enabled.disconnect(self._label)
 
-    def _pin(self, run: "Run", picture: npt.NDArray[Any], step: int, *, word: str = "") -> "Image":
+    def _pin(
+        self, run: "ViewerRun", picture: npt.NDArray[Any], step: int, *, word: str = ""
+    ) -> "Image":
         placement = run.plan.placement
         layer = self._viewer.add_image(
             # A copy of 8 bits: a float layer would take its contrast limits from its pixels.
@@ -179,18 +181,18 @@ class Moments:
             metadata={PAINTED: True},
             **placement.arguments(picture.shape[:2]),
         )
-        self._keep(run, Moment(layer, (step,)))
+        self._keep(run, SnapshotLayer(layer, (step,)))
         return layer
 
-    def _keep(self, run: "Run", moment: Moment) -> None:
-        run.moments.append(moment)
-        run.label_moment(moment)
+    def _keep(self, run: "ViewerRun", snapshot: SnapshotLayer) -> None:
+        run.snapshot_layers.append(snapshot)
+        run.label_snapshot(snapshot)
         self.kept.emit()
 
-    def _stack_of(self, run: "Run") -> Moment | None:
-        return next((moment for moment in run.moments if moment.is_stack), None)
+    def _stack_of(self, run: "ViewerRun") -> SnapshotLayer | None:
+        return next((snapshot for snapshot in run.snapshot_layers if snapshot.is_stack), None)
 
-    def _place(self, stack: Moment) -> int:
+    def _place(self, stack: SnapshotLayer) -> int:
         point = stack.layer.world_to_data(self._viewer.dims.point)
         place = round(float(point[-stack.layer.ndim]))
         return min(max(place, 0), len(stack.steps) - 1)
@@ -202,24 +204,24 @@ class Moments:
     def _label(self, _: object = None) -> None:
         """Say step and loss of the topmost stack that is seen; else what was said before."""
         stacks = [
-            moment
+            snapshot
             for run in self._session.runs
-            if (moment := self._stack_of(run)) is not None
-            and moment.layer in self._viewer.layers
-            and self._is_seen(moment.layer)
+            if (snapshot := self._stack_of(run)) is not None
+            and snapshot.layer in self._viewer.layers
+            and self._is_seen(snapshot.layer)
         ]
         overlay = self._viewer.canvas.overlays.text
         if stacks:
             if self._text_before is None:
                 self._text_before = (overlay.visible, overlay.text)
-            top = max(stacks, key=lambda moment: self._viewer.layers.index(moment.layer))
+            top = max(stacks, key=lambda snapshot: self._viewer.layers.index(snapshot.layer))
             overlay.text = top.labels[self._place(top)]
             overlay.visible = True
         elif self._text_before is not None:
             (overlay.visible, overlay.text), self._text_before = self._text_before, None
 
     def _is_seen(self, layer: "Image") -> bool:
-        """Whether a layer is visible, and no other picture lies over it or a part of it."""
+        """Return whether a layer is visible, and no other picture covers any part of it."""
         from napari.layers import Image
 
         layers, dims = self._viewer.layers, self._viewer.dims

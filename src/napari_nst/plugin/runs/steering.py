@@ -13,7 +13,7 @@ from napari_nst.settings.text import in_words, settings_text
 if TYPE_CHECKING:
     from napari_nst.plugin.form.settings_form import SettingsForm
     from napari_nst.plugin.runs.session import Session
-    from napari_nst.plugin.runs.viewer_run import Run
+    from napari_nst.plugin.runs.viewer_run import ViewerRun
     from napari_nst.runs.frame_gate import Frame
 
 DELAY_MS = 350
@@ -116,7 +116,7 @@ class Steering(QObject):
             self._timer.start()
 
     def _on_touched(self) -> None:
-        """Compare form and run anew soon, whoever changed the form."""
+        """Compare form and run again soon, whoever changed the form."""
         if self.live:
             self._timer.start()
 
@@ -157,7 +157,7 @@ class Steering(QObject):
         when = "from the next step on" if self._since is None else f"since step {self._since}"
         return f"{text[:1].upper()}{text[1:]} {when}."
 
-    def _own(self, run: "Run") -> dict[str, Any]:
+    def _own(self, run: "ViewerRun") -> dict[str, Any]:
         """Return the run's settings where the form shows others."""
         shown = self._values(STEERABLE).items()
         return {name: own for name, value in shown if value != (own := getattr(run.config, name))}

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
     from napari_nst.plugin.runs.session import Session
-    from napari_nst.plugin.runs.viewer_run import Run
+    from napari_nst.plugin.runs.viewer_run import ViewerRun
 
 KEPT_MS = 60_000
 
@@ -21,9 +21,9 @@ class _Entry:
     `ahead` are the runs that would have started before it; None of a run that did not wait.
     """
 
-    run: "Run"
+    run: "ViewerRun"
     layers: "list[tuple[int, Layer]]"
-    ahead: "tuple[Run, ...] | None"
+    ahead: "tuple[ViewerRun, ...] | None"
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +36,7 @@ class _Batch:
     def let_go(self) -> None:
         for entry in self.entries:
             entry.run.abandon()
-            entry.run.history.clear()
+            entry.run.snapshots.clear()
 
 
 class Deleted(QObject):
@@ -75,7 +75,7 @@ class Deleted(QObject):
         """How many runs `undo` would bring back."""
         return len(self._batches[-1].entries) if self._batches else 0
 
-    def delete(self, runs: "list[Run]") -> None:
+    def delete(self, runs: "list[ViewerRun]") -> None:
         """Delete runs with their layers; those that compute end."""
         self.moving.emit()
         entries = []

@@ -19,7 +19,7 @@ from napari_nst.runs.export import record_at
 from napari_nst.runs.frame_gate import Frame, FrameGate, newer
 from napari_nst.runs.naming import is_generated, unique
 from napari_nst.runs.progress import RunState, StepClock, outcome_text, progress_text
-from napari_nst.runs.snapshots import History
+from napari_nst.runs.snapshots import SnapshotStore
 from napari_nst.settings.config import Colors, StyleConfig
 from napari_nst.settings.record import METADATA_KEY, RunRecord
 from napari_nst.settings.results import LossPoint
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_nst.api import StyleResult
-    from napari_nst.plugin.runs.snapshot_layers import Moment
+    from napari_nst.plugin.runs.snapshot_layers import SnapshotLayer
 
 _TURNS_TO_PAINT = 2
 """Turns of the event loop after which Qt has painted: one posts the paint, one does it."""
 
 
-class Run(QObject):
+class ViewerRun(QObject):
     """Ties a worker to a live layer; a session listens to its signals.
 
     Signals: `changed` and `ended` (once) with the run itself, `framed` with each Frame.
@@ -47,8 +47,8 @@ class Run(QObject):
         What to run, and where to show it.
     viewer
         Gets the live layer.
-    history
-        Keeps snapshots.
+    snapshots
+        Keeps pictures of the run's past.
     interval_s
         The least time between two pictures.
     taken
@@ -68,7 +68,7 @@ class Run(QObject):
         self,
         plan: RunPlan,
         viewer: "Viewer",
-        history: History,
+        snapshots: SnapshotStore,
         *,
         interval_s: float = 0.0,
         taken: Callable[[], Collection[str]] = tuple,
@@ -84,10 +84,10 @@ class Run(QObject):
         self.result: StyleResult | None = None
         self.record: RunRecord | None = None
         self.error: Exception | None = None
-        self.history = history
+        self.snapshots = snapshots
         self.live = LiveLayer(viewer, self.name, plan.placement)
         self.live.renamed.connect(self._on_renamed)
-        self.moments: list[Moment] = []
+        self.snapshot_layers: list[SnapshotLayer] = []
         self.control = RunControl()
         self._steered: dict[str, Any] = {}
         self._taken = taken
@@ -142,7 +142,7 @@ class Run(QObject):
     def layers(self) -> "list[Layer]":
         """The layers of this run that the viewer has."""
         live = [] if self.live.layer is None else [self.live.layer]
-        return [*live, *(moment.layer for moment in self.moments)]
+        return [*live, *(snapshot.layer for snapshot in self.snapshot_layers)]
 
     @property
     def is_name_generated(self) -> bool:
@@ -159,7 +159,7 @@ class Run(QObject):
             self.plan.request,
             self.control,
             self._gate,
-            self.history,
+            self.snapshots,
         )
         worker.yielded.connect(self._on_frame)
         worker.returned.connect(self._on_result)
@@ -192,7 +192,7 @@ class Run(QObject):
         self.control.steer(**changes)
         self._steered |= changes
         if set(changes) != {"colors"}:  # losses before and after other colours compare
-            self.history.mark_change(self.points[-1].iteration if self.points else 0)
+            self.snapshots.mark_change(self.points[-1].iteration if self.points else 0)
         if self.plan.request is not None and not self.plan.request.events:
             self._tell_settings()  # a replay's settings are known at its end
 
@@ -227,7 +227,7 @@ class Run(QObject):
     def abandon(self) -> None:
         """End the run and forget its layers, as when the viewer closes; safe to repeat."""
         self.live.release()
-        self.moments.clear()
+        self.snapshot_layers.clear()
         self.result = self.shown = None
         if self._worker is not None:
             self._worker.quit()
@@ -240,16 +240,16 @@ class Run(QObject):
         self.text = outcome_text(record.reason, record.steps_done, None)
 
     def forget_layer(self, layer: "Layer") -> bool:
-        """Take note that a layer was removed; without its live layer a run that is on ends.
+        """Forget a layer that was removed; a running run ends without its live layer.
 
         Returns
         -------
         bool
             Whether the layer was this run's.
         """
-        kept = [moment for moment in self.moments if moment.layer != layer]
-        ours = len(kept) < len(self.moments)
-        self.moments[:] = kept
+        kept = [snapshot for snapshot in self.snapshot_layers if snapshot.layer != layer]
+        ours = len(kept) < len(self.snapshot_layers)
+        self.snapshot_layers[:] = kept
         if self.live.is_layer(layer):
             ours = True
             if self.state.active:
@@ -266,13 +266,15 @@ class Run(QObject):
         if self.result is not None and self.record is not None:
             self.live.finish(as_uint8(self.result.image), self.record)
 
-    def label_moment(self, moment: "Moment") -> None:
-        """Store in a moment's layer what reproduces it, as soon as that is known."""
+    def label_snapshot(self, snapshot: "SnapshotLayer") -> None:
+        """Store in a snapshot's layer what reproduces it, as soon as that is known."""
         if self.record is not None:
-            moment.layer.metadata[METADATA_KEY] = record_at(self.record, moment.steps[-1]).to_dict()
+            snapshot.layer.metadata[METADATA_KEY] = record_at(
+                self.record, snapshot.steps[-1]
+            ).to_dict()
 
     def _tell_settings(self) -> None:
-        """Let a generated name say the settings of now; one that the user gave stays."""
+        """Update a generated name to the settings of now; one that the user gave stays."""
         request = self.plan.request
         if request is None or not self.is_name_generated:
             return
@@ -321,11 +323,11 @@ class Run(QObject):
         for event in result.record.events:
             if event.field == "colors":
                 continue
-            self.history.mark_change(event.step)
+            self.snapshots.mark_change(event.step)
         self._tell_settings()
         self.live.finish(as_uint8(result.image), result.record)
-        for moment in self.moments:
-            self.label_moment(moment)
+        for snapshot in self.snapshot_layers:
+            self.label_snapshot(snapshot)
         self.text = outcome_text(result.reason, result.record.steps_done, result.seconds)
         self._set(RunState.after(result.reason))
 
@@ -333,8 +335,8 @@ class Run(QObject):
         """Let the snapshots end with the result, and know their losses."""
         if result.history:
             last, picture = result.history[-1], as_uint8(result.image)
-            self.history.add(result.record.steps_done, last.loss, last.scale, picture)
-        self.history.learn(self.points)
+            self.snapshots.add(result.record.steps_done, last.loss, last.scale, picture)
+        self.snapshots.learn(self.points)
 
     def _on_error(self, error: Exception) -> None:
         self.error = error

@@ -23,7 +23,7 @@ from napari_nst.plugin.common.faults import translated
 from napari_nst.plugin.common.torch_import import import_torch
 from napari_nst.runs.frame_gate import Frame, FrameGate, frames
 from napari_nst.runs.request import RunRequest
-from napari_nst.runs.snapshots import History
+from napari_nst.runs.snapshots import SnapshotStore
 
 if TYPE_CHECKING:
     from napari_nst.api import StyleResult
@@ -55,7 +55,7 @@ class EngineWorker(GeneratorWorker):  # type: ignore[misc] # napari ships no typ
         self._control = control
 
     def quit(self) -> None:
-        """Give the run up: it ends at its next poll and returns nothing."""
+        """Abort the run: it ends at its next poll and returns nothing."""
         self._control.stop()
         super().quit()
 
@@ -100,7 +100,7 @@ def run_request(
     request: RunRequest,
     control: RunControl,
     gate: FrameGate,
-    history: History | None = None,
+    snapshots: SnapshotStore | None = None,
 ) -> "Generator[Frame, None, StyleResult]":
     """Start the engine and hand on its frames. Imports torch, in the run's thread."""
     load_engine()
@@ -116,7 +116,7 @@ def run_request(
         init=request.init,
         events=request.events,
     )
-    return (yield from frames(run, gate, control, history=history, until=request.until))
+    return (yield from frames(run, gate, control, snapshots=snapshots, until=request.until))
 
 
 def load_engine() -> None:
@@ -128,5 +128,5 @@ def load_engine() -> None:
 
 
 def thread_count() -> int:
-    """Give the number of CPU threads of a run: all cores; the GUI's short turns come between."""
+    """Return the number of CPU threads of a run: all cores; the GUI needs them only briefly."""
     return os.cpu_count() or 1
