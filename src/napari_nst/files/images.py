@@ -30,9 +30,8 @@ from napari_nst.files.decode.kinds import (
     open_file,
 )
 from napari_nst.files.depth import as_uint8, as_uint16
-from napari_nst.files.disk import replace_file
 from napari_nst.files.outputs import SUFFIXES as SUFFIXES
-from napari_nst.files.outputs import Format, check_place, disk_errors_translated, format_of
+from napari_nst.files.outputs import Format, check_place, format_of, write_atomically
 from napari_nst.files.outputs import check_output as check_output
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.json_reader import parse_json
@@ -113,8 +112,7 @@ def write_picture(path: str | Path, image: np.ndarray, *, record: RunRecord | No
         data = _encode(image, format_of(path), text)
     except ENCODING_ERRORS as error:
         raise ImageError(f"{path} cannot be written: {first_line(error)}") from error
-    with disk_errors_translated(path):
-        replace_file(path, data)
+    write_atomically(path, data)
 
 
 def read_settings(path: str | Path) -> Settings:

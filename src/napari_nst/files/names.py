@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, under names that any system takes. No Qt here."""
+"""Save pictures and their records under names that are free and valid on every system."""
 
 import re
 from collections.abc import Iterator
@@ -11,9 +11,8 @@ from typing import Any
 import numpy.typing as npt
 
 from napari_nst.errors import ConfigError, ImageError
-from napari_nst.files.disk import replace_file
 from napari_nst.files.images import EXIF_LIMIT, read_settings, write_picture
-from napari_nst.files.outputs import disk_errors_translated
+from napari_nst.files.outputs import disk_errors_translated, write_atomically
 from napari_nst.settings.record import RunRecord
 
 _JPEG = (".jpg", ".jpeg")
@@ -104,18 +103,6 @@ def claimed_path(folder: Path, name: str, suffix: str = "") -> Iterator[Path]:
         yield path
     finally:
         _claimed.discard(path)
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file that appears only once it is whole.
-
-    Raises
-    ------
-    ImageError
-        If it cannot be written; what was there before is still there.
-    """
-    with disk_errors_translated(path):
-        replace_file(path, data)
 
 
 def _is_record(path: Path) -> bool:

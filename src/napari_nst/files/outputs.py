@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from napari_nst.errors import ImageError
-from napari_nst.files.disk import clear_leftovers, part_name
+from napari_nst.files.disk import clear_leftovers, part_name, replace_file
 
 Format = Literal["png", "jpeg", "tiff", "webp"]
 
@@ -139,6 +139,18 @@ def save_path(output: Path, step: int) -> Path:
     if suffix.lower() not in SUFFIXES:  # a link without one
         suffix, stem = Path(os.path.realpath(output)).suffix, output.name
     return output.with_name(f"{stem}-{step:05d}{suffix}")
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file that appears only once it is whole.
+
+    Raises
+    ------
+    ImageError
+        If it cannot be written; what was there before is still there.
+    """
+    with disk_errors_translated(path):
+        replace_file(path, data)
 
 
 @contextmanager

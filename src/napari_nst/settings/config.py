@@ -364,18 +364,15 @@ class StyleConfig:
         """
         if not isinstance(settings, dict):
             raise ConfigError(f"settings are a table of names and values; got {shown(settings)}")
-        tupled: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value
-            for key, value in settings.items()
-        }
-        if "format" in tupled:
-            _check_format(tupled.pop("format"))
+        settings = dict(settings)
+        if "format" in settings:
+            _check_format(settings.pop("format"))
         else:
-            tupled = _from_before_formats(tupled)
-        name = tupled.pop("name", "default")
-        _refuse_unknown(tupled)  # "self" is no setting, and no keyword of what follows
+            settings = _from_before_formats(settings)
+        name = settings.pop("name", "default")
+        _refuse_unknown(settings)  # "self" is no setting, and no keyword of what follows
         known = isinstance(name, str) and name in PRESETS
-        return cls.preset(name, **tupled) if known else cls(name=name).replace(**tupled)
+        return cls.preset(name, **settings) if known else cls(name=name).replace(**settings)
 
     def to_json(self) -> str:
         """Give the settings as JSON text."""

@@ -74,11 +74,7 @@ class RunRecord:
     @property
     def ending(self) -> StyleConfig:
         """The settings that the run ended with: as asked, with what was steered since."""
-        changes = {
-            event.field: tuple(event.value) if isinstance(event.value, list) else event.value
-            for event in self.events
-        }
-        return self.config.replace(**changes)
+        return self.config.replace(**{event.field: event.value for event in self.events})
 
     def with_colors(self, colors: Colors) -> Self:
         """Copy, with other colours chosen behind the last step.
