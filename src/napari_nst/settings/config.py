@@ -346,6 +346,11 @@ class StyleConfig:
                 changes[weights] = ()
         return replace(self, **changes)
 
+    @property
+    def taps(self) -> tuple[str, ...]:
+        """The content layers, then the style layers."""
+        return (*self.content_layers, *self.style_layers)
+
     def to_dict(self) -> dict[str, Any]:
         """Give the settings as plain JSON values, tuples as lists, with the format's number."""
         return {"format": FORMAT} | {
@@ -456,7 +461,7 @@ def _refuse_unknown(names: Iterable[object]) -> None:
 
 
 def _validate_layers(config: StyleConfig) -> None:
-    for tap in (*config.content_layers, *config.style_layers):
+    for tap in config.taps:
         tap_geometry(tap)
     if not config.content_layers and not config.style_layers:
         raise ConfigError("name at least one content or style layer")
