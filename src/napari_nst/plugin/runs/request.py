@@ -13,13 +13,12 @@ from napari_nst.plugin.layers.visible_picture import LayerPicture
 from napari_nst.runs.sweep import Place
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.record import RunRecord, SteeringEvent, picture_hash
+from napari_nst.settings.vgg_layers import WEIGHTS_NAMES
 
 if TYPE_CHECKING:
     from napari.layers import Image
 
 PREVIEW_PX, PREVIEW_STEPS = 256, 40
-
-_NAMED_WEIGHTS = ("imagenet", "builtin", "untrained")
 
 
 @dataclass(frozen=True)
@@ -202,7 +201,7 @@ def request_of(
         content=content.pixels,
         style=by_hash[str(wanted["style"])].pixels,
         config=record.config,
-        weights=record.weights if record.weights in _NAMED_WEIGHTS else weights,
+        weights=record.weights if record.weights in WEIGHTS_NAMES else weights,
         init=None if start is None else by_hash[start].pixels,
     )
     return request, content
