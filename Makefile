@@ -29,6 +29,9 @@ features: .venv/ready  # for maintainers: train the built-in weights anew, into 
 	MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=100000000000 \
 	$(BIN)/python -m tools.train_features --minutes $(MINUTES) --out features
 
+samples: .venv/ready  # for maintainers: paint the sample styles anew, into the package
+	$(BIN)/python -m tools.paint_samples
+
 offline: $(UV) system  # the wheel, installed afresh, paints with the network cut off (Linux)
 	scripts/offline.sh offline
 
@@ -54,4 +57,4 @@ constraints: | $(UV)  # for maintainers: the newest versions that fit each other
 clean:
 	rm -rf .venv .venv-pyside .tools demo offline
 
-.PHONY: demo test test-pyside lint bench features offline verify-weights system constraints clean
+.PHONY: demo test test-pyside lint bench features samples offline verify-weights system constraints clean

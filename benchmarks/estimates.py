@@ -82,9 +82,9 @@ def measured(preset, size, changes):
     import torch
 
     from napari_nst import StyleConfig, estimate, stylize
-    from napari_nst.planning import lessons
+    from napari_nst.planning import past_runs
 
-    lessons.cache_file = lambda: Path(tempfile.gettempdir(), f"lessons-{os.getpid()}.json")
+    past_runs.cache_file = lambda: Path(tempfile.gettempdir(), f"lessons-{os.getpid()}.json")
     styles = changes.pop("styles", 1)
     config = StyleConfig.preset(preset, size=size, **changes)
     random = np.random.default_rng(0)

@@ -79,7 +79,7 @@ def main() -> None:
     viewer.window.resize(1280, 800)
     _, widget = viewer.window.add_plugin_dock_widget("napari-nst", "Neural Style Transfer")
     viewer.add_image(enlarged(samples.photograph("astronaut"), options.size), name="content")
-    viewer.add_image(enlarged(samples.brush_strokes(), options.size), name="style")
+    viewer.add_image(enlarged(samples.style("brush strokes"), options.size), name="style")
     for number in range(options.layers - 3):
         page = enlarged(samples.photograph("cat"), options.size)
         viewer.add_image(np.roll(page, 97 * number, axis=0), name=f"picture {number + 1}")

@@ -46,7 +46,7 @@ def main() -> None:
     viewer = napari.Viewer()
     _, dock = viewer.window.add_plugin_dock_widget("napari-nst", "Neural Style Transfer")
     viewer.add_image(samples.photograph("coffee"), name="content")
-    viewer.add_image(samples.brush_strokes(), name="style")
+    viewer.add_image(samples.style("brush strokes"), name="style")
     dock.form.basic["size"].set(options.size)
     dock.form.basic["steps"].set(options.steps)
     settle()

@@ -32,7 +32,7 @@ def main() -> None:
     viewer = napari.Viewer()
     viewer.window.resize(1280, 800)
     _, dock = viewer.window.add_plugin_dock_widget("napari-nst", "Neural Style Transfer")
-    content, style = samples.photograph("astronaut"), samples.brush_strokes()
+    content, style = samples.photograph("astronaut"), samples.style("brush strokes")
     viewer.add_image(content, name="content")
     viewer.add_image(style, name="style")
     dock.form.apply(StyleConfig.preset(options.preset, size=options.size, steps=options.steps))

@@ -65,7 +65,7 @@ class Tour:
         """Open a content, and drop a file on the dock for the style."""
         self.viewer.add_image(samples.photograph("coffee"), name="coffee")
         painting = self.folder / "painting.png"
-        write_picture(painting, samples.brush_strokes())
+        write_picture(painting, samples.style("brush strokes"))
         data = QMimeData()
         data.setUrls([QUrl.fromLocalFile(str(painting))])
         at, copy = QPointF(9, 9), Qt.DropAction.CopyAction

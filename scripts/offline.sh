@@ -41,10 +41,10 @@ if napari_nst.__file__.startswith(sys.argv[1] + "/src"):
 print(f"package: {napari_nst.__file__}")
 
 from napari_nst.files.images import write_picture
-from napari_nst.samples import STYLES, photograph
+from napari_nst.samples import photograph, style
 
 write_picture("photo.png", photograph("cat"))
-write_picture("style.png", STYLES["stained glass"]())
+write_picture("style.png", style("stained glass"))
 PYTHON
 told=$(cut_off napari-nst stylize photo.png style.png -o painted.png --size 256 --steps 60)
 told="$told

@@ -22,7 +22,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 import pytest
 
 from napari_nst.planning import device_speed as speed
-from napari_nst.planning import lessons
+from napari_nst.planning import past_runs
 
 
 @pytest.fixture(autouse=True)
@@ -31,9 +31,9 @@ def speed_of_a_usual_machine(tmp_path_factory, monkeypatch):
     folder = tmp_path_factory.getbasetemp()
     monkeypatch.setattr(speed, "cache_file", lambda: folder / "speed.json")
     monkeypatch.setattr(speed, "measure", lambda *_: speed.Speed(1e-11))
-    # One of its own for each test, so that none learns from another's runs.
+    # One of its own for each test, so that none is corrected by another's runs.
     own = folder / f"lessons-{uuid4()}.json"
-    monkeypatch.setattr(lessons, "cache_file", lambda: own)
+    monkeypatch.setattr(past_runs, "cache_file", lambda: own)
 
 
 @pytest.fixture

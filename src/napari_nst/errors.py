@@ -1,6 +1,6 @@
-"""The errors users meet: each says what was expected, what came and what to do.
+"""Errors for users: each says what was expected, what came and what to do.
 
-Every error is rooted at ``Exception`` and never at ``RuntimeError``: napari's threads
+Errors derive from ``Exception``, never from ``RuntimeError``: napari's threads
 swallow a ``RuntimeError`` raised inside a generator (see ``plugin.runs.worker``).
 """
 
@@ -10,7 +10,7 @@ from typing import Any
 
 
 class NstError(Exception):
-    """Base of every error that this package raises on purpose."""
+    """Base of the errors that this package raises."""
 
 
 class ConfigError(NstError, ValueError):
@@ -22,7 +22,7 @@ class ImageError(NstError, ValueError):
 
 
 class DeviceError(NstError):
-    """The device or precision asked for is not to be had on this machine."""
+    """The requested device or precision is not available on this machine."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Remedy:
     Parameters
     ----------
     label
-        What it is, in few words: "1024 px", "Adam".
+        A short name: "1024 px", "Adam".
     changes
         Fields of StyleConfig and their new values.
     """
@@ -49,7 +49,7 @@ class DeviceMemoryError(NstError):
     message
         What happened and what to do.
     remedies
-        What would fit, the mildest change first.
+        Changes that would fit, the mildest first.
     """
 
     def __init__(self, message: str, remedies: Sequence[Remedy] = ()) -> None:
@@ -58,7 +58,7 @@ class DeviceMemoryError(NstError):
 
 
 class TooLargeError(DeviceMemoryError):
-    """A run was refused before it began, because it would not fit into memory."""
+    """A run was refused before it started, because it would not fit into memory."""
 
 
 class WeightsError(NstError):
@@ -66,18 +66,18 @@ class WeightsError(NstError):
 
 
 class DownloadError(WeightsError):
-    """Fetching weights failed; nothing bad was left on disk."""
+    """Downloading weights failed; no damaged file is left on disk."""
 
 
 class DownloadCancelled(DownloadError):
-    """The user cancelled the download; what came is kept for a resume."""
+    """The user cancelled the download; the received part is kept for a resume."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Tell whether an error of Python, numpy or torch means that memory ran out.
+    """Return whether an error of Python, numpy or torch means that memory ran out.
 
-    By name and words: torch raises its own class on a GPU and a bare RuntimeError on the host,
-    and this module does not import torch.
+    Checks names and messages: torch raises its own class on a GPU and a bare RuntimeError on the
+    host, and this module does not import torch.
     """
     text = str(error).lower()
     return (
@@ -89,10 +89,10 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def shown(value: object, limit: int = 80) -> str:
-    """Return what a message shows of a value that was given: its repr, shortened.
+    """Return the shortened repr of a value for a message.
 
-    The repr of an integer of 5,000 digits is an error of its own, that of nested lists may end
-    the stack, and a list of a million numbers is no message.
+    The repr of an integer of 5,000 digits raises, that of nested lists may overflow the stack, and
+    a list of a million numbers is too long for a message.
     """
     try:
         text = repr(value)

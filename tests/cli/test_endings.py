@@ -131,7 +131,7 @@ def test_a_ctrl_c_passed_on_twice_is_one_and_a_later_one_ends_at_once(
 
 
 @POSIX
-@pytest.mark.parametrize("where", ["_encode", "replace_file"])
+@pytest.mark.parametrize("where", ["_encode", "write_atomically"])
 @pytest.mark.parametrize(("name", "code"), SIGNALS)
 def test_a_signal_while_encoding_or_writing_finishes_the_writing(
     stylize, folder, monkeypatch, where, name, code

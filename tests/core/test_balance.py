@@ -20,7 +20,7 @@ def test_the_gradients_have_the_reference_ratio(
     encoder = Encoder(
         tiny_tensors,
         feed="torchvision",
-        taps=(*config.content_layers, *config.style_layers),
+        taps=config.taps,
         dtype=torch.float64,
     )
     balance = matched_balance(encoder, config, 12.0, weights_hash="tiny")
@@ -36,7 +36,7 @@ def test_the_gradients_have_the_reference_ratio(
 
 def test_a_run_without_content_has_nothing_to_balance(tiny_tensors: Mapping[str, Tensor]) -> None:
     config = StyleConfig(content_weight=0.0)
-    taps = (*config.content_layers, *config.style_layers)
+    taps = config.taps
     encoder = Encoder(tiny_tensors, feed="torchvision", taps=taps, dtype=torch.float64)
     balance = matched_balance(encoder, config, 12.0, weights_hash="tiny")
     assert balance.content == 1.0
@@ -69,7 +69,7 @@ def test_layers_scaled_and_channels_shuffled_paint_the_same_by_local_wasserstein
     content, style = (picture.double() for picture in generated_pair())
     found = []
     for tensors in (tiny_tensors, rescaled(tiny_tensors)):
-        taps = (*config.content_layers, *config.style_layers)
+        taps = config.taps
         encoder = Encoder(tensors, feed="torchvision", taps=taps, dtype=torch.float64)
         balance = matched_balance(encoder, config, 10.0, weights_hash=str(len(found)))
         objective = build_objective(encoder, content, [style], config, balance=balance)
@@ -82,7 +82,7 @@ def test_layers_scaled_and_channels_shuffled_paint_the_same_by_local_wasserstein
 
 def test_layer_weights_are_shares_of_the_pull(tiny_tensors: Mapping[str, Tensor]) -> None:
     config = StyleConfig.preset("default", content_weight=0.0, style_layer_weights=(1.0,) * 5)
-    taps = (*config.content_layers, *config.style_layers)
+    taps = config.taps
     encoder = Encoder(tiny_tensors, feed="torchvision", taps=taps, dtype=torch.float64)
     balance = matched_balance(encoder, config, 10.0, weights_hash="shares")
     content, style = (picture.double() for picture in generated_pair())
@@ -100,7 +100,7 @@ def test_the_balance_is_worked_out_once_for_weights_and_settings(
     tiny_tensors: Mapping[str, Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = StyleConfig()
-    taps = (*config.content_layers, *config.style_layers)
+    taps = config.taps
     encoder = Encoder(tiny_tensors, feed="torchvision", taps=taps, dtype=torch.float64)
     first = matched_balance(encoder, config, 5.0, weights_hash="once")
 

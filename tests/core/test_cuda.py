@@ -51,7 +51,7 @@ def evaluation(config, weights, device, dtype):
     encoder = Encoder(
         weights.tensors,
         feed=weights.input,
-        taps=(*config.content_layers, *config.style_layers),
+        taps=config.taps,
         pooling=config.pooling,
         padding=config.padding,
         device=device,

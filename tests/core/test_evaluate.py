@@ -18,7 +18,7 @@ def _encoder(config: StyleConfig, tensors: Mapping[str, Tensor], feed: str) -> E
     return Encoder(
         tensors,
         feed=feed,
-        taps=(*config.content_layers, *config.style_layers),
+        taps=config.taps,
         pooling=config.pooling,
         padding=config.padding,
         dtype=torch.float64,

@@ -165,7 +165,7 @@ def test_no_input_is_replaced_under_any_name(tmp_path, monkeypatch):
     link(tmp_path / "soft.png", tmp_path / "in.png")
     source = outputs.Path("in.png")
     for name in ("in.png", "./in.png", "../" + tmp_path.name + "/in.png", "hard.png", "soft.png"):
-        with pytest.raises(ImageError, match="is a picture that is read"):
+        with pytest.raises(ImageError, match="is an input"):
             check_apart(outputs.Path(name), [source])
     check_apart(outputs.Path("out.png"), [source])
 

@@ -53,7 +53,7 @@ def test_a_published_preset_is_found_by_its_name() -> None:
 
 def test_a_taken_name_is_overwritten_only_when_asked(folder) -> None:
     save_preset("mine", BOLD)
-    with pytest.raises(ConfigError, match="there already"):
+    with pytest.raises(ConfigError, match="already exists"):
         save_preset("mine", StyleConfig())
     assert find_preset("mine") == BOLD
     save_preset("mine", StyleConfig(), overwrite=True)
@@ -130,7 +130,7 @@ def test_an_unknown_preset_is_refused_with_the_known_ones() -> None:
 def test_a_shared_file_is_a_preset_elsewhere(tmp_path, monkeypatch) -> None:
     save_preset("mine", BOLD)
     export_preset("mine", tmp_path / "shared.json")
-    with pytest.raises(ConfigError, match="there already"):
+    with pytest.raises(ConfigError, match="already exists"):
         export_preset("gatys", tmp_path / "shared.json")
     with pytest.raises(ConfigError, match=r"ends in \.json"):
         export_preset("mine", tmp_path / "shared.png")

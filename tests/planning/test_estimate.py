@@ -7,9 +7,9 @@ import torch
 from napari_nst.core.network.encoder import encoder_for
 from napari_nst.errors import DeviceMemoryError, TooLargeError
 from napari_nst.planning import remedies as remedies_module
-from napari_nst.planning.dry_run import _canonical, _scale_cost, _weights, rehearse
+from napari_nst.planning.dry_run import _canonical, _scale_cost, _weights, dry_run
 from napari_nst.planning.estimate import MARGIN, estimate, largest_fitting_size, plan_of
-from napari_nst.planning.op_counter import Ledger
+from napari_nst.planning.op_counter import OpCounter
 from napari_nst.planning.remedies import ran_out, refuse_if_too_large, remedies
 from napari_nst.settings.config import StyleConfig
 
@@ -23,15 +23,15 @@ def peak(config: StyleConfig, shape: tuple[int, ...] = SHAPE) -> int:
 
 
 @pytest.mark.parametrize("preset", ["gatys", "crowsonkb"])
-def test_other_sizes_lie_on_the_line_through_the_two_that_were_rehearsed(preset: str) -> None:
+def test_other_sizes_lie_on_the_line_through_the_two_of_the_dry_run(preset: str) -> None:
     config, size = StyleConfig.preset(preset), (448, 480)
     options = {"device": CPU, "dtype": torch.float32}
-    expected = rehearse(config, size, (size,), **options).at(size[0] * size[1])
-    with Ledger() as ledger:
+    expected = dry_run(config, size, (size,), **options).at(size[0] * size[1])
+    with OpCounter() as counter:
         plain = _canonical(config)
         encoder = encoder_for(plain, _weights(plain), feed="torchvision", **options)
         encoder.features(torch.empty((1, 3, 320, 320), device="meta"))
-        exact = _scale_cost(ledger, encoder, plain, size, (size,))
+        exact = _scale_cost(counter, encoder, plain, size, (size,))
     assert expected.stepping_bytes == pytest.approx(exact.stepping_bytes, rel=0.08)
     assert expected.entering_bytes == pytest.approx(exact.entering_bytes, rel=0.08)
     assert expected.step.multiplications == pytest.approx(exact.step.multiplications, rel=0.08)
@@ -83,7 +83,7 @@ def test_an_estimate_says_steps_and_size_of_the_result() -> None:
 @pytest.mark.parametrize("preset", ["gatys", "crowsonkb", "spst"])
 def test_the_largest_size_fits_and_the_next_one_does_not(preset: str) -> None:
     config = StyleConfig.preset(preset, size=8192)
-    style = (6144, 8192, 3)  # fitted to each size alike, so that one rehearsal serves them all
+    style = (6144, 8192, 3)  # fitted to each size alike, so that one dry run serves them all
     size = largest_fitting_size(config, SHAPE, style, "cpu", free=6 * GB)
     assert size is not None
     here, above = (

@@ -64,7 +64,7 @@ def test_a_picture_that_is_too_small_is_named_by_estimate_and_run_alike(
 
 
 def test_a_style_that_would_be_enlarged_beyond_all_bounds_is_refused() -> None:
-    with pytest.raises(ImageError, match=r"style_scale is 1e\+06\. Lower"):
+    with pytest.raises(ImageError, match=r"Lower style_scale, which is 1e\+06"):
         plan_of(PYRAMID.replace(style_scale=1e6), (90, 90), (90, 90), "cpu")
     natural = PYRAMID.replace(style_fit="short_side")
     plan_of(natural, (90, 90), (90, 90_000), "cpu")  # as it is given, it may be that long

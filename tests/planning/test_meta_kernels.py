@@ -10,9 +10,9 @@ from napari_nst.core.loss.targets import build_objective
 from napari_nst.core.network.encoder import Encoder
 from napari_nst.core.optim.adam import Adam
 from napari_nst.core.optim.lbfgs import LBFGS
-from napari_nst.planning import op_counter as ledger_module
+from napari_nst.planning import op_counter
 from napari_nst.planning.meta_kernels import META, result_of, tensors_in
-from napari_nst.planning.op_counter import Ledger
+from napari_nst.planning.op_counter import OpCounter
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.vgg_layers import CONVS
 
@@ -58,7 +58,7 @@ def thin_network(device, dtype):
 
 def compute(config, device):
     """Two steps of an optimiser, the way a run takes them."""
-    taps = (*config.content_layers, *config.style_layers)
+    taps = config.taps
     encoder = Encoder(
         thin_network(device, torch.float32),
         feed="torchvision",
@@ -107,28 +107,28 @@ def test_every_result_without_data_has_the_shape_of_the_real_one(changes, monkey
     config = StyleConfig(**SHALLOW, **changes)
     with Recorder() as real:
         compute(config, torch.device("cpu"))
-    rehearsed = []
+    predicted = []
 
     def noting(func, args, kwargs):
         result = result_of(func, args, kwargs)
         if not func.is_view:
-            rehearsed.append(described(func, result))
+            predicted.append(described(func, result))
         return result
 
-    monkeypatch.setattr(ledger_module, "result_of", noting)
-    with Ledger():
+    monkeypatch.setattr(op_counter, "result_of", noting)
+    with OpCounter():
         compute(config, META)
 
     def made(found):
         return {str(each) for each in found if each[0] not in ASIDE}
 
-    assert made(real.found) - made(rehearsed) == set()
+    assert made(real.found) - made(predicted) == set()
     # Without data every slope counts as there, so the mean's is added where the real one is zero.
-    assert {name for name, _ in rehearsed} - {name for name, _ in real.found} - ASIDE <= {
+    assert {name for name, _ in predicted} - {name for name, _ in real.found} - ASIDE <= {
         "aten::add_"
     }
 
 
 def test_what_has_no_rule_is_asked_of_torch():
-    with Ledger():
+    with OpCounter():
         assert torch.empty((3, 5), device=META).cumsum(1).shape == (3, 5)

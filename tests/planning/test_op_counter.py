@@ -1,51 +1,51 @@
 import torch
 
 from napari_nst.planning.meta_kernels import META
-from napari_nst.planning.op_counter import Ledger, Work
+from napari_nst.planning.op_counter import OpCounter, Work
 
 FLOAT = 4
 
 
 def test_the_peak_is_what_was_alive_at_once() -> None:
-    with Ledger() as ledger:
+    with OpCounter() as counter:
         first = torch.empty(1000, device=META)
         second = first + first
         del first
         third = torch.empty(500, device=META)
-    assert ledger.peak_bytes == 2000 * FLOAT
-    assert ledger.live_bytes == (len(second) + len(third)) * FLOAT
+    assert counter.peak_bytes == 2000 * FLOAT
+    assert counter.live_bytes == (len(second) + len(third)) * FLOAT
 
 
 def test_views_and_work_in_place_take_no_memory() -> None:
-    with Ledger() as ledger:
+    with OpCounter() as counter:
         whole = torch.empty((10, 100), device=META)
         whole[2:5].add_(whole[5:8]).relu_()
         whole.view(-1)[::2].mul_(2)
-    assert ledger.peak_bytes == 1000 * FLOAT
+    assert counter.peak_bytes == 1000 * FLOAT
 
 
 def test_a_new_peak_forgets_the_old_one() -> None:
-    with Ledger() as ledger:
+    with OpCounter() as counter:
         kept = torch.empty(10, device=META)
         del_me = torch.empty(1000, device=META)
         del del_me
-        ledger.start_peak()
-    assert ledger.peak_bytes == len(kept) * FLOAT
+        counter.start_peak()
+    assert counter.peak_bytes == len(kept) * FLOAT
 
 
 def test_products_are_counted_in_multiplications_and_the_rest_in_bytes() -> None:
-    with Ledger() as ledger:
+    with OpCounter() as counter:
         left, right = torch.empty((3, 5), device=META), torch.empty((5, 7), device=META)
-        before = ledger.work
+        before = counter.work
         product = left @ right
-        assert (ledger.work - before).multiplications == 3 * 5 * 7
-        before = ledger.work
+        assert (counter.work - before).multiplications == 3 * 5 * 7
+        before = counter.work
         product.add_(1)
-        assert ledger.work - before == Work(0, 2 * 21 * FLOAT, 1)
+        assert counter.work - before == Work(0, 2 * 21 * FLOAT, 1)
 
 
 def test_questions_about_content_are_answered() -> None:
-    with Ledger():
+    with OpCounter():
         empty = torch.empty(4, device=META)
         assert float(empty.sum()) == 1
         assert bool(torch.isfinite(empty).all())

@@ -64,8 +64,8 @@ def test_what_is_no_rising_range_is_refused_with_examples(text):
 @pytest.mark.parametrize(
     ("field", "text", "words"),
     [
-        ("seed", "1, two", "whole number"),
-        ("seed", "1..3 +0.5", "whole number"),
+        ("seed", "1, two", "an integer"),
+        ("seed", "1..3 +0.5", "an integer"),
         ("sede", "1", "did you mean 'seed'"),
         (PRESET, "gatis", "choose from .*gatys"),
         ("seed", "0..1000000000", "over 100 values"),

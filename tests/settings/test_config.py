@@ -33,9 +33,9 @@ def test_a_config_is_frozen_and_replace_makes_another() -> None:
     ("changes", "message"),
     [
         ({"size": 3}, "size is between 16 and 65536; got 3"),
-        ({"size": 100.5}, "size is a whole number"),
+        ({"size": 100.5}, "size is an integer"),
         ({"steps": 0}, "steps"),
-        ({"steps": True}, "whole number"),
+        ({"steps": True}, "an integer"),
         ({"style_strength": -1}, "at least 0"),
         ({"style_strength": 1e13}, r"between 0 and 1e\+12"),
         ({"adam_beta1": 1}, "adam_beta1 is between 0 and 0.999999; got 1"),
@@ -115,7 +115,7 @@ def test_files_from_before_the_preconditioner_are_read_as_they_ran() -> None:
     ("number", "message"),
     [
         (2, "update napari-nst"),
-        *((each, "a whole number from 1") for each in ("1", None, True, 1.5, 0, -1)),
+        *((each, "an integer from 1") for each in ("1", None, True, 1.5, 0, -1)),
     ],
 )
 def test_a_format_that_is_not_known_is_refused(number: object, message: str) -> None:

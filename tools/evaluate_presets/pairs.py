@@ -53,7 +53,7 @@ def read_content(name: str, folder: Path) -> Picture:
 def read_style(name: str, folder: Path) -> Picture:
     """Return a style by its name, shape (H, W, 3)."""
     found = folder / f"style-{name}.jpg"
-    return _read(found) if found.exists() else samples.STYLES[name]()
+    return _read(found) if found.exists() else samples.style(name)
 
 
 def _read(path: Path) -> Picture:

@@ -24,7 +24,7 @@ from napari_nst.core.picture import Picture, read_picture, write_array
 from napari_nst.core.run import Pictures, Run
 from napari_nst.errors import is_out_of_memory
 from napari_nst.planning.estimate import Plan, learn, plan_of
-from napari_nst.planning.lessons import OwnTime
+from napari_nst.planning.past_runs import OwnTime
 from napari_nst.planning.remedies import ran_out, refuse_if_too_large
 from napari_nst.settings.config import StyleConfig, checked_config
 from napari_nst.settings.presets import DEFAULT_PRESET

@@ -96,7 +96,7 @@ def is_by_layer(config: StyleConfig) -> bool:
 
 def evaluations(config: StyleConfig) -> int:
     """Return how often loss and gradient are evaluated to fit the terms."""
-    return 2 + is_by_layer(config) * len((*config.content_layers, *config.style_layers))
+    return 2 + is_by_layer(config) * len(config.taps)
 
 
 def _layer_factors(

@@ -48,7 +48,7 @@ def scale_sizes(size: Size, config: StyleConfig, styles: Sequence[Size] = ()) ->
 
 def least_side_px(config: StyleConfig) -> int:
     """Return the shortest side with one position at the deepest of the layers in use."""
-    return max(tap_geometry(tap).stride_px for tap in config.content_layers + config.style_layers)
+    return max(tap_geometry(tap).stride_px for tap in config.taps)
 
 
 def split_steps(count: int, config: StyleConfig) -> list[int]:

@@ -1,1 +1,1 @@
-"""What lies on disk: pictures, presets, caches; safe names and whole files. No torch, no Qt."""
+"""Files on disk: pictures, presets, caches; safe names and atomic writes. No torch, no Qt."""

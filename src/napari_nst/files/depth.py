@@ -1,4 +1,4 @@
-"""Pictures to 8 and 16 bits a channel, rounded."""
+"""Round pictures to 8 and 16 bits a channel."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ def as_uint8(picture: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     Parameters
     ----------
     picture
-        Of uint8, which is returned as it is; uint16; or floating, clipped to [0, 1].
+        uint8, which is returned unchanged; uint16; or floating, clipped to [0, 1].
     """
     if picture.dtype == np.uint8:
         return picture
@@ -22,5 +22,5 @@ def as_uint8(picture: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
 
 
 def as_uint16(picture: npt.NDArray[Any]) -> npt.NDArray[np.uint16]:
-    """Round a picture in [0, 1] to 16 bits; what is outside is clipped."""
+    """Round a picture in [0, 1] to 16 bits; other values are clipped."""
     return np.asarray(np.rint(np.clip(picture, 0, 1) * 65535), dtype=np.uint16)

@@ -1,8 +1,8 @@
-"""Files and folders that appear whole or not at all.
+"""Write files and folders atomically.
 
-What is written goes under a temporary name in the same folder, and gets its real name in one step
-at the end. The temporary name does not contain the real one: a name that just fits the file
-system's limit (255 bytes on most) would not fit with anything added to it.
+Data is written under a temporary name in the same folder, which is renamed at the end. The
+temporary name does not contain the real one, which may already be as long as the file system
+allows (255 bytes on most).
 """
 
 import os
@@ -17,27 +17,27 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 LEFTOVER_AGE_S = 24 * 3600
-"""Age from which a temporary file is taken for one that a killed program left behind."""
+"""Older temporary files are assumed to be left over from a killed program."""
 
 _PART = re.compile(
     r"\.napari-nst-[0-9a-f]{16}\.part"
-    # Version 0.1.0 took the name of the file and the number of the process.
+    # Version 0.1.0 used the name of the file and the process id.
     r"|\..+\.(png|jpe?g|tiff?|webp|gif|csv|json)\.\d+\.part",
     re.IGNORECASE,
 )
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Write a file, or replace the one that is there, once the new one is whole.
+    """Write or replace a file atomically.
 
-    A link is written through, and the permissions of a replaced file are kept.
+    Follows links, and keeps the permissions of a replaced file.
 
     Raises
     ------
     OSError
-        If it cannot be written; what was there before is still there.
+        If it cannot be written; an existing file is unchanged.
     """
-    # Not even while it is written may others read what they could not read before.
+    # The temporary file too must not be readable by anyone who could not read the old file.
     mode = _mode_of(path, default=0o666)
     with (
         appearing_whole(path) as part,
@@ -48,17 +48,17 @@ def replace_file(path: Path, data: bytes) -> None:
 
 @contextmanager
 def appearing_whole(path: Path) -> Iterator[Path]:
-    """Yield a temporary path for a file or folder, which gets its own name when the block ends.
+    """Yield a temporary path for a file or folder, which is renamed to `path` after the block.
 
     Parameters
     ----------
     path
-        The name to appear under. A file that is there is replaced, a folder is not.
+        The final name. An existing file is replaced, a folder is not.
 
     Raises
     ------
     OSError
-        If the renaming fails. Then, and if the block fails, nothing is left behind.
+        If the renaming fails. If it or the block fails, nothing is left on disk.
     """
     target = Path(os.path.realpath(path))
     part = target.with_name(part_name())
@@ -72,7 +72,7 @@ def appearing_whole(path: Path) -> Iterator[Path]:
 
 
 def part_name() -> str:
-    """Make up a temporary name of 33 bytes that no other process or thread uses."""
+    """Return a unique temporary name of 33 bytes."""
     return f".napari-nst-{uuid.uuid4().hex[:16]}.part"
 
 
@@ -95,17 +95,17 @@ def _mode_of(path: Path, *, default: int) -> int:
 
 
 def _copy_permissions(source: Path, target: Path) -> None:
-    """Give `target` the owner, group and mode of `source`, as far as this user may."""
+    """Copy owner, group and mode from `source` to `target`, as far as the user may."""
     try:
         kept = os.stat(source)
     except OSError:
-        return  # a new file: its permissions are the user's default
+        return  # a new file keeps the default permissions
     if sys.platform != "win32":
-        # One by one: a user may give a file to a group, and only root to another user.
+        # Separately: a user may change the group, but only root may change the owner.
         for owner, group in ((-1, kept.st_gid), (kept.st_uid, -1)):
             with suppress(OSError):
                 os.chown(target, owner, group)
-    # Some network and FAT drives refuse. A written picture is worth more than its permissions.
+    # Some network and FAT drives refuse; the picture matters more than its permissions.
     with suppress(OSError):
         os.chmod(target, stat.S_IMODE(kept.st_mode) & 0o777)
 

@@ -3,8 +3,8 @@
 A record is JSON text: in PNG a text chunk named "napari-nst", in TIFF, JPEG and WebP the
 standard tag ImageDescription (270), which every picture viewer shows.
 
-What a format cannot hold is brought down to what it can: JPEG and WebP are 8-bit, JPEG has
-no alpha (the picture is laid on white), and only TIFF keeps floats (PNG gets 16 bits).
+Pictures are converted to what a format supports: JPEG and WebP have 8 bits, JPEG has no alpha (the
+picture is composited over white), and only TIFF stores floats (PNG gets 16 bits).
 """
 
 import io
@@ -30,9 +30,8 @@ from napari_nst.files.decode.kinds import (
     open_file,
 )
 from napari_nst.files.depth import as_uint8, as_uint16
-from napari_nst.files.disk import replace_file
 from napari_nst.files.outputs import SUFFIXES as SUFFIXES
-from napari_nst.files.outputs import Format, check_place, disk_errors_translated, format_of
+from napari_nst.files.outputs import Format, check_place, format_of, write_atomically
 from napari_nst.files.outputs import check_output as check_output
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.json_reader import parse_json
@@ -45,16 +44,16 @@ ENCODING_ERRORS = (
     *(OSError, ValueError, RuntimeError, OverflowError, MemoryError),
     *(struct.error, zlib.error),
 )
-"""What Pillow, tifffile and imagecodecs raise where a picture does not fit a format or memory."""
+"""Raised by Pillow, tifffile and imagecodecs if a picture does not fit a format or memory."""
 
 EXIF_LIMIT = 60_000
-"""Characters: a JPEG's tags take 64 KB in all, and Pillow refuses more."""
+"""Characters: Pillow refuses more than 64 KB of tags in a JPEG."""
 
 _log = logging.getLogger(__name__)
 
 
 class Settings(NamedTuple):
-    """Settings that a file holds, and the record around them where it has one."""
+    """Settings in a file, and the record that contains them, if there is one."""
 
     config: StyleConfig
     record: RunRecord | None
@@ -63,17 +62,17 @@ class Settings(NamedTuple):
 def read_picture(path: str | Path, *, note: Callable[[str], None] = _log.warning) -> np.ndarray:
     """Read a picture of any common format, as PNG, JPEG, TIFF, WebP, AVIF, GIF or BMP.
 
-    EXIF orientation is applied, an embedded colour profile turned into sRGB. Palettes, CMYK,
-    YCbCr and Lab become RGB, 1-bit pictures grey; alpha is straight. Of several pages or frames
-    the first is read that is no thumbnail.
+    Applies the EXIF orientation and converts an embedded colour profile to sRGB. Palettes, CMYK,
+    YCbCr and Lab become RGB, 1-bit pictures grey; alpha is straight. Of several pages or frames,
+    reads the first that is not a thumbnail.
 
     Parameters
     ----------
     path
-        Its first bytes tell its kind, not its suffix.
+        Its first bytes decide the format, not its suffix.
     note
-        Called with a sentence that names the file for what could not be used, such as a damaged
-        colour profile; logs a warning unless given.
+        Called with a sentence about each part that could not be used, such as a damaged
+        colour profile; by default logs a warning.
 
     Returns
     -------
@@ -89,22 +88,21 @@ def read_picture(path: str | Path, *, note: Callable[[str], None] = _log.warning
 
 
 def write_picture(path: str | Path, image: np.ndarray, *, record: RunRecord | None = None) -> None:
-    """Write a picture by its suffix, with the record in it.
+    """Write a picture in the format of its suffix, with the record in it, atomically.
 
-    An existing file is replaced only once the new one is whole on disk. A record too long for
-    a JPEG's tags is left out with a warning.
+    A record too long for a JPEG's tags is left out with a warning.
 
     Parameters
     ----------
     path : path ending in one of `SUFFIXES`
     image : ndarray, shape (H, W), (H, W, 3) or (H, W, 4), uint8, uint16 or float in [0, 1]
     record
-        What reproduces the run.
+        Reproduces the run.
 
     Raises
     ------
     ImageError
-        If the suffix is unknown, the format too small or the disk refuses.
+        If the suffix is unknown, the picture too large for the format, or the disk refuses.
     """
     path = Path(path)
     check_place(path, longest_px=max(image.shape[:2]))
@@ -113,19 +111,18 @@ def write_picture(path: str | Path, image: np.ndarray, *, record: RunRecord | No
         data = _encode(image, format_of(path), text)
     except ENCODING_ERRORS as error:
         raise ImageError(f"{path} cannot be written: {first_line(error)}") from error
-    with disk_errors_translated(path):
-        replace_file(path, data)
+    write_atomically(path, data)
 
 
 def read_settings(path: str | Path) -> Settings:
-    """Read the settings in a settings file, a record's file or a picture of ours.
+    """Read the settings from a settings file, a record's file or a picture of napari-nst.
 
     Raises
     ------
     ImageError
         If there is no such file.
     ConfigError
-        If it holds no settings, or settings out of range.
+        If it contains no settings, or settings out of range.
     """
     path = Path(path)
     data = _read_bytes(path)
@@ -177,7 +174,7 @@ def _encode(image: np.ndarray, kind: Format, text: str) -> bytes:
     exif = Image.Exif()
     exif[SOFTWARE_TAG] = f"napari-nst {__version__}"
     if kind == "jpeg" and len(text) > EXIF_LIMIT:
-        _log.warning("the settings are too long for a JPEG and were left out of it; PNG holds them")
+        _log.warning("the settings are too long for a JPEG and were left out; a PNG can store them")
         text = ""
     if text:
         exif[DESCRIPTION_TAG] = text
@@ -207,7 +204,7 @@ def _encode_tiff(image: np.ndarray, text: str) -> bytes:
 
 
 def _add_png_text(png: bytes, text: str) -> bytes:
-    """Put a text chunk right behind the header, which is always 33 bytes long."""
+    """Insert a text chunk after the header, which is always 33 bytes long."""
     if not text:
         return png
     body = b"tEXt" + METADATA_KEY.encode() + b"\0" + text.encode("latin-1")
@@ -227,7 +224,7 @@ def _on_white(picture: Image.Image) -> Image.Image:
 
 
 def _codecs() -> Any:  # noqa: ANN401 - a module
-    """Import imagecodecs when needed: it has 16-bit colour PNG, which Pillow has not."""
+    """Import imagecodecs when needed: unlike Pillow it writes 16-bit colour PNG."""
     import imagecodecs
 
     return imagecodecs

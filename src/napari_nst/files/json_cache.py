@@ -1,8 +1,8 @@
-"""Small caches on disk: one JSON table a file, shared by all processes of this machine's user.
+"""Small caches on disk: one JSON object per file, shared by all processes of a user.
 
-A cache only saves time, so nothing that is wrong with it may stop a run: what cannot be read is
-dropped and made anew, what cannot be written is measured again next time, and a lock that another
-process holds (or a file system without locks) is waited for at most five seconds.
+A cache only saves time, so a fault in it must not stop a run: an unreadable cache is
+replaced, a failed write only costs another measurement, and a lock that another
+process holds is waited for at most five seconds.
 """
 
 import json
@@ -21,17 +21,17 @@ from napari_nst.settings.json_reader import read_json_file
 logger = logging.getLogger(__name__)
 
 LOCK_WAIT_S = 5.0
-"""Writing takes milliseconds: who holds a lock for longer hangs, or is stopped."""
+"""Writing takes milliseconds, so a process that holds the lock for longer hangs."""
 
 
 def read_cache(file: Path) -> dict[str, Any]:
-    """Read a cache; empty where there is no file, or none that can be read."""
+    """Read a cache; empty if the file is missing or unreadable."""
     try:
         kept = read_json_file(file, "a cache")
     except FileNotFoundError:
         return {}
     except (OSError, ConfigError) as error:
-        logger.info("the cache %s is made anew: %s", file, error)
+        logger.info("the cache %s is unreadable and will be replaced: %s", file, error)
         return {}
     return kept if isinstance(kept, dict) else {}
 
@@ -42,7 +42,7 @@ def write_cache(file: Path, key: str, value: dict[str, Any]) -> None:
 
 
 def update_cache(file: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
-    """Replace a cache by what `change` makes of it, and return that; raises as `write_cache`."""
+    """Replace a cache by `change` of it, and return that; raises as `write_cache`."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with _locked(file.with_suffix(".lock")):
         changed = change(read_cache(file))
@@ -52,12 +52,12 @@ def update_cache(file: Path, change: Callable[[dict[str, Any]], dict[str, Any]])
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Hold a lock, or go on without it: at worst another process's entry is lost."""
+    """Hold a lock, or continue without it: at worst another process's entry is lost."""
     lock = FileLock(path)
     try:
         lock.acquire(timeout=LOCK_WAIT_S)
     except (OSError, NotImplementedError) as error:  # Timeout is an OSError
-        logger.info("going on without the lock %s: %s", path, error)
+        logger.info("continuing without the lock %s: %s", path, error)
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, under names that any system takes. No Qt here."""
+"""Save pictures and their records under names that are free and valid on every system."""
 
 import os
 import re
@@ -13,15 +13,14 @@ import numpy.typing as npt
 
 from napari_nst.errors import ConfigError, ImageError
 from napari_nst.files.decode.kinds import open_file
-from napari_nst.files.disk import replace_file
 from napari_nst.files.images import EXIF_LIMIT, SUFFIXES, read_settings, write_picture
-from napari_nst.files.outputs import disk_errors_translated
+from napari_nst.files.outputs import disk_errors_translated, write_atomically
 from napari_nst.settings.record import METADATA_KEY, RunRecord
 
 _JPEG = (".jpg", ".jpeg")
 _EDGE_BYTES = 1 << 17
 _NAME_LIMIT = 56
-"""Characters: of four bytes each they still leave room for endings in 255 bytes."""
+"""Characters: with four bytes each, 255 bytes still have room for a suffix."""
 
 _claiming = Lock()
 _claimed: set[Path] = set()
@@ -31,10 +30,10 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d) *", re.IGNORECASE)
 
 
 def save_picture(path: Path, image: npt.NDArray[Any], record: RunRecord | None) -> list[Path]:
-    """Write a picture with its record in it, and beside a JPEG the record as JSON too.
+    """Write a picture with its record, and for a JPEG also ``name.jpg.json`` with the record.
 
-    Mail and web services strip a JPEG's tags; the file beside it, ``name.jpg.json``, stays.
-    A file of that name that is no record is left alone.
+    Mail and web services strip a JPEG's tags. An existing JSON file that is not a record is
+    left unchanged.
 
     Parameters
     ----------
@@ -43,7 +42,7 @@ def save_picture(path: Path, image: npt.NDArray[Any], record: RunRecord | None) 
     image : array, shape (H, W), (H, W, 3) or (H, W, 4)
         uint8, uint16, or floating in [0, 1].
     record
-        What reproduces the run, if there was one.
+        Reproduces the run, if there was one.
 
     Returns
     -------
@@ -53,7 +52,7 @@ def save_picture(path: Path, image: npt.NDArray[Any], record: RunRecord | None) 
     Raises
     ------
     ImageError
-        If it cannot be written; what was there before is still there.
+        If it cannot be written; an existing file is unchanged.
     """
     if path.suffix.lower() not in _JPEG:
         write_picture(path, image, record=record)
@@ -69,12 +68,12 @@ def save_picture(path: Path, image: npt.NDArray[Any], record: RunRecord | None) 
         write_atomically(sidecar, text.encode())
         return [path, sidecar]
     with disk_errors_translated(sidecar):
-        sidecar.unlink(missing_ok=True)  # the record of the picture that was here before
+        sidecar.unlink(missing_ok=True)  # it belonged to the replaced picture
     return [path]
 
 
 def sidecar_of(path: Path) -> Path:
-    """Name the JSON file beside a picture: ``name.jpg.json``."""
+    """Return the path of the JSON file beside a picture: ``name.jpg.json``."""
     return path.with_name(f"{path.name}.json")
 
 
@@ -90,24 +89,24 @@ def record_of(path: Path) -> RunRecord | None:
 
 
 def safe_name(name: str) -> str:
-    """Make a layer's name a file's name on any system."""
+    """Convert a layer's name to a file name that is valid on every system."""
     safe = _FORBIDDEN.sub("-", name)[:_NAME_LIMIT].strip(" .") or "run"
-    # Windows takes "con" for the console, whatever ending follows.
+    # Windows reserves "con" and others with any suffix.
     stem, dot, rest = safe.partition(".")
     return f"{stem}-{dot}{rest}" if _RESERVED.fullmatch(stem) else safe
 
 
 def free_path(folder: Path, name: str, suffix: str = "") -> Path:
-    """Give the first of "name", "name 2", ... that does not exist in the folder."""
+    """Return the first of "name", "name 2", ... that does not exist in the folder."""
     with claimed_path(folder, name, suffix) as path:
         return path
 
 
 @contextmanager
 def claimed_path(folder: Path, name: str, suffix: str = "") -> Iterator[Path]:
-    """Choose a free name as `free_path` does, and keep other threads off it meanwhile.
+    """Reserve a free name, as in `free_path`, against other threads during the block.
 
-    Each result is saved by a thread of its own, and several runs may have one name.
+    Each result is saved by a thread of its own, and several runs may have the same name.
     """
     names = (name if number == 1 else f"{name} {number}" for number in count(1))
     with _claiming:
@@ -120,20 +119,8 @@ def claimed_path(folder: Path, name: str, suffix: str = "") -> Iterator[Path]:
         _claimed.discard(path)
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file that appears only once it is whole.
-
-    Raises
-    ------
-    ImageError
-        If it cannot be written; what was there before is still there.
-    """
-    with disk_errors_translated(path):
-        replace_file(path, data)
-
-
 def _names_us(path: Path) -> bool:
-    """Whether a picture has our name near its start or end, where formats keep their tags."""
+    """Return whether a picture has our name near its start or end, where formats keep tags."""
     try:
         with open_file(path) as file:
             edges = file.read(_EDGE_BYTES)

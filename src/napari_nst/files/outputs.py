@@ -1,7 +1,7 @@
-"""Where pictures are written: the formats, and what decides beforehand whether that will work.
+"""Output formats, and checks before a run that its picture can be written.
 
-A run takes minutes to hours, so everything that could stop its picture from being written is
-looked at before it begins: the name, what a link leads to, what is there already, the folder's
+A run takes minutes to hours, so everything that could prevent its picture from being written is
+checked before it starts: the name, the target of a link, an existing file, the folder's
 permissions and its free space.
 """
 
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from napari_nst.errors import ImageError
-from napari_nst.files.disk import clear_leftovers, part_name
+from napari_nst.files.disk import clear_leftovers, part_name, replace_file
 
 Format = Literal["png", "jpeg", "tiff", "webp"]
 
@@ -28,13 +28,13 @@ SUFFIXES: dict[str, Format] = {
     ".tiff": "tiff",
     ".webp": "webp",
 }
-"""File names' endings that can be written."""
+"""Suffixes that can be written."""
 
 LONGEST_PX: dict[Format, int] = {"jpeg": 65535, "webp": 16383}
-"""Longest side that a format can hold, where that is a limit worth knowing."""
+"""Longest side that a format allows, if a picture could exceed it."""
 
 LEAST_ROOM_BYTES = 4096
-"""What is written on trial at least: creating an empty file works on a full disk too."""
+"""Least size of the trial file: an empty file can be created on a full disk."""
 
 LEAST_SHARE = 0.1
 """Of the bytes of its pixels, what a result takes on the disk at least in any format."""
@@ -44,10 +44,10 @@ _READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def format_of(path: Path) -> Format:
-    """Return the format that a path is written in.
+    """Return the format for a path.
 
-    The file that a link leads to decides if its suffix is a picture's, else the link's own: a
-    store of data names its files by their hashes.
+    The target of a link decides if it has a picture's suffix, else the link: data
+    stores name their files by hashes.
 
     Raises
     ------
@@ -65,10 +65,10 @@ def format_of(path: Path) -> Format:
 def check_output(
     path: str | Path, *, longest_px: int | None = None, room_bytes: int = LEAST_ROOM_BYTES
 ) -> None:
-    """Make sure, before a run, that its picture can be written.
+    """Check before a run that its picture can be written.
 
-    Creates and deletes a file of `room_bytes` on trial: permissions of network drives, quotas
-    and full disks show in no other way. Temporary files of killed programs are cleared first.
+    Creates and deletes a trial file of `room_bytes`, the only way to detect missing permissions on
+    network drives, quotas and full disks. Temporary files of killed programs are deleted first.
 
     Parameters
     ----------
@@ -77,12 +77,12 @@ def check_output(
     longest_px
         Its longest side.
     room_bytes
-        What the picture needs at least.
+        Least size of the picture's file.
 
     Raises
     ------
     ImageError
-        If its name, a link, what is there, the folder or the format's limit forbids it.
+        If the name, a link, an existing file, the folder or the format's limit forbids it.
     """
     path = Path(path)
     check_place(path, longest_px=longest_px)
@@ -98,13 +98,13 @@ def check_output(
 
 
 def check_place(path: Path, *, longest_px: int | None = None) -> None:
-    """Check all that can be told without writing; raises as `check_output` does."""
+    """Check everything that needs no writing; raises as `check_output`."""
     kind = format_of(path)
     target = Path(os.path.realpath(path))
     with disk_errors_translated(path):
         if not target.parent.is_dir():
             raise ImageError(
-                f"{path} cannot be written: there is no folder {target.parent}; make it first"
+                f"{path} cannot be written: there is no folder {target.parent}; create it first"
             )
         _check_what_is_there(path, target)
     limit = LONGEST_PX.get(kind)
@@ -116,37 +116,47 @@ def check_place(path: Path, *, longest_px: int | None = None) -> None:
 
 
 def check_apart(output: Path, inputs: Sequence[Path], *, save_every: int | None = None) -> None:
-    """Make sure that neither the result nor a picture of --save-every replaces an input.
+    """Check that neither the result nor a picture of --save-every replaces an input.
 
     Raises
     ------
     ImageError
-        If one would, under whatever name or link.
+        If one would, also through a link.
     """
     for source in inputs:
         if _is_same(output, source):
-            raise ImageError(
-                f"{output} is a picture that is read; name another file for the result"
-            )
+            raise ImageError(f"{output} is an input; name another file for the result")
         for path in _saves_there(output, save_every) if save_every else ():
             if _is_same(path, source):
                 raise ImageError(
-                    f"{source} is a picture that is read, and --save-every would replace it: it "
-                    f"writes {path}; name another file for the result"
+                    f"{source} is an input, and --save-every would replace it by writing {path}; "
+                    "name another file for the result"
                 )
 
 
 def save_path(output: Path, step: int) -> Path:
-    """Name the picture that --save-every writes after a step: OUT-00050.png."""
+    """Return the path that --save-every writes after a step: OUT-00050.png."""
     suffix, stem = output.suffix, output.stem
     if suffix.lower() not in SUFFIXES:  # a link without one
         suffix, stem = Path(os.path.realpath(output)).suffix, output.name
     return output.with_name(f"{stem}-{step:05d}{suffix}")
 
 
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file atomically.
+
+    Raises
+    ------
+    ImageError
+        If it cannot be written; an existing file is unchanged.
+    """
+    with disk_errors_translated(path):
+        replace_file(path, data)
+
+
 @contextmanager
 def disk_errors_translated(path: Path) -> Iterator[None]:
-    """Turn an OSError about `path` into an ImageError with a remedy."""
+    """Convert an OSError about `path` to an ImageError that says what to do."""
     try:
         yield
     except OSError as error:
@@ -168,7 +178,7 @@ def _remedy(error: OSError, path: Path) -> str:
 
 
 def _check_what_is_there(path: Path, target: Path) -> None:
-    """Refuse what cannot be replaced; raises OSError where the name itself is impossible."""
+    """Refuse targets that cannot be replaced; raises OSError if the name itself is invalid."""
     try:
         found = os.stat(target)
     except FileNotFoundError:
@@ -179,8 +189,8 @@ def _check_what_is_there(path: Path, target: Path) -> None:
         raise ImageError(f"{path} is a device, pipe or socket; name a file")
     if not _may_replace(target, found):
         raise ImageError(
-            f"{path} is there already, and you may not replace it: it is protected or somebody "
-            "else's; choose another name"
+            f"{path} exists, and you may not replace it: it is protected or belongs to another "
+            "user; choose another name"
         )
 
 
@@ -188,19 +198,19 @@ def _may_replace(target: Path, found: os.stat_result) -> bool:
     if sys.platform == "win32":
         return bool(found.st_mode & stat.S_IWRITE)
     folder = os.stat(target.parent)
-    # In a sticky folder such as /tmp only the owner of a file may rename something over it.
+    # In a sticky folder such as /tmp only the owner of a file may replace it.
     if folder.st_mode & stat.S_ISVTX and os.geteuid() not in (0, found.st_uid, folder.st_uid):
         return False
     try:
         os.close(os.open(target, os.O_WRONLY))
     except OSError as error:
-        # EPERM: immutable (chattr +i). EACCES does not matter: renaming asks the folder only.
+        # EPERM: immutable (chattr +i). EACCES does not matter: renaming is up to the folder.
         return error.errno not in (errno.EPERM, errno.EROFS)
     return True
 
 
 def _saves_there(output: Path, every: int) -> Iterator[Path]:
-    """List the files that are there under names that --save-every writes."""
+    """Yield existing files with names that --save-every writes."""
     name = save_path(output, 0).name.rsplit("-00000", 1)
     pattern = re.compile(rf"{re.escape(name[0])}-(\d{{5,}}){re.escape(name[1])}", re.IGNORECASE)
     with disk_errors_translated(output):
@@ -211,7 +221,7 @@ def _saves_there(output: Path, every: int) -> Iterator[Path]:
 
 
 def _is_same(path: Path, other: Path) -> bool:
-    """Whether two paths are one file, by links, hard links or a disk that ignores case."""
+    """Return whether two paths are one file: through links, hard links or ignored case."""
     if os.path.realpath(path) == os.path.realpath(other):
         return True
     try:

@@ -1,8 +1,8 @@
-"""Presets of the user's own: settings kept under a name, one JSON file each.
+"""The user's own presets: settings stored under a name, one JSON file each.
 
-A file holds what `StyleConfig.to_json` gives, so it can be handed on as it is, and `--config`
-reads it too. Its ``name`` is the published preset that the settings started from, which decides
-how constants are fitted to the weights; the preset's own name is the file's.
+A file contains `StyleConfig.to_json`, so it can be shared, and `--config` reads it too. Its
+``name`` is the published preset that the settings started from, which decides how constants are
+matched to the weights; the preset's own name is the file's.
 """
 
 import logging
@@ -20,36 +20,28 @@ from napari_nst.settings.presets import PRESETS
 
 logger = logging.getLogger(__name__)
 
-FOLDER_VARIABLE = "NAPARI_NST_PRESETS"
-"""The environment's variable that names another folder."""
+PRESETS_VARIABLE = "NAPARI_NST_PRESETS"
+"""Environment variable with another folder."""
 
 _NAME = re.compile(r"\w([\w .-]{0,62}\w)?")
 
 
 @dataclass(frozen=True)
 class NamedPreset:
-    """A preset, published or own, as it was when it was read.
-
-    Parameters
-    ----------
-    name
-        Its name.
-    config
-        Its settings.
-    """
+    """A preset, published or own, as it was when it was read."""
 
     name: str
     config: StyleConfig
 
     @property
     def is_own(self) -> bool:
-        """Whether it is the user's; it then sets size, steps, strength and seed too."""
+        """Whether it is the user's own, which also sets size, steps, strength and seed."""
         return self.name not in PRESETS
 
 
 def presets_folder() -> Path:
-    """Return where own presets are kept: the environment's folder, else the system's for us."""
-    named = os.environ.get(FOLDER_VARIABLE)
+    """Return the folder of own presets: from the environment, else the system's default."""
+    named = os.environ.get(PRESETS_VARIABLE)
     if named:
         return Path(named).expanduser()
     from platformdirs import user_config_path
@@ -58,14 +50,14 @@ def presets_folder() -> Path:
 
 
 def own_presets() -> list[str]:
-    """List the names of own presets, sorted; a published preset's name is not one."""
+    """List the names of own presets, sorted; published names are ignored."""
     stems = [path.stem for path in presets_folder().glob("*.json")]
     names = [stem for stem in stems if _NAME.fullmatch(stem) and stem.lower() not in PRESETS]
     return sorted(names, key=str.lower)
 
 
 def published_preset(config: StyleConfig) -> NamedPreset:
-    """Give the published preset that settings started from; the default one if it is unknown."""
+    """Return the published preset that settings started from, or the default if it is unknown."""
     name = config.name if config.name in PRESETS else StyleConfig().name
     return NamedPreset(name, StyleConfig.preset(name))
 
@@ -76,18 +68,18 @@ def differences(config: StyleConfig, preset: NamedPreset | None = None) -> dict[
 
 
 def own_preset(name: str) -> NamedPreset | None:
-    """Give an own preset; None if there is none of that name, or it cannot be read."""
+    """Return an own preset; None if it is missing or cannot be read."""
     if name not in own_presets():
         return None
     try:
         return NamedPreset(name, find_preset(name))
     except NstError as error:
-        logger.warning("the preset %s is left aside: %s", name, error)
+        logger.warning("the preset %s is ignored: %s", name, error)
         return None
 
 
 def find_preset(name: str) -> StyleConfig:
-    """Give the settings of a published preset, of an own one, or of a preset's file.
+    """Return the settings of a published preset, of an own one, or of a preset's file.
 
     Parameters
     ----------
@@ -97,7 +89,7 @@ def find_preset(name: str) -> StyleConfig:
     Raises
     ------
     ConfigError
-        If there is none, or the file holds no settings.
+        If there is none, or the file contains no settings.
     ImageError
         If the file cannot be read.
     """
@@ -112,17 +104,17 @@ def find_preset(name: str) -> StyleConfig:
 
 
 def is_taken(name: str) -> bool:
-    """Whether an own preset has this name; raises ConfigError if it does not do for one."""
+    """Return whether an own preset has this name; raises ConfigError if the name is invalid."""
     return _file_of(name).exists()
 
 
 def save_preset(name: str, config: StyleConfig, *, overwrite: bool = False) -> Path:
-    """Keep settings under a name and return their file.
+    """Store settings under a name and return their file.
 
     Raises
     ------
     ConfigError
-        If the name does not do, is taken and may not be overwritten, or the disk refuses.
+        If the name is invalid, or taken without `overwrite`, or the disk refuses.
     """
     path = _file_of(name)
     _write(path, config, overwrite=overwrite)
@@ -130,17 +122,17 @@ def save_preset(name: str, config: StyleConfig, *, overwrite: bool = False) -> P
 
 
 def export_preset(name: str, path: Path, *, overwrite: bool = False) -> None:
-    """Write a preset, published or own, into a file to share; raises as `save_preset` does."""
+    """Write a preset, published or own, to a file; raises as `save_preset`."""
     if path.suffix.lower() != ".json":
         raise ConfigError(f"a preset's file ends in .json; got {path.name}")
     _write(path, find_preset(name), overwrite=overwrite)
 
 
 def delete_preset(name: str) -> None:
-    """Forget an own preset; raises ConfigError if there is none, or the disk refuses."""
+    """Delete an own preset; raises ConfigError if there is none, or the disk refuses."""
     if name not in own_presets():
         raise ConfigError(
-            f"there is no preset of your own named {name!r}; "
+            f"you have no preset named {name!r}; "
             f"yours are: {', '.join(own_presets()) or 'none yet'}"
         )
     path = _file_of(name)
@@ -164,7 +156,7 @@ def _file_of(name: str) -> Path:
 def _write(path: Path, config: StyleConfig, *, overwrite: bool) -> None:
     try:
         if path.exists() and not overwrite:
-            raise ConfigError(f"{path} is there already; choose another name, or overwrite it")
+            raise ConfigError(f"{path} already exists; choose another name, or overwrite it")
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, f"{config.to_json()}\n".encode())
     except OSError as error:

@@ -1,1 +1,1 @@
-"""Will it fit, and how long will it take: asked before a run. No Qt."""
+"""Estimates before a run: whether it fits into memory and how long it takes. No Qt."""

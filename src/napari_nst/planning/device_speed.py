@@ -1,17 +1,16 @@
-"""How fast a device is: measured once, kept on disk.
+"""Speed of a device: measured once, stored on disk.
 
-The time of a computation is taken to be
+The time of a computation is modelled as
 
     seconds = a · (multiplications + 8 · bytes moved) + 1e-5 · operations
 
-with a of this device, precision and number of threads, from one evaluation of loss and gradient
-that is timed at a small size. That moving a byte takes as long as about eight multiplications is
-usual for processors; telling the two apart by timing would take longer than a user waits, and
-noise would decide.
+with a per device, precision and number of threads, from timing one evaluation of loss and gradient
+at a small size. Moving a byte takes about as long as eight multiplications on usual processors;
+measuring the two separately would take longer than a user waits, and be dominated by noise.
 
-On a processor that other work keeps busy a trial takes many times as long as it would alone. It
-shows in the processor's time, which then stays well below that of all threads: this time counts
-then in place of the clock's, and the result is kept for a minute only.
+On a busy processor a trial takes many times as long as it would alone. Its CPU time is then well
+below the wall time of all threads; in that case the CPU time is used, and the result is kept for
+one minute only.
 """
 
 import logging
@@ -40,7 +39,7 @@ _FORMAT = 4
 _CONFIG = StyleConfig(
     content_layers=("relu3_2",), style_layers=("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 )
-"""Down to where every way of convolving has had its share, and no deeper: that takes time."""
+"""Deep enough to use every convolution algorithm; deeper would only take longer."""
 
 _SIDE_PX = 192
 _ROUNDS = 2
@@ -49,38 +48,38 @@ _BYTE_MULTIPLICATIONS = 8
 _OPERATION_S = 1e-5
 
 _FASTEST_S, _SLOWEST_S = 1e-18, 1e-6
-"""Between these lies every device's time for a multiplication, with room for a hundred years."""
+"""Plausible range for the time of a multiplication; values outside are rejected."""
 
 _ALONE_SHARE = 0.6
-"""Of all threads' time, what a trial gets at least on a processor that it has to itself."""
+"""Least share of all threads' wall time that a trial gets as CPU time on an idle processor."""
 
 _DOUBTED_FOR_S = 60.0
 _doubted: dict[str, tuple[float, "Speed"]] = {}
-"""Speeds found on a busy processor, and when."""
+"""Speeds measured on a busy processor, with the time of measurement."""
 
 
 @dataclass(frozen=True)
 class Speed:
-    """What a device takes for each kind of work.
+    """Cost of work on a device.
 
     Parameters
     ----------
     multiplication_s
         a of this module's header.
     is_sure
-        Whether the processor had no other work when it was timed.
+        Whether the processor was idle when it was timed.
     """
 
     multiplication_s: float
     is_sure: bool = True
 
     def seconds(self, work: Work) -> float:
-        """Estimate the time of some work."""
+        """Return the estimated time of some work."""
         return self.multiplication_s * _volume(work) + _OPERATION_S * work.operations
 
 
 def speed_of(device: torch.device, dtype: torch.dtype) -> Speed:
-    """Give the device's speed: from disk, else measured now, in about two seconds."""
+    """Return the device's speed from disk, or measure it in about two seconds."""
     key = speed_key(device, dtype)
     known = _read(key)
     if known is not None:
@@ -97,14 +96,14 @@ def speed_of(device: torch.device, dtype: torch.dtype) -> Speed:
 
 
 def known_speed(device: torch.device, dtype: torch.dtype) -> Speed | None:
-    """Return the speed that estimates went by; None if none was needed. Measures nothing."""
+    """Return the speed that estimates used; None if there was none. Never measures."""
     key = speed_key(device, dtype)
     _, doubted = _doubted.get(key, (0.0, None))
     return _read(key) or doubted
 
 
 def measure(device: torch.device, dtype: torch.dtype) -> Speed:
-    """Time a trial, and set it against its work."""
+    """Time a trial and divide by its work."""
     size = (_SIDE_PX, _SIDE_PX)
     trial = _trial(_network(device, dtype), size, device, dtype)
     trial_s, is_sure = _fastest_s(trial, device)
@@ -116,11 +115,10 @@ def measure(device: torch.device, dtype: torch.dtype) -> Speed:
 
 
 def _network(device: torch.device, dtype: torch.dtype) -> Encoder:
-    """Make a network of VGG-19's shape whose features neither vanish nor explode."""
+    """Create a network of VGG-19's shape whose features neither vanish nor explode."""
     generator = torch.Generator().manual_seed(0)
-    taps = (*_CONFIG.content_layers, *_CONFIG.style_layers)
     tensors: dict[str, Tensor] = {}
-    for name in convolutions_to(taps):
+    for name in convolutions_to(_CONFIG.taps):
         inputs, outputs = CONVS[name]
         weight = torch.rand((outputs, inputs, 3, 3), generator=generator)
         tensors[f"{name}.weight"] = (weight - 0.5).mul_((8 / (3 * inputs)) ** 0.5)
@@ -140,16 +138,16 @@ def _trial(
 
 
 def _fastest_s(run: Callable[[], object], device: torch.device) -> tuple[float, bool]:
-    """Time a trial: the best of some rounds after one that warms up, as far as time allows.
+    """Time a trial: the best of a few rounds after a warm-up, as far as time allows.
 
     Returns
     -------
     seconds
-        What it takes, or would take on a processor without other work.
+        Its time, or an estimate of it on an idle processor.
     is_sure
-        Whether there was no other work.
+        Whether the processor was idle.
     """
-    if device.type != "cpu":  # which loads its kernels at first use: seconds that tell nothing
+    if device.type != "cpu":  # the first use loads kernels, which takes seconds
         run()
         _wait_for(device)
     durations: list[tuple[float, float]] = []
@@ -177,7 +175,7 @@ def _volume(work: Work) -> float:
 
 
 def speed_key(device: torch.device, dtype: torch.dtype) -> str:
-    """Name all that a speed depends on."""
+    """Return a key of everything that a speed depends on."""
     parts = (
         _FORMAT,
         describe(str(device)).name,
@@ -190,26 +188,26 @@ def speed_key(device: torch.device, dtype: torch.dtype) -> str:
 
 
 def cache_file() -> Path:
-    """Return the file that keeps the speeds of this machine's devices."""
+    """Return the file with the speeds of this machine's devices."""
     from platformdirs import user_cache_path
 
     return user_cache_path("napari-nst", appauthor=False) / "speed.json"
 
 
 def _read(key: str) -> Speed | None:
-    """Read a speed; None if it is not there or no speed."""
+    """Read a speed; None if it is missing or invalid."""
     entry = read_cache(cache_file()).get(key)
     taken = entry.get("multiplication_s") if isinstance(entry, dict) else None
-    # Of another kind, it would end the estimate; of another order, every estimate would be wrong.
+    # A wrong type would break the estimate, a wrong magnitude would make all estimates wrong.
     if not isinstance(taken, float) or not _SLOWEST_S > taken > _FASTEST_S:
         return None
     return Speed(taken)
 
 
 def _write(key: str, speed: Speed) -> None:
-    """Keep a speed; a disk that cannot be written only costs the measurement next time."""
+    """Store a speed; if the disk cannot be written, it is measured again next time."""
     file = cache_file()
     try:
         write_cache(file, key, asdict(speed))
     except OSError as error:
-        logger.warning("the speed of this device cannot be kept in %s: %s", file, error)
+        logger.warning("the speed of this device cannot be stored in %s: %s", file, error)

@@ -1,8 +1,8 @@
-"""What one scale of a run takes, found by rehearsing it on tensors without data.
+"""Memory and work of one scale of a run, from a dry run on tensors without data.
 
-Two steps are rehearsed at two sizes, and every tensor is counted while it lives
-(`op_counter`). All that grows with the picture grows in proportion to its pixels,
-and what does not is the same at every size: so two sizes give a straight line for all others.
+The engine takes two steps at two sizes while `op_counter` counts tensors and operations. Each cost
+is either constant or proportional to the number of pixels, so a straight line through the two
+sizes gives all others.
 """
 
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ from napari_nst.core.picture import Picture
 from napari_nst.core.pyramid import Size
 from napari_nst.core.run import Pictures, Run
 from napari_nst.planning.meta_kernels import META
-from napari_nst.planning.op_counter import Ledger, Work
+from napari_nst.planning.op_counter import OpCounter, Work
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.vgg_layers import CONVS, convolutions_to
 
 SIDES_PX = (320, 640)
-"""Sides of squares with the areas that are rehearsed."""
+"""Sides of squares with the areas of the two dry runs."""
 
 _LEAST_SIDE_PX = 32
 _STEP_PX = 16
@@ -35,13 +35,13 @@ _WEIGHTS_TO = "relu5_1"
 
 @dataclass(frozen=True)
 class ScaleCost:
-    """What one scale takes, L-BFGS's history apart.
+    """What one scale takes, not counting L-BFGS's history.
 
     Parameters
     ----------
     entering_bytes, stepping_bytes
-        Memory at its fullest while the targets are measured (the scale before is still there),
-        and while steps are taken; without the pictures that the run was given.
+        Peak memory while the targets are measured (the scale before is still held), and during
+        the steps; without the pictures that the run was given.
     entering, step
         The work of measuring the targets, and of one step.
     """
@@ -53,21 +53,21 @@ class ScaleCost:
 
 
 @dataclass(frozen=True)
-class Rehearsal:
-    """What was found at two sizes.
+class DryRun:
+    """Costs at two sizes.
 
     Parameters
     ----------
     given_bytes
-        Memory of the weights as they were read, which stay on the host.
+        Memory of the weights as read, which stay on the host.
     loading_bytes
-        Memory at its fullest while the network is made ready.
+        Peak memory while the network is prepared.
     loading
-        The work of that, and of fitting the terms to the weights.
+        The work of preparing it and of matching the terms to the weights.
     pixels
         Numbers of pixels of the two sizes.
     costs
-        What the two took.
+        Costs at the two sizes.
     """
 
     given_bytes: int
@@ -77,7 +77,7 @@ class Rehearsal:
     costs: tuple[ScaleCost, ScaleCost]
 
     def at(self, pixels: int) -> ScaleCost:
-        """Give the cost of a scale of so many pixels, on the straight line through the two."""
+        """Return the cost of a scale of so many pixels, on the line through the two."""
         small, large = self.pixels
         share = (pixels - small) / (large - small)
         first, second = self.costs
@@ -89,71 +89,71 @@ class Rehearsal:
         )
 
 
-def rehearse(
+def dry_run(
     config: StyleConfig,
     content: Size,
     styles: tuple[Size, ...],
     *,
     device: torch.device,
     dtype: torch.dtype,
-) -> Rehearsal:
-    """Rehearse runs of a shape: that of the finest scale, at sizes of our own.
+) -> DryRun:
+    """Run dry with the shapes of the finest scale, at the two fixed sizes.
 
     Parameters
     ----------
     config
         The settings.
     content, styles
-        Height and width of the finest scale and of the styles beside it.
+        Height and width of the finest scale and of the styles at that scale.
     device, dtype
-        Where, and in which precision, the run will compute.
+        Device and precision of the run.
     """
-    sizes = tuple(_rehearsed_sizes(content, styles, side) for side in SIDES_PX)
-    return _rehearse(_canonical(config), sizes, str(device), dtype)
+    sizes = tuple(_dry_run_sizes(content, styles, side) for side in SIDES_PX)
+    return _cached_dry_run(_canonical(config), sizes, str(device), dtype)
 
 
 def evaluation_work(
     config: StyleConfig, size: Size, *, device: torch.device, dtype: torch.dtype
 ) -> Work:
-    """Count the work of one evaluation of loss and gradient, the network being ready."""
-    ledger = Ledger()
-    with ledger:
+    """Count the work of one evaluation of loss and gradient with a prepared network."""
+    counter = OpCounter()
+    with counter:
         encoder = encoder_for(
             config, _weights(config), feed="torchvision", device=device, dtype=dtype
         )
         picture = _blank(size)
         objective = build_objective(encoder, picture, [picture], config)
         loss_and_gradient(picture, encoder, objective, config)
-        before = ledger.work
+        before = counter.work
         loss_and_gradient(picture, encoder, objective, config)
-    return ledger.work - before
+    return counter.work - before
 
 
 @lru_cache(maxsize=64)
-def _rehearse(
+def _cached_dry_run(
     config: StyleConfig,
     sizes: tuple[tuple[Size, tuple[Size, ...]], ...],
     device: str,
     dtype: torch.dtype,
-) -> Rehearsal:
-    ledger = Ledger()
-    with ledger:
+) -> DryRun:
+    counter = OpCounter()
+    with counter:
         weights = _weights(config)
-        given_bytes = ledger.live_bytes
+        given_bytes = counter.live_bytes
         encoder = encoder_for(
             config, weights, feed="torchvision", device=torch.device(device), dtype=dtype
         )
-        loading = _balance_work(ledger, encoder, config)
-        encoder.features(_blank(sizes[0][0]))  # lays out what the network lays out at first use
-        loading_bytes = ledger.peak_bytes
-        costs = [_scale_cost(ledger, encoder, config, size, beside) for size, beside in sizes]
+        loading = _balance_work(counter, encoder, config)
+        encoder.features(_blank(sizes[0][0]))  # allocates what the network allocates at first use
+        loading_bytes = counter.peak_bytes
+        costs = [_scale_cost(counter, encoder, config, size, beside) for size, beside in sizes]
     pixels = [height * width for (height, width), _ in sizes]
     sizes_px = (pixels[0], pixels[1])
-    return Rehearsal(given_bytes, loading_bytes, loading, sizes_px, (costs[0], costs[1]))
+    return DryRun(given_bytes, loading_bytes, loading, sizes_px, (costs[0], costs[1]))
 
 
 def _canonical(config: StyleConfig) -> StyleConfig:
-    """Leave out what costs nothing, so that what was rehearsed is found again."""
+    """Reset the settings that cost nothing, so that more runs share a cached dry run."""
     return config.replace(
         name="",
         size=None,
@@ -172,15 +172,15 @@ def _canonical(config: StyleConfig) -> StyleConfig:
         averaging=0.5 if config.averaging else 0.0,
         pyramid="single" if config.pyramid == "single" else "down_to",
         scale_ratio=min(config.scale_ratio, 2.0),
-        style_fit="short_side",  # with the next: styles come in the size that they get
+        style_fit="short_side",  # with the next line: styles are given at their final size
         style_scale=1e6,
     )
 
 
-def _rehearsed_sizes(
+def _dry_run_sizes(
     content: Size, styles: tuple[Size, ...], side: int
 ) -> tuple[Size, tuple[Size, ...]]:
-    """Scale the pictures to the area of a square, but not too thin for the network."""
+    """Scale the pictures to the area of a square, but keep them large enough for the network."""
     factor = side / (content[0] * content[1]) ** 0.5
     factor = max(factor, _LEAST_SIDE_PX * side / SIDES_PX[0] / min(content))
     height, width = _scaled(content, factor)
@@ -188,7 +188,7 @@ def _rehearsed_sizes(
 
 
 def _scaled(size: Size, factor: float) -> Size:
-    """Scale a size, in steps that let nearly equal shapes share a rehearsal."""
+    """Scale a size and round it, so that nearly equal shapes share a cached dry run."""
     height, width = (
         max(_LEAST_SIDE_PX, round(side * factor / _STEP_PX) * _STEP_PX) for side in size
     )
@@ -196,7 +196,7 @@ def _scaled(size: Size, factor: float) -> Size:
 
 
 def _scale_cost(
-    ledger: Ledger, encoder: Encoder, config: StyleConfig, size: Size, styles: tuple[Size, ...]
+    counter: OpCounter, encoder: Encoder, config: StyleConfig, size: Size, styles: tuple[Size, ...]
 ) -> ScaleCost:
     """Enter the finest scale from the one before it, and take two steps."""
     pictures = Pictures(_picture(size), [_picture(each) for each in styles])
@@ -210,42 +210,41 @@ def _scale_cost(
         control=RunControl(),
     )
     for index in range(len(run.sizes)):
-        ledger.start_peak()
-        before = ledger.work
+        counter.start_peak()
+        before = counter.work
         run.enter_scale(index)
-        entered, entering_bytes = ledger.work, ledger.peak_bytes
-        ledger.start_peak()
+        entered, entering_bytes = counter.work, counter.peak_bytes
+        counter.start_peak()
         steps = run.descend(index)
         next(steps)
-        stepped = ledger.work
+        stepped = counter.work
         next(steps)
         steps.close()
     return ScaleCost(
         entering_bytes - given_bytes,
-        ledger.peak_bytes - given_bytes,
+        counter.peak_bytes - given_bytes,
         entered - before,
         stepped - entered,
     )
 
 
 def _weights(config: StyleConfig) -> dict[str, torch.Tensor]:
-    taps = (*config.content_layers, *config.style_layers)
     tensors = {}
-    for name in convolutions_to((*taps, _WEIGHTS_TO)):
+    for name in convolutions_to((*config.taps, _WEIGHTS_TO)):
         inputs, outputs = CONVS[name]
         tensors[f"{name}.weight"] = torch.empty((outputs, inputs, 3, 3), device=META)
         tensors[f"{name}.bias"] = torch.empty((outputs,), device=META)
     return tensors
 
 
-def _balance_work(ledger: Ledger, encoder: Encoder, config: StyleConfig) -> Work:
+def _balance_work(counter: OpCounter, encoder: Encoder, config: StyleConfig) -> Work:
     """Count what `napari_nst.core.balance` does before most runs."""
-    before = ledger.work
+    before = counter.work
     picture = _blank((PICTURE_PX, PICTURE_PX))
     objective = build_objective(encoder, picture, [picture], config)
     for _ in range(evaluations(config)):
         loss_and_gradient(picture, encoder, objective, config)
-    return ledger.work - before
+    return counter.work - before
 
 
 def _picture(size: Size) -> Picture:

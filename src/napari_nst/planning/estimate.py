@@ -1,9 +1,8 @@
-"""What a run will take, before it starts: memory and time.
+"""Estimate the memory and time of a run before it starts.
 
-Memory is what a rehearsal without data found alive at once (`napari_nst.planning.dry_run`), plus
-two pictures for each step that L-BFGS remembers, plus the pictures that the run is given. Time is
-the work that the rehearsal counted, at the speed measured for the device
-(`device_speed`), corrected by what the last runs took (`lessons`).
+Memory is the peak of a dry run without data (`dry_run`), plus two pictures for each step in
+L-BFGS's history, plus the pictures that the run is given. Time is the work counted in the dry run
+at the device's measured speed (`device_speed`), corrected by the last runs (`past_runs`).
 """
 
 import sys
@@ -21,46 +20,47 @@ from napari_nst.core.optim.lbfgs_memory import BLOCK_PAIRS
 from napari_nst.core.picture import fit_longest_side
 from napari_nst.core.pyramid import Size, scale_sizes, split_steps, style_size
 from napari_nst.planning.device_speed import known_speed, speed_key, speed_of
-from napari_nst.planning.dry_run import Rehearsal, rehearse
+from napari_nst.planning.dry_run import DryRun, dry_run
 from napari_nst.planning.fit import check_fit, misfit
 from napari_nst.planning.free_memory import free_bytes
-from napari_nst.planning.lessons import LEAST_S, LEAST_STEPS, recall, teach
 from napari_nst.planning.op_counter import Work
+from napari_nst.planning.past_runs import LEAST_S, LEAST_STEPS, add_run, correction_of
 from napari_nst.settings.config import StyleConfig, checked_config
 
 MARGIN = 1.1
-"""A run is let in where this many times its estimate is free: estimates err by a tenth."""
+"""A run starts if this many times its estimate is free: estimates err by up to a tenth."""
 
 _CHANNELS = 3
 _SIZE_STEP_PX = 16
 
 _READING_COPIES = 2
-"""Copies of a picture, as floats, that are made of it while it is read."""
+"""Copies of a picture, as floats, made while it is read."""
 
 _PAIR_PASSES = 10
-"""L-BFGS reads or writes a picture so often for each pair: two dot products, two additions."""
+"""Pictures that L-BFGS reads or writes per pair: two dot products, two additions."""
 
 _SEARCH_EVALUATIONS = 7
-"""Evaluations beyond one a step, by which the strong Wolfe search finds the length of a scale's
-first steps. Measured: 6 on pictures, 12 on noise."""
+"""Evaluations that the strong Wolfe search adds to the first steps of a scale.
+
+Measured: 6 on pictures, 12 on noise."""
 
 _SEARCH_IMPORT_BYTES, _SEARCH_IMPORT_S = 170 << 20, 5.0
 """What torch's own L-BFGS imports at its first use. Measured on two cores."""
 
 _SEARCH_PICTURES = 8
-"""Pictures that the search holds besides: start, bracket, gradients, the cached evaluation."""
+"""Pictures held by the search: start, bracket, gradients, the cached evaluation."""
 
 _BOUND_BYTES, _BOUND_PIXEL_BYTES = 2e9, 5e3
-"""What no run exceeds: the network in float64, and for each pixel all its features, twice."""
+"""Upper bound of any run: the network in float64, and twice all features of each pixel."""
 
 _LIBRARY_BYTES = 60 << 20
-"""What torch and oneDNN take at their first use on a CPU: code, threads, kernels made ready."""
+"""What torch and oneDNN take at first use on a CPU: code, threads, compiled kernels."""
 
 _ALLOCATOR_SHARE, _ALLOCATOR_BYTES = 0.06, 60 << 20
-"""What the C library's heap holds beyond what is asked of it, and its most. Measured on Linux."""
+"""Overhead of the C library's heap, as a share of the tensors and at most. Measured on Linux."""
 
 _NARROW_BYTES = 60 << 20
-"""What oneDNN takes besides where it computes in 16 bits. Measured at 256 to 1024 px."""
+"""What oneDNN takes in addition in 16 bits. Measured at 256 to 1024 px."""
 
 Shapes = Sequence[int] | Sequence[Sequence[int]]
 """The shape of one array, or of several."""
@@ -73,17 +73,17 @@ class Estimate:
     Parameters
     ----------
     peak_bytes
-        Memory at its fullest, above what the program has before.
+        Peak memory above what the program holds before.
     seconds
         From start to end, if it takes all its steps.
     steps
-        How many these are.
+        Number of steps.
     size
         Height and width of the result.
     free_bytes
         What was free when the estimate was made.
     runs_seen
-        How many of this machine's last runs the time was corrected by.
+        Number of past runs that the time was corrected by.
     """
 
     peak_bytes: int
@@ -95,7 +95,7 @@ class Estimate:
 
     @property
     def fits(self) -> bool:
-        """Whether the run finds room, with a margin for what estimates err by."""
+        """Whether the run fits, with a margin for the error of estimates."""
         return self.peak_bytes * MARGIN <= self.free_bytes
 
 
@@ -107,8 +107,8 @@ def estimate(
 ) -> Estimate:
     """Estimate what a run will take.
 
-    The first call on a device measures its speed, in about two seconds; later ones read it
-    from the cache.
+    The first call on a device measures its speed in about two seconds; later calls read it from
+    the cache.
 
     Parameters
     ----------
@@ -129,42 +129,42 @@ def estimate(
         If a picture is too small for the network, which a run would refuse too.
     """
     plan = plan_of(config, content_shape, style_shapes, device)
-    lesson = recall(plan.lesson_key)
+    correction = correction_of(plan.correction_key)
     seconds = speed_of(plan.device, plan.dtype).seconds(plan.work)
     return Estimate(
         peak_bytes=plan.peak_bytes,
-        seconds=lesson.ratio * seconds + plan.import_s,
+        seconds=correction.ratio * seconds + plan.import_s,
         steps=sum(plan.shares),
         size=plan.sizes[-1],
         free_bytes=free_bytes(plan.device),
-        runs_seen=lesson.runs,
+        runs_seen=correction.runs,
     )
 
 
 def learn(
     plan: "Plan", steps_by_scale: Sequence[int], *, measured_s: float, was_ready: bool = False
 ) -> None:
-    """Let the next estimates learn from a run that took its time as planned.
+    """Correct later estimates by a run that took its steps as planned.
 
-    Runs too short to tell, and runs on a device that no estimate has needed yet, teach nothing.
+    Ignores runs that are too short, and runs on a device whose speed was never measured.
 
     Parameters
     ----------
     plan
-        Of the run, made before it started.
+        The run's plan, made before it started.
     steps_by_scale
-        The steps that it took at each scale, coarse to fine.
+        Steps taken at each scale, coarse to fine.
     measured_s
-        The time that it took for itself, without pauses and imports.
+        Its time without pauses and imports.
     was_ready
-        Whether the network was ready from a run before.
+        Whether the network was prepared by an earlier run.
     """
     speed = known_speed(plan.device, plan.dtype)
     if speed is None or measured_s < LEAST_S or sum(steps_by_scale) < LEAST_STEPS:
         return
     work = plan.work_of(steps_by_scale, is_ready=was_ready)
     estimated_s = speed.seconds(work)
-    teach(plan.lesson_key, measured_s=measured_s, estimated_s=estimated_s)
+    add_run(plan.correction_key, measured_s=measured_s, estimated_s=estimated_s)
 
 
 def largest_fitting_size(
@@ -182,12 +182,12 @@ def largest_fitting_size(
     config, content_shape, style_shapes, device
         As for `estimate`.
     free
-        Bytes that may be taken; by default what is free now.
+        Bytes that may be used; by default what is free now.
 
     Returns
     -------
     int or None
-        A multiple of 16 px, or the size asked for; None where even the smallest does not fit.
+        A multiple of 16 px, or the size asked for; None if even the smallest does not fit.
     """
     plan = plan_of(config, content_shape, style_shapes, device)
     return plan.largest_size((free_bytes(plan.device) if free is None else free) / MARGIN)
@@ -215,7 +215,7 @@ def plan_of(
 
 @dataclass(frozen=True)
 class Plan:
-    """A run that is thought through but not started.
+    """The sizes, steps and costs of a run that has not started.
 
     Parameters
     ----------
@@ -224,7 +224,7 @@ class Plan:
     content, styles
         Height and width of the pictures as given.
     device, dtype
-        Where, and in which precision, it will compute.
+        Device and precision.
     """
 
     config: StyleConfig
@@ -263,9 +263,9 @@ class Plan:
 
     @property
     def peak_bytes(self) -> int:
-        """Memory at its fullest, above what the program has before."""
+        """Peak memory above what the program holds before."""
         if self.device.type == "cuda":
-            return round(self._tensor_bytes - self._rehearsal.given_bytes)
+            return round(self._tensor_bytes - self._dry_run.given_bytes)
         given = sum(height * width for height, width in (self.content, *self.styles))
         pictures = given * _CHANNELS * 4
         largest = max(height * width for height, width in (self.content, *self.styles))
@@ -280,7 +280,7 @@ class Plan:
 
     @property
     def bound_bytes(self) -> float:
-        """More than the run can need, at no cost: lets small runs start without a rehearsal."""
+        """An upper bound without a dry run, so that small runs start at once."""
         pixels = self._pixels(-1)
         pictures = sum(height * width for height, width in (self.content, *self.styles))
         pairs = self.config.lbfgs_history * self._pair_bytes(pixels)
@@ -288,31 +288,31 @@ class Plan:
 
     @property
     def work(self) -> Work:
-        """All that there is to do."""
+        """The work of the whole run."""
         return self.work_of(self.shares)
 
     def work_of(self, shares: Sequence[int], *, is_ready: bool = False) -> Work:
-        """Count the work of a run of so many steps a scale, with a network that is ready or not."""
+        """Count the work of so many steps a scale; a network that is ready costs nothing."""
         searched = self._is_searching * _SEARCH_EVALUATIONS
-        work = self._rehearsal.loading * (not is_ready)
+        work = self._dry_run.loading * (not is_ready)
         for index, pixels, share in self._scales(shares):
-            cost = self._rehearsal.at(pixels)
+            cost = self._dry_run.at(pixels)
             pairs = sum(min(done, self._history(index)) for done in range(share))
             passed = Work(0, _PAIR_PASSES * self._picture_bytes(pixels), _PAIR_PASSES)
             work += cost.entering + cost.step * (share + searched) + passed * pairs
-        return work + self._rehearsal.at(self._pixels(-1)).step  # of the result, at the end
+        return work + self._dry_run.at(self._pixels(-1)).step  # evaluates the result at the end
 
     @cached_property
-    def _rehearsal(self) -> Rehearsal:
+    def _dry_run(self) -> DryRun:
         finest = self.sizes[-1]
         styles = tuple(style_size(style, finest, self.config) for style in self.styles)
-        return rehearse(self.config, finest, styles, device=self.device, dtype=self.dtype)
+        return dry_run(self.config, finest, styles, device=self.device, dtype=self.dtype)
 
     @property
     def _tensor_bytes(self) -> float:
-        peak, pairs_before = float(self._rehearsal.loading_bytes), 0.0
+        peak, pairs_before = float(self._dry_run.loading_bytes), 0.0
         for index, pixels, share in self._scales(self.shares):
-            cost = self._rehearsal.at(pixels)
+            cost = self._dry_run.at(pixels)
             pairs = self._pairs_bytes(index, pixels, share)
             search = self._is_searching * _SEARCH_PICTURES * self._picture_bytes(pixels)
             entering = cost.entering_bytes + pairs_before
@@ -321,7 +321,7 @@ class Plan:
         return peak
 
     def _scales(self, shares: Sequence[int]) -> Iterator[tuple[int, int, int]]:
-        """Give index, number of pixels and steps of the scales that are used."""
+        """Yield index, number of pixels and steps of the scales that are used."""
         for index, share in enumerate(shares):
             if share:
                 yield index, self._pixels(index), share
@@ -332,17 +332,17 @@ class Plan:
 
     @property
     def imports_torch_lbfgs(self) -> bool:
-        """Whether the run will be this program's first to use torch's own L-BFGS."""
+        """Whether the run is the first in this program to use torch's own L-BFGS."""
         return self._is_searching and "torch._dynamo" not in sys.modules
 
     @property
     def import_s(self) -> float:
-        """How long imports within the run take."""
+        """Seconds of imports within the run."""
         return _SEARCH_IMPORT_S * self.imports_torch_lbfgs
 
     @property
-    def lesson_key(self) -> str:
-        """Name the runs from which this one's estimate learns."""
+    def correction_key(self) -> str:
+        """Key of the past runs that correct this one's estimate."""
         loss = "gram" if self.config.style_loss.startswith("gram") else self.config.style_loss
         return f"{speed_key(self.device, self.dtype)}, {loss}"
 
@@ -351,7 +351,7 @@ class Plan:
         return self.config.optimizer == "lbfgs" and self.config.line_search != "none"
 
     def _history(self, index: int) -> int:
-        """Give how many steps L-BFGS remembers at a scale; Adam none."""
+        """Return the number of pairs in L-BFGS's history at a scale; 0 for Adam."""
         config, later = self.config, self.config.lbfgs_history_later
         if config.optimizer == "adam":
             return 0
@@ -359,10 +359,10 @@ class Plan:
         return config.lbfgs_history if is_first or later is None else later
 
     def _pairs_bytes(self, index: int, pixels: int, share: int) -> float:
-        """Memory of the pairs at the end of a scale, beyond the one that was rehearsed."""
+        """Memory of the pairs at the end of a scale, beyond the one in the dry run."""
         history = self._history(index)
         pairs = min(history, share - 1)
-        if self.device.type == "cuda":  # where a block counts before it is filled
+        if self.device.type == "cuda":  # a whole block is allocated at once
             pairs = min(history, -(-pairs // BLOCK_PAIRS) * BLOCK_PAIRS)
         return max(0, pairs - 1) * self._pair_bytes(pixels)
 

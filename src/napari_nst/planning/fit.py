@@ -1,7 +1,7 @@
-"""Whether every picture is large enough for the network: asked before a run, and named.
+"""Check before a run that every picture is large enough for the network.
 
-A picture needs one position at the deepest layer. Coarser scales at which a picture is too thin
-are left out (`napari_nst.core.pyramid.scale_sizes`); the finest cannot be.
+A picture needs at least one position at the deepest layer. Coarse scales where a picture is too
+small are skipped (`napari_nst.core.pyramid.scale_sizes`); the finest cannot be.
 """
 
 from collections.abc import Sequence
@@ -13,11 +13,11 @@ from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.vgg_layers import tap_geometry
 
 _LONGEST_PX = 65536
-"""As far as a style is enlarged; the same bounds the content (`StyleConfig.size`)."""
+"""Limit for enlarged styles; the same as the content's (`StyleConfig.size`)."""
 
 
 def check_fit(config: StyleConfig, content: Size, styles: Sequence[Size]) -> None:
-    """Raise ImageError if a picture is too small, or enlarged too far, saying which.
+    """Raise ImageError that names a picture that is too small or would be enlarged too far.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def check_fit(config: StyleConfig, content: Size, styles: Sequence[Size]) -> Non
 def misfit(
     config: StyleConfig, content: Size, styles: Sequence[Size], *, size: int | None
 ) -> str | None:
-    """Say what `check_fit` would raise at another size; None where all fit."""
+    """Return what `check_fit` would raise at another size; None if all fit."""
     finest = fit_longest_side(content, size)
     least = least_side_px(config)
     if min(finest) < least:
@@ -42,21 +42,18 @@ def misfit(
         role = "the style" if len(styles) == 1 else f"style {number}"
         shown = style_size(style, finest, config)
         if min(shown) < least:
-            advice = "Choose a larger size or style_scale, or a style that is less thin"
+            advice = "Choose a larger size or style_scale, or a wider style"
             return _too_small(role, style, shown, config, advice)
         if max(shown) > max(_LONGEST_PX, *style):
             return (
-                f"{role} would be enlarged to {_pixels(shown)}, and {_LONGEST_PX} px are the "
-                f"most; style_scale is {config.style_scale:g}. Lower it."
+                f"{role} would be enlarged to {_pixels(shown)}; the limit is {_LONGEST_PX} px. "
+                f"Lower style_scale, which is {config.style_scale:g}."
             )
     return None
 
 
 def _too_small(role: str, given: Size, used: Size, config: StyleConfig, advice: str) -> str:
-    deepest = max(
-        (*config.content_layers, *config.style_layers),
-        key=lambda tap: tap_geometry(tap).receptive_field_px,
-    )
+    deepest = max(config.taps, key=lambda tap: tap_geometry(tap).receptive_field_px)
     least = least_side_px(config)
     becomes = "" if used == given else f", used at {_pixels(used)},"
     return (

@@ -1,4 +1,4 @@
-"""How much memory is free for a run: the device's, and what a container allows."""
+"""Memory that is free for a run, on the device and within a container's limit."""
 
 from pathlib import Path
 
@@ -10,13 +10,12 @@ _MEMBERSHIP = Path("/proc/self/cgroup")
 
 
 def free_bytes(device: torch.device) -> int:
-    """Give what a run on `device` could take now without driving anything out.
+    """Return the bytes that a run on `device` could use now without swapping.
 
     Parameters
     ----------
     device
-        On a GPU its own memory counts, on a CPU the machine's or the container's, whichever has
-        less left.
+        A GPU's own memory counts; on a CPU the machine's or the container's, whichever is less.
     """
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
@@ -30,12 +29,11 @@ def free_bytes(device: torch.device) -> int:
 
 
 def _container_left(mount: Path, membership: Path) -> list[int]:
-    """List what each control group of this process that has a limit leaves.
+    """List the free bytes of each control group of this process that has a limit.
 
-    Both generations are read, each group and those above it: any of them may hold the limit.
-    Inside a container the path that a process is told may not be there; the mount's top is then
-    its own group. Cached files that were not used lately are given back under pressure, so they
-    do not count as taken.
+    Reads cgroup v1 and v2, each group and its parents: any of them may set the limit.
+    Inside a container the process's path may not exist; the mount's root is then
+    its own group. Inactive file cache is reclaimed under pressure, so it does not count as used.
     """
     left = []
     for folder, (limit_names, used_name) in _groups(mount, membership):
@@ -48,11 +46,11 @@ def _container_left(mount: Path, membership: Path) -> list[int]:
 
 
 _Names = tuple[tuple[str, ...], str]
-"""The files of a control group that hold its limits, and the one that says what it uses."""
+"""Files of a control group with its limits, and the file with its usage."""
 
 _V1: _Names = (("memory.limit_in_bytes",), "memory.usage_in_bytes")
-# Above memory.high nothing is ended, but every allocation waits for the kernel to take memory
-# back from the group: a run that goes beyond it stands still.
+# Above memory.high no process is killed, but every allocation waits until the kernel has reclaimed
+# memory from the group, and a run practically stops.
 _V2: _Names = (("memory.max", "memory.high"), "memory.current")
 
 
@@ -74,7 +72,7 @@ def _groups(mount: Path, membership: Path) -> list[tuple[Path, _Names]]:
 
 
 def _number(file: Path) -> int | None:
-    """Read a number; None where there is no file, or no limit ("max")."""
+    """Read an integer; None if there is no file or no limit ("max")."""
     try:
         text = file.read_text(encoding="utf-8").strip()
     except OSError:

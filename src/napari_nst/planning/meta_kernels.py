@@ -1,8 +1,8 @@
-"""What torch's operations give, by shape alone.
+"""Shapes of the results of torch's operations, computed without data.
 
-torch knows this for every operation (its "meta" kernels), but the first use of most of them
-imports its compiler: 900 modules, several seconds. So what the engine uses is written down
-here; whatever is not, falls back on torch's.
+torch has such "meta" kernels for every operation, but the first use of most of them imports its
+compiler: 900 modules, several seconds. So this module implements those that the engine uses;
+others fall back on torch's.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,14 +21,14 @@ _Shape = Sequence[int]
 
 
 def result_of(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:  # noqa: ANN401
-    """Give the result of an operation on tensors without data; where it is a number, 1.
+    """Return the result of an operation on tensors without data; a number is 1.
 
     Parameters
     ----------
     func
-        An operation of torch's, as a dispatch mode is given it.
+        The operation, as passed to a dispatch mode.
     args, kwargs
-        What it is called with; tensors are on the "meta" device.
+        Its arguments; tensors are on the "meta" device.
     """
     if func._schema.is_mutable:
         return next((kwargs[name] for name in ("out", "grad_input") if name in kwargs), args[0])
@@ -53,7 +53,7 @@ def _is_list(nest: object) -> TypeGuard[Sequence[object]]:
 
 
 def _empty(shape: _Shape, dtype: torch.dtype, *, like: Tensor | None = None) -> Tensor:
-    """Make a tensor without data, channels last where `like`, or what it is cut from, is."""
+    """Create a tensor without data, channels last if `like`, or the tensor it is cut from, is."""
     order = torch.contiguous_format
     if like is not None and like.ndim == 4 == len(shape) and not like.is_contiguous():
         order = torch.channels_last if like.stride(1) == 1 else order
@@ -83,7 +83,7 @@ def _like(tensor: Tensor, *_: object, **options: Any) -> Tensor:  # noqa: ANN401
 
 
 def _copied(tensor: Tensor, **options: Any) -> Tensor:  # noqa: ANN401
-    """Copy to another kind; to another device alone copies nothing that would count."""
+    """Copy to another dtype or layout; a copy to another device alone is not counted."""
     changes = options.get("dtype") not in (None, tensor.dtype) or options.get("memory_format")
     return _like(tensor, **options) if changes else tensor
 
@@ -209,7 +209,7 @@ def _of_shape(gradient: Tensor, shape: _Shape, *_: object) -> Tensor:
 
 
 def _eigenvectors(matrix: Tensor, *_: object) -> tuple[Tensor, Tensor]:
-    """Give eigenvalues, shape (N,), and eigenvectors, shape (N, N)."""
+    """Return eigenvalues, shape (N,), and eigenvectors, shape (N, N)."""
     return _empty(matrix.shape[:1], matrix.dtype), _empty(matrix.shape, matrix.dtype).mT
 
 

@@ -1,8 +1,8 @@
-"""What a computation would take, found by doing it on tensors without data.
+"""Count the memory and work of a computation by running it on tensors without data.
 
-Tensors on torch's "meta" device have a shape and no content. Under a Ledger the engine itself
-runs on them: the ledger sees every tensor come and go, and every operation, so what it counts
-cannot drift from what the engine does.
+Tensors on torch's "meta" device have a shape and no content. Under an OpCounter the engine itself
+runs on them. The counter sees every allocation and operation, so its counts always match what the
+engine does.
 """
 
 from dataclasses import dataclass
@@ -17,16 +17,16 @@ from napari_nst.planning.meta_kernels import result_of, tensors_in
 
 @dataclass(frozen=True)
 class Work:
-    """What a computation has to do.
+    """The work of a computation.
 
     Parameters
     ----------
     multiplications
-        Of convolutions and matrix products.
+        In convolutions and matrix products.
     moved_bytes
-        Read and written by everything else.
+        Read and written by all other operations.
     operations
-        Number of calls, each with its own small cost.
+        Number of calls, each with a small constant cost.
     """
 
     multiplications: float = 0.0
@@ -47,20 +47,20 @@ class Work:
         return self + other * -1
 
 
-class Ledger(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own hook
-    """Counts bytes alive and work done by what runs within ``with ledger:``.
+class OpCounter(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own hook
+    """Counts allocated bytes and work of everything inside ``with counter:``.
 
     Attributes
     ----------
     peak_bytes
-        The most that was alive at once since `start_peak`.
+        The most bytes allocated at once since `start_peak`.
     work
-        All work so far.
+        Total work so far.
     """
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        """Keep torch's compiler out: telling it to skip this class would import it (10 s)."""
+        """Return False: True would import torch's compiler, which takes 10 s."""
         return False
 
     def __init__(self) -> None:
@@ -72,13 +72,13 @@ class Ledger(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own 
 
     @property
     def live_bytes(self) -> int:
-        """What is alive now."""
+        """Bytes allocated now."""
         for key in [key for key, (storage, _) in self._known.items() if _is_gone(storage)]:
             self._known_bytes -= self._known.pop(key)[1]
         return self._known_bytes
 
     def start_peak(self) -> None:
-        """Forget the peak so far."""
+        """Reset the peak to the current memory."""
         self.peak_bytes = self.live_bytes
 
     def __torch_dispatch__(
@@ -88,7 +88,7 @@ class Ledger(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own 
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:  # noqa: ANN401 - what the operation gives
-        """Do one operation without data, and write it down."""
+        """Run one operation without data, and count it."""
         result = result_of(func, args, kwargs or {})
         if not func.is_view:
             made = tensors_in(result)
@@ -106,7 +106,7 @@ class Ledger(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's own 
             self._known_bytes -= self._known.pop(key)[1]
         self._known[key] = StorageWeakRef(storage), size  # type: ignore[no-untyped-call]
         self._known_bytes += size
-        # What died since is still in the sum: look only when that could make a difference.
+        # Freed tensors are still in the sum. Removing them is slow, so only at a new maximum.
         if self._known_bytes > self.peak_bytes:
             self.peak_bytes = max(self.peak_bytes, self.live_bytes)
 
@@ -130,7 +130,7 @@ _CONVOLUTIONS = {
 }
 _EIGENVECTORS = "aten::_linalg_eigh"
 _EIGENVECTORS_PRODUCTS = 8
-"""How many matrix products take as long; 7 to 14 for 512 to 128 channels on one core."""
+"""Cost in matrix products of the same size; measured 7 to 14 for 512 to 128 channels, one core."""
 
 _PRODUCTS = {"aten::mm", "aten::bmm", "aten::addmm", "aten::addmm_", _EIGENVECTORS} | _CONVOLUTIONS
 

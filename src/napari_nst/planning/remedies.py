@@ -1,4 +1,4 @@
-"""What to do about a run that does not fit into memory: refuse it, and say what would fit."""
+"""Refuse a run that does not fit into memory, and suggest settings that would fit."""
 
 from dataclasses import replace
 
@@ -11,11 +11,12 @@ from napari_nst.planning.free_memory import free_bytes
 
 _SHORT_HISTORY = 10
 _ADAM_RATE = 0.02
-"""Of the [0, 1] picture, a step; style-transfer-pytorch's."""
+"""Learning rate on a [0, 1] picture, as in style-transfer-pytorch."""
 
 _LESS = 0.8
-"""After a run has failed, what is offered needs no more than this share of what it needed beyond
-what the smallest run needs too: the network and the libraries."""
+"""After a run ran out of memory, suggestions may need at most this share of its estimate.
+
+The share applies to what the run needs beyond the smallest possible run (network, libraries)."""
 _SMALLEST_PX = 64
 
 
@@ -35,7 +36,7 @@ def refuse_if_too_large(plan: Plan) -> None:
 
 
 def ran_out(plan: Plan) -> DeviceMemoryError:
-    """Make the error for a run that memory ran out on; call it when its tensors are gone."""
+    """Create the error for a run that ran out of memory; call it after its tensors are freed."""
     if plan.device.type == "cuda":
         torch.cuda.empty_cache()
     smallest = replace(plan, config=plan.config.replace(size=_SMALLEST_PX)).peak_bytes
@@ -44,14 +45,14 @@ def ran_out(plan: Plan) -> DeviceMemoryError:
     offers = remedies(plan, budget)
     height, width = plan.sizes[-1]
     return DeviceMemoryError(
-        f"memory ran out during the run of {width}x{height} px; what it held is free again. "
+        f"memory ran out during the run of {width}x{height} px; its memory is free again. "
         f"{_advice(offers)}",
         offers,
     )
 
 
 def remedies(plan: Plan, free: float) -> tuple[Remedy, ...]:
-    """List changes with which a run needs no more than `free` bytes, the mildest first."""
+    """List changes of settings with which a run fits into `free` bytes, the mildest first."""
     config = plan.config
     found = []
     if config.optimizer == "lbfgs":
@@ -72,12 +73,12 @@ def remedies(plan: Plan, free: float) -> tuple[Remedy, ...]:
 
 
 def _room(needed: int, free: int) -> str:
-    return ", too little room for comfort" if needed <= free else ""
+    return ", too close to the limit" if needed <= free else ""
 
 
 def _advice(offers: tuple[Remedy, ...]) -> str:
     if not offers:
-        return "No size fits: close other programs, or use smaller pictures."
+        return "No size fits. Close other programs, or use smaller pictures."
     ways = [
         " with ".join(
             f"{name}={value:g}" if name != "optimizer" else f"{name}={value}"

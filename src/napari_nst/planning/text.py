@@ -1,4 +1,4 @@
-"""What a run will take, in words for people; knows neither torch nor Qt."""
+"""Estimates as text, without importing torch."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def estimate_text(expected: "Estimate") -> str:
-    """Say time and memory: "about 2 min, 1.4 GB"."""
+    """Return time and memory: "about 2 min, 1.4 GB"."""
     return f"about {duration_words(expected.seconds)}, {memory_words(expected.peak_bytes)}"
 
 
@@ -22,7 +22,7 @@ def forecast(
     *,
     weights: str,
 ) -> tuple[str, bool]:
-    """Say in a line what a run will take and go by, and whether it fits into memory.
+    """Return a line with a run's estimate, preset and weights, and whether it fits into memory.
 
     Imports torch. The parameters are those of `napari_nst.estimate`, and the weights' name.
     """
@@ -39,7 +39,7 @@ def forecast(
 
 
 def duration_words(seconds: float) -> str:
-    """Say a duration as roughly as an estimate knows it: 8 s, 2 min, 1 h 20 min, 2 days."""
+    """Return an estimated duration, rounded: 8 s, 2 min, 1 h 20 min, 2 days."""
     if seconds < 55:
         return f"{max(1, round(seconds))} s"
     minutes = round(seconds / 60)
@@ -52,5 +52,5 @@ def duration_words(seconds: float) -> str:
 
 
 def memory_words(count: int) -> str:
-    """Say a number of bytes: 350 MB, 1.4 GB."""
+    """Return a number of bytes as text: 350 MB, 1.4 GB."""
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{max(10, round(count / 1e6, -1)):.0f} MB"

@@ -30,7 +30,7 @@ def ready_pair() -> list[LayerData]:
     content, style = PAIR
     photograph = samples.photograph(content)
     beside = photograph.shape[1] * (1 + _GAP)
-    ((pixels, arguments, kind),) = _layer(style, samples.STYLES[style]())
+    ((pixels, arguments, kind),) = _layer(style, samples.style(style))
     return [
         *_layer(content, photograph),
         (pixels, arguments | {"translate": (0, beside)}, kind),
@@ -58,23 +58,23 @@ def rocket() -> list[LayerData]:
 
 
 def brush_strokes() -> list[LayerData]:
-    """Paint a night in brush strokes."""
-    return _layer("brush strokes", samples.brush_strokes())
+    """Open a night in brush strokes."""
+    return _layer("brush strokes", samples.style("brush strokes"))
 
 
 def stained_glass() -> list[LayerData]:
-    """Lead a sunrise in stained glass."""
-    return _layer("stained glass", samples.stained_glass())
+    """Open a sunrise in stained glass."""
+    return _layer("stained glass", samples.style("stained glass"))
 
 
 def ink_hatching() -> list[LayerData]:
-    """Hatch mountains in ink."""
-    return _layer("ink hatching", samples.ink_hatching())
+    """Open mountains in ink hatching."""
+    return _layer("ink hatching", samples.style("ink hatching"))
 
 
 def mosaic() -> list[LayerData]:
-    """Lay a wave in mosaic."""
-    return _layer("mosaic", samples.mosaic())
+    """Open a wave in mosaic."""
+    return _layer("mosaic", samples.style("mosaic"))
 
 
 def _layer(name: str, pixels: npt.NDArray[np.uint8]) -> list[LayerData]:

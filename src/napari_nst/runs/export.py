@@ -16,8 +16,8 @@ from PIL import Image
 from napari_nst.errors import ImageError
 from napari_nst.files.disk import appearing_whole, clear_leftovers
 from napari_nst.files.images import write_picture
-from napari_nst.files.names import claimed_path, safe_name, save_picture, write_atomically
-from napari_nst.files.outputs import disk_errors_translated
+from napari_nst.files.names import claimed_path, safe_name, save_picture
+from napari_nst.files.outputs import disk_errors_translated, write_atomically
 from napari_nst.runs.snapshots import Snapshot, stack_of
 from napari_nst.settings.record import RunRecord
 from napari_nst.settings.results import LossPoint

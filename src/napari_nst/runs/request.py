@@ -9,10 +9,9 @@ import numpy.typing as npt
 from napari_nst.errors import ConfigError
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.record import RunRecord, SteeringEvent, picture_hash
+from napari_nst.settings.vgg_layers import WEIGHTS_NAMES
 
 PREVIEW_PX, PREVIEW_STEPS = 256, 40
-
-_NAMED_WEIGHTS = ("imagenet", "builtin", "untrained")
 
 
 @dataclass(frozen=True)
@@ -123,6 +122,6 @@ def request_of(
         content=by_hash[str(wanted["content"])],
         style=by_hash[str(wanted["style"])],
         config=record.config,
-        weights=record.weights if record.weights in _NAMED_WEIGHTS else weights,
+        weights=record.weights if record.weights in WEIGHTS_NAMES else weights,
         init=None if start is None else by_hash[start],
     )

@@ -1,28 +1,46 @@
-"""Sample pictures: photographs that scikit-image brings, and styles painted in code.
+"""Sample pictures: photographs from scikit-image, and four styles shipped as JPEG files.
 
-Nothing is downloaded. Importing this package imports neither Qt nor torch.
+Nothing is downloaded. `make samples` paints the styles again (tools/paint_samples).
 """
 
-from napari_nst.samples._brush import brush_strokes
-from napari_nst.samples._glass import stained_glass
-from napari_nst.samples._ink import ink_hatching
-from napari_nst.samples._mosaic import mosaic
-from napari_nst.samples._photos import CONTENTS, photograph
+from pathlib import Path
+from typing import Any
 
-STYLES = {
-    "brush strokes": brush_strokes,
-    "stained glass": stained_glass,
-    "ink hatching": ink_hatching,
-    "mosaic": mosaic,
-}
-"""The painted styles by name; each takes a size in pixels and a seed."""
+import numpy as np
+import numpy.typing as npt
 
-__all__ = [
-    "CONTENTS",
-    "STYLES",
-    "brush_strokes",
-    "ink_hatching",
-    "mosaic",
-    "photograph",
-    "stained_glass",
-]
+CONTENTS = {"astronaut": "astronaut", "cat": "chelsea", "coffee": "coffee", "rocket": "rocket"}
+"""Names of photographs, and scikit-image's names of them."""
+
+STYLES = ("brush strokes", "stained glass", "ink hatching", "mosaic")
+
+
+def photograph(name: str) -> npt.NDArray[np.uint8]:
+    """Read one of CONTENTS.
+
+    Returns
+    -------
+    array, shape (H, W, 3), uint8
+    """
+    from skimage import data
+
+    load: Any = getattr(data, CONTENTS[name])
+    return np.asarray(load(), dtype=np.uint8)
+
+
+def style(name: str) -> npt.NDArray[np.uint8]:
+    """Read one of STYLES.
+
+    Returns
+    -------
+    array, shape (512, 512, 3), uint8
+    """
+    from PIL import Image
+
+    with Image.open(style_path(name)) as picture:
+        return np.array(picture)
+
+
+def style_path(name: str) -> Path:
+    """Return the file of one of STYLES."""
+    return Path(__file__).parent / f"{name.replace(' ', '-')}.jpg"

@@ -1,1 +1,1 @@
-"""What is asked of a run, and what reproduces it. Standard library only."""
+"""Settings of a run, and the record that reproduces it. Standard library and numpy only."""

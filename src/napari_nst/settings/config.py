@@ -1,7 +1,7 @@
 """StyleConfig: one frozen, validated description of a run.
 
-Each field's metadata (title, help, bounds, choices, their labels, unit, word for an unset value) is
-the one place that the validator, the command line and the dock widget read.
+The validator, the command line and the dock widget all read each field's metadata: title, help,
+bounds, choices, their labels, unit, and the word for an unset value.
 """
 
 import json
@@ -37,10 +37,10 @@ Balance = Literal["auto", "published", "matched"]
 Precision = Literal["auto", "float32", "bfloat16", "float64"]
 
 COLORS_LABELS = {"style": "of the style", "content": "of the content", "none": "as painted"}
-"""What the choices of `colors` are called in forms and menus."""
+"""Labels of the choices of `colors` in forms and menus."""
 
 FORMAT = 1
-"""Number of the format of `StyleConfig.to_dict`; files from before it have none."""
+"""Format number of `StyleConfig.to_dict`; older files have none."""
 
 STEERABLE = (
     "style_strength",
@@ -51,7 +51,7 @@ STEERABLE = (
     "style_layer_weights",
     "learning_rate",
 )
-"""Fields that may change while a run is on."""
+"""Fields that may change during a run."""
 
 
 def _setting(
@@ -66,15 +66,15 @@ def _setting(
     absent: str = "",
 ) -> Any:  # noqa: ANN401 - dataclasses.field is typed to return its default
     shown = {"minimum": minimum, "maximum": maximum, "unit": unit, "labels": labels or {}}
-    shown["absent"] = absent  # the word for None or (), in the dock as in the shell
+    shown["absent"] = absent  # the word for None or (), in the dock and in the shell
     return field(default=default, metadata={"title": title, "help": help, **shown})
 
 
 @dataclass(frozen=True, kw_only=True)
 class StyleConfig:
-    """Everything that decides what a run computes, apart from pictures and weights.
+    """All settings of a run, apart from pictures and weights.
 
-    The fields' defaults are the preset "gatys"; runs for which no settings are given take the
+    The fields' defaults are the preset "gatys"; a run without settings uses the
     preset "default". Weights are in the presets' own units; see
     `napari_nst.core.loss.objective` for the formulas.
 
@@ -97,7 +97,7 @@ class StyleConfig:
     steps: int | None = _setting(
         None,
         "Steps",
-        "Steps in all, over every scale in the preset's proportions. “preset” takes the preset's.",
+        "Total steps, divided among the scales as in the preset. “preset” keeps the preset's.",
         minimum=1,
         maximum=1_000_000,
         absent="preset",
@@ -105,7 +105,7 @@ class StyleConfig:
     style_strength: float = _setting(
         1.0,
         "Style strength",
-        "How strong the style is: 1 is as in the preset; more is bolder.",
+        "Strength of the style: 1 is as in the preset; more is bolder.",
         minimum=0,
         maximum=MOST,
     )
@@ -162,7 +162,7 @@ class StyleConfig:
         "Style loss",
         "gram: the authors' code. gram_paper: the paper's formula. gram_moments: gram plus "
         "means and deviations. wasserstein: distance of Gaussians. local_wasserstein: the same to "
-        "second order, a third of the time; its layer weights are shares of the pull.",
+        "second order, in a third of the time; its layer weights are shares of the gradient.",
     )
     tv_loss: TvLoss = _setting(
         "l1", "Smoothness loss", "l1: sum of differences. l2: mean of squared differences."
@@ -180,13 +180,13 @@ class StyleConfig:
     feed: Feed = _setting(
         "weights",
         "Network input",
-        "weights: as the weights file wants it. bytes: RGB 0-255 minus the mean.",
+        "weights: as the weights file expects it. bytes: RGB 0-255 minus the mean.",
     )
     pooling: Pooling = _setting(
-        "max", "Pooling", "How the network shrinks: average is smoother than max."
+        "max", "Pooling", "How the network reduces its features: average is smoother than max."
     )
     padding: Padding = _setting(
-        "zeros", "Padding", "What the first layer sees beyond the picture's border."
+        "zeros", "Padding", "What the first layer reads beyond the picture's border."
     )
     init: Init = _setting("content", "Start from", "The picture that the run starts from.")
     noise_std: float = _setting(
@@ -197,7 +197,7 @@ class StyleConfig:
         maximum=1e6,
     )
     optimizer: OptimizerName = _setting(
-        "lbfgs", "Optimizer", "lbfgs: fewer, dearer steps. adam: less memory, steady."
+        "lbfgs", "Optimizer", "lbfgs: fewer, more expensive steps. adam: less memory, steady."
     )
     learning_rate: float = _setting(
         1.0, "Learning rate", "Length of a step.", minimum=0, maximum=1e6
@@ -211,14 +211,14 @@ class StyleConfig:
     lbfgs_history: int = _setting(
         100,
         "L-BFGS history",
-        "Past steps kept; each costs 24 bytes a pixel, 12 in 16 bits.",
+        "Past steps that are stored; each takes 24 bytes a pixel, 12 in 16 bits.",
         minimum=1,
         maximum=1000,
     )
     lbfgs_history_later: int | None = _setting(
         None,
         "L-BFGS history, later scales",
-        "The same from the second scale on; “same”: as on the first.",
+        "The same from the second scale on; “same” keeps the first scale's.",
         minimum=1,
         maximum=1000,
         absent="same",
@@ -240,20 +240,22 @@ class StyleConfig:
     lbfgs_preconditioner: Preconditioner = _setting(
         "none",
         "L-BFGS preconditioner",
-        "binomial: strokes and colours come in about half the steps (on the built-in features), "
-        "as steps are shared with neighbouring pixels. wide: the same, and wider at scales below "
+        "binomial: about half the steps suffice on the built-in features, because steps are "
+        "smoothed over neighbouring pixels. wide: the same, with a wider filter at scales below "
         "400 px. none: as published. Only for lbfgs without a line search.",
     )
     line_search: LineSearch = _setting(
         "none", "Line search", "strong_wolfe tries several lengths for each L-BFGS step."
     )
     clamp: Clamp = _setting(
-        "none", "Clamp", "When colours are cut to their range: never, after steps, or always."
+        "none",
+        "Clamp",
+        "When colours are clipped to their range: never, after each step, or always.",
     )
     averaging: float = _setting(
         0.0,
         "Averaging",
-        "Decay of the running average of pictures that is shown and saved; 0 is off.",
+        "Decay of the running average of pictures that is shown and saved; 0 switches it off.",
         minimum=0,
         maximum=0.999999,
     )
@@ -272,15 +274,15 @@ class StyleConfig:
     scale_steps: tuple[int, ...] = _setting(
         (500,),
         "Steps of each scale",
-        "As published, coarse to fine; the last repeats. `steps` keeps their proportions.",
+        "Coarse to fine; the last one repeats. `steps` scales all of them.",
         minimum=1,
         maximum=1_000_000,
     )
     scale_detail: float = _setting(
         0.0,
         "Content's detail",
-        "How much of the content's detail is added when a finer scale begins: what the coarser "
-        "one was too small to hold.",
+        "Share of the content's detail that is added at the start of a finer scale, because the "
+        "coarser scale was too small for it.",
         minimum=0,
         maximum=1,
     )
@@ -289,7 +291,7 @@ class StyleConfig:
         "longest",
         "Style fit",
         "longest: the style gets the content's longest side. shrink: the same, never enlarged. "
-        "short_side: shrunk only where its short side is over 1.1 times the content's.",
+        "short_side: shrunk only if its short side is over 1.1 times the content's.",
     )
     style_scale: float = _setting(
         1.0,
@@ -307,7 +309,7 @@ class StyleConfig:
     precision: Precision = _setting(
         "auto",
         "Precision",
-        "Of the network. auto: bfloat16 where the hardware has units for it, else float32.",
+        "Of the network. auto: bfloat16 if the hardware has units for it, else float32.",
     )
     seed: int = _setting(0, "Seed", "Of the starting noise.", minimum=0, maximum=2**63 - 1)
 
@@ -321,7 +323,7 @@ class StyleConfig:
 
     @classmethod
     def preset(cls, name: str, **changes: Any) -> Self:  # noqa: ANN401 - validated per field
-        """Make the named preset, with `changes` to its fields.
+        """Create the named preset, with `changes` to its fields.
 
         Raises
         ------
@@ -335,8 +337,8 @@ class StyleConfig:
     def replace(self, **changes: Any) -> Self:  # noqa: ANN401 - validated per field
         """Copy with `changes`; raises ConfigError as the constructor does.
 
-        Layer weights belong to their layers: where others are named without weights, and their
-        number differs, all count alike.
+        Layer weights belong to their layers: if other layers are given without weights, and their
+        number differs, all get equal weight.
         """
         _refuse_unknown(changes)
         for kind in ("content", "style"):
@@ -346,8 +348,13 @@ class StyleConfig:
                 changes[weights] = ()
         return replace(self, **changes)
 
+    @property
+    def taps(self) -> tuple[str, ...]:
+        """The content layers, then the style layers."""
+        return (*self.content_layers, *self.style_layers)
+
     def to_dict(self) -> dict[str, Any]:
-        """Give the settings as plain JSON values, tuples as lists, with the format's number."""
+        """Return the settings as plain JSON values, tuples as lists, with the format number."""
         return {"format": FORMAT} | {
             key: list(value) if isinstance(value, tuple) else value
             for key, value in asdict(self).items()
@@ -355,7 +362,7 @@ class StyleConfig:
 
     @classmethod
     def from_dict(cls, settings: dict[str, Any]) -> Self:
-        """Read what `to_dict` gave; settings that are absent get the preset's value.
+        """Read what `to_dict` returned; missing settings get the preset's value.
 
         Raises
         ------
@@ -363,27 +370,24 @@ class StyleConfig:
             If a value does not fit, or the format is newer than this version knows.
         """
         if not isinstance(settings, dict):
-            raise ConfigError(f"settings are a table of names and values; got {shown(settings)}")
-        tupled: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value
-            for key, value in settings.items()
-        }
-        if "format" in tupled:
-            check_format(tupled.pop("format"), "these settings", newest=FORMAT)
+            raise ConfigError(f"settings are a dict of names and values; got {shown(settings)}")
+        settings = dict(settings)
+        if "format" in settings:
+            check_format(settings.pop("format"), "these settings", newest=FORMAT)
         else:
-            tupled = _from_before_formats(tupled)
-        name = tupled.pop("name", "default")
-        _refuse_unknown(tupled)  # "self" is no setting, and no keyword of what follows
+            settings = _from_before_formats(settings)
+        name = settings.pop("name", "default")
+        _refuse_unknown(settings)  # before ** below, where a key "self" would clash
         known = isinstance(name, str) and name in PRESETS
-        return cls.preset(name, **tupled) if known else cls(name=name).replace(**tupled)
+        return cls.preset(name, **settings) if known else cls(name=name).replace(**settings)
 
     def to_json(self) -> str:
-        """Give the settings as JSON text."""
+        """Return the settings as JSON text."""
         return json.dumps(self.to_dict(), indent=2)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read what `to_json` gave; raises ConfigError on anything else."""
+        """Read what `to_json` returned; raises ConfigError on anything else."""
         return cls.from_dict(parse_json(text, "the settings"))
 
 
@@ -398,25 +402,25 @@ def changes(config: StyleConfig, base: StyleConfig) -> dict[str, Any]:
 
 
 def _are_as_many(layers: object, weights: tuple[float, ...]) -> bool:
-    """Return whether layers, not yet checked, are as many as weights."""
+    """Return whether unchecked layers have the same number as weights."""
     return isinstance(layers, Sized) and len(layers) == len(weights)
 
 
 def checked_config(config: object) -> StyleConfig:
-    """Return settings if they are some; raises ConfigError on anything else."""
+    """Return settings unchanged; raises ConfigError on anything but a StyleConfig."""
     if not isinstance(config, StyleConfig):
         raise ConfigError(
-            f"config is a StyleConfig; got {shown(config)}. Make one with "
-            "StyleConfig.preset('default', size=512), or StyleConfig.from_dict of a table"
+            f"config is a StyleConfig; got {shown(config)}. Create one with "
+            "StyleConfig.preset('default', size=512) or StyleConfig.from_dict"
         )
     return config
 
 
 def _from_before_formats(settings: dict[str, Any]) -> dict[str, Any]:
-    """Bring settings of files without a format number to what they meant.
+    """Convert settings from a file without a format number.
 
-    Such files from our hand name all settings of their time; others are a user's own short lists,
-    which mean today's presets.
+    Files that older versions wrote contain every setting of their time, for example
+    lbfgs_history. Other files are a user's own short lists and mean today's presets.
     """
     if "lbfgs_history" not in settings:
         return settings
@@ -427,7 +431,7 @@ def _from_before_formats(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def setting_type(name: str) -> Any:  # noqa: ANN401 - a type expression
-    """Give the annotation of a field of StyleConfig, such as ``int | None``."""
+    """Return the annotation of a field of StyleConfig, such as ``int | None``."""
     return _setting_types()[name]
 
 
@@ -438,14 +442,14 @@ def _setting_types() -> dict[str, Any]:
 
 @cache
 def absent_word(name: str) -> str:
-    """Return what an unset value of a field is called; empty where it is always set."""
+    """Return the word for an unset value of a field; empty if it is always set."""
     words = {setting.name: setting.metadata["absent"] for setting in fields(StyleConfig)}
     return str(words[name])
 
 
 @cache
 def choices(name: str) -> tuple[str, ...]:
-    """Give the closed set of values of a field; empty where it has none."""
+    """Return the choices of a field; empty if it has none."""
     annotation = setting_type(name)
     return get_args(annotation) if get_origin(annotation) is Literal else ()
 
@@ -458,12 +462,12 @@ def _refuse_unknown(names: Iterable[object]) -> None:
 
 
 def _validate_layers(config: StyleConfig) -> None:
-    for tap in (*config.content_layers, *config.style_layers):
+    for tap in config.taps:
         tap_geometry(tap)
     if not config.content_layers and not config.style_layers:
-        raise ConfigError("name at least one content or style layer")
+        raise ConfigError("expected at least one content or style layer; got none")
     if not config.scale_steps:
-        raise ConfigError("scale_steps names at least one number of steps")
+        raise ConfigError("scale_steps needs at least one number of steps; got none")
     for kind in ("content", "style"):
         weights, layers = (
             getattr(config, f"{kind}_layer_weights"),

@@ -1,9 +1,8 @@
-"""The one reader of JSON: settings, presets, records in pictures, caches.
+"""Read JSON safely: settings, presets, records in pictures, caches.
 
-Files come from strangers, and caches from disks that fail. Python's parser takes a nesting of
-100,000 until the stack ends, integers of any length until their digits cannot be converted, and
-NaN, which is not JSON. Each of these raises another kind of error, in the middle of a run at the
-worst. Here all of them are a ConfigError with a sentence.
+Files may be hostile, and caches damaged. Python's parser overflows the stack on deep nesting,
+fails on integers with too many digits, and accepts NaN, which is not JSON. Each of these raises a
+different error, possibly in the middle of a run. Here all of them are a ConfigError with a message.
 """
 
 import json
@@ -15,15 +14,15 @@ from typing import Any, NoReturn
 from napari_nst.errors import ConfigError, shown
 
 MOST_CHARACTERS = 1 << 24
-"""A record of a run that was steered at every one of 100,000 steps has half as many."""
+"""Twice as many as in the record of a run that was steered at each of 100,000 steps."""
 
 DEEPEST = 32
-"""Records nest four deep; Python's parser ends the stack at about a thousand."""
+"""Records nest four deep; Python's parser overflows the stack at about a thousand."""
 
 MOST_DIGITS = 20
 """The longest setting, a seed below 2**63, has 19."""
 
-# Strings are skipped whole, an unfinished one to the end, so that one pass is enough.
+# Strings, also unterminated ones, are skipped, so that only brackets outside of them count.
 _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 _HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 
@@ -36,18 +35,20 @@ def parse_json(text: str, what: str) -> Any:  # noqa: ANN401 - any JSON value
     text
         The text.
     what
-        What it is, for the message: "the settings", "the record".
+        Its name for the message: "the settings", "the record".
 
     Raises
     ------
     ConfigError
-        If it is not JSON, too long, nested too deep, or holds a name twice, NaN, a number with
-        too many digits or too large for a float, or half of a character.
+        If it is not JSON, too long, nested too deep, or contains a duplicate name, NaN, a number
+        with too many digits or too large for a float, or an unpaired surrogate.
     """
     if len(text) > MOST_CHARACTERS:
         raise ConfigError(f"{what}: {len(text)} characters; expected at most {MOST_CHARACTERS}")
     if _depth(text) > DEEPEST:
-        raise ConfigError(f"{what}: nested more than {DEEPEST} deep; this is no file of ours")
+        raise ConfigError(
+            f"{what}: nested more than {DEEPEST} deep; this is not a file of napari-nst"
+        )
     try:
         value = json.loads(
             text,
@@ -66,13 +67,13 @@ def _table(pairs: list[tuple[str, Any]], what: str) -> dict[str, Any]:
     table: dict[str, Any] = {}
     for name, value in pairs:
         if name in table:
-            raise ConfigError(f"{what}: {shown(name)} stands there twice; leave one")
+            raise ConfigError(f"{what}: {shown(name)} occurs twice; remove one")
         table[name] = value
     return table
 
 
 def read_json_file(path: Path, what: str) -> Any:  # noqa: ANN401 - any JSON value
-    """Read a file of JSON in UTF-8, no further than the longest text that is accepted.
+    """Read a JSON file in UTF-8, at most up to the longest accepted text.
 
     Raises
     ------
@@ -90,15 +91,15 @@ def read_json_file(path: Path, what: str) -> Any:  # noqa: ANN401 - any JSON val
 
 
 def check_plain(value: object, what: str, *, depth: int = DEEPEST) -> None:
-    """Raise ConfigError unless a value could have come from `parse_json` and be written again.
+    """Raise ConfigError unless a value consists of plain JSON types.
 
-    Layers' metadata hold records as Python objects, which may contain anything.
+    Needed for records in layers' metadata, which are Python objects and may contain anything.
     """
     if depth < 0:
         raise ConfigError(f"{what}: nested more than {DEEPEST} deep")
     if isinstance(value, dict):
         if odd := [key for key in value if not isinstance(key, str)]:
-            raise ConfigError(f"{what}: a name is a text; got a {type(odd[0]).__name__}")
+            raise ConfigError(f"{what}: a name is a string; got a {type(odd[0]).__name__}")
         for key, item in value.items():
             _check_text(key, what)
             check_plain(item, what, depth=depth - 1)
@@ -130,7 +131,7 @@ def check_format(number: object, what: str, *, newest: int) -> None:
         The newest format that this version reads.
     """
     if type(number) is not int or number < 1:
-        raise ConfigError(f"format is a whole number from 1; got {shown(number)}")
+        raise ConfigError(f"format is an integer from 1; got {shown(number)}")
     if number > newest:
         raise ConfigError(
             f"{what} have the format {number}, and this version reads up to {newest}; "
@@ -139,7 +140,7 @@ def check_format(number: object, what: str, *, newest: int) -> None:
 
 
 def _depth(text: str) -> int:
-    """Measure how deep brackets nest, without building anything."""
+    """Return how deep brackets nest, without parsing."""
     depth = deepest = 0
     for match in _STRING_OR_BRACKET.finditer(text):
         token = match[0]
@@ -160,15 +161,15 @@ def _integer(digits: str, what: str) -> int:
 def _float(digits: str, what: str) -> float:
     value = float(digits)
     if math.isinf(value):
-        raise ConfigError(f"{what}: {digits[:MOST_DIGITS]} is too large a number")
+        raise ConfigError(f"{what}: {digits[:MOST_DIGITS]} is too large")
     return value
 
 
 def _refuse_constant(word: str, what: str) -> NoReturn:
-    raise ConfigError(f"{what}: {word} is not JSON; a number is expected there")
+    raise ConfigError(f"{what}: {word} is not JSON; expected a number")
 
 
 def _check_text(text: str, what: str) -> None:
-    # Half of a surrogate pair, which JSON can spell as \ud800, cannot be printed or written.
+    # An unpaired surrogate, which JSON can spell as \ud800, cannot be printed or encoded.
     if _HALF_CHARACTER.search(text):
-        raise ConfigError(f"{what}: a text holds half of a character ({text[:20]!r})")
+        raise ConfigError(f"{what}: a string contains an unpaired surrogate ({text[:20]!r})")

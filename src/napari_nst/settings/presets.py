@@ -1,20 +1,19 @@
 """The presets, as changes to StyleConfig's defaults; formulas in `core.loss.objective`.
 
-"default" and "painterly" are our own, chosen for the best picture after a minute or some on a
-laptop's processor (docs/presets.md); "default-2026-11" is what "default" was until November 2026.
-The others are published:
-"seed" is Gatys, Ecker & Bethge 2015 as the paper writes it, "gatys" the authors' code of 2016,
-"johnson" neural-style-pt, "gordicaleksa" pytorch-neural-style-transfer, "tutorial"
-pytorch.org's, "crowsonkb" style-transfer-pytorch, "spst" style transfer in many scales.
+"default" and "painterly" are our own, chosen for the best picture after a few minutes on a
+laptop (docs/presets.md); "default-2026-11" was "default" until November 2026.
+The others are published: "seed" is Gatys, Ecker & Bethge 2015 as the paper writes it, "gatys" the
+authors' code of 2016, "johnson" neural-style-pt, "gordicaleksa" pytorch-neural-style-transfer,
+"tutorial" pytorch.org's, "crowsonkb" style-transfer-pytorch, "spst" style transfer in many scales.
 """
 
 from typing import Any
 
 DEFAULT_PRESET = "default"
-"""The preset of runs for which none is named."""
+"""The preset of runs without settings."""
 
 DEFAULT_OF_2026_11 = "default-2026-11"
-"""The name under which the former "default" goes on, so that its records repeat exactly."""
+"""Name of the former "default", so that its records still repeat exactly."""
 
 _OUR_OWN: dict[str, Any] = {
     "colors": "style",
@@ -114,7 +113,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "style_fit": "shrink",
     },
 }
-"""What each preset changes in StyleConfig's defaults, which are those of "gatys"."""
+"""Changes of each preset to StyleConfig's defaults, which are those of "gatys"."""
 
 NATIVE_WEIGHTS: dict[str, str] = {
     "gatys": "caffe",
@@ -125,31 +124,30 @@ NATIVE_WEIGHTS: dict[str, str] = {
     "crowsonkb": "imagenet",
     "spst": "caffe",
 }
-"""The weights, by input or by name, for which each preset's constants were published."""
+"""The weights, by input or name, for which each preset's constants were published."""
 
 REFERENCE_RATIO = 30.0
 """|style gradient| / |content gradient| on other weights; see `napari_nst.core.balance`.
 
-Chosen on pictures: the published weights were not at hand to measure it.
+Chosen on pictures: the published weights were not available to measure it.
 """
 
 BUILTIN_RATIO = 10.0
-"""The same on the built-in features, where little changes from 30 up (docs/features.md)."""
+"""The same on the built-in features, where ratios above 30 change little (docs/features.md)."""
 
 BUILTIN_LAYER_WEIGHTS = (16.0, 4.0, 12.0, 32.0, 4.0)
-"""Weights of relu1_1 to relu5_1 that suit the built-in features, where none are asked for.
+"""Default weights of relu1_1 to relu5_1 in Gram losses on the built-in features.
 
-For the Gram losses; chosen on pictures (docs/features.md): colour comes from relu1_1, and strokes
-from relu2_1 to relu5_1, whose pulls on the picture these weights make alike.
+Chosen on pictures (docs/features.md): colour comes from relu1_1, strokes from relu2_1 to relu5_1,
+whose gradients these weights make about equal.
 """
 
-
 OWN_RATIOS = {"default": 10.0, "painterly": 25.0}
-"""The same of presets that fit each layer to the weights, on any weights."""
+"""The same ratio for presets that normalise each layer, on any weights."""
 
 
 def matched_ratio(weights_name: str, preset: str = "") -> float:
-    """Return |style gradient| / |content gradient| at style strength 1, where it is matched."""
+    """Return the matched |style gradient| / |content gradient| at style strength 1."""
     if preset in OWN_RATIOS:
         return OWN_RATIOS[preset]
     return BUILTIN_RATIO if weights_name == "builtin" else REFERENCE_RATIO

@@ -1,4 +1,4 @@
-"""RunRecord: what reproduces a run, as stored in layers, files and checkpoints."""
+"""RunRecord: everything that reproduces a run, as stored in layers and files."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ FORMAT = 1
 """Number of the format of `RunRecord.to_dict`; records from before it have none."""
 
 METADATA_KEY = "napari-nst"
-"""Where a layer's metadata and a file's text chunk keep the record."""
+"""Key of the record in a layer's metadata and a PNG's text chunk."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class SteeringEvent:
     Parameters
     ----------
     step
-        Steps that were done, over all scales, when the change took effect.
+        Steps done, over all scales, when the change took effect.
     field
         The field of StyleConfig.
     value
@@ -41,19 +41,19 @@ class SteeringEvent:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """The settings as asked and everything that was decided on the way.
+    """The settings as requested and all values that were resolved from them.
 
     Parameters
     ----------
     config
-        The settings as asked, "auto" included.
+        The settings as requested, including "auto".
     resolved
-        What "auto" became: device, precision, threads, versions, balance; and "palette", the
-        statistics of colours that the result can be given.
+        Resolved values: device, precision, threads, versions, balance; and "palette", the colour
+        statistics that the result can be matched to.
     hashes
         SHA-256 of content, styles and weights.
     weights
-        Name of the weights: "imagenet", "untrained", "builtin" or a file's.
+        Name of the weights: one of `WEIGHTS_NAMES`, or a file's stem.
     events
         Steering during the run, oldest first.
     steps_done
@@ -76,20 +76,16 @@ class RunRecord:
 
     @property
     def ending(self) -> StyleConfig:
-        """The settings that the run ended with: as asked, with what was steered since."""
-        changes = {
-            event.field: tuple(event.value) if isinstance(event.value, list) else event.value
-            for event in self.events
-        }
-        return self.config.replace(**changes)
+        """The settings at the end of the run, with all steering applied."""
+        return self.config.replace(**{event.field: event.value for event in self.events})
 
     def with_colors(self, colors: Colors) -> Self:
-        """Copy, with other colours chosen behind the last step.
+        """Copy with other colours, chosen after the last step.
 
         Raises
         ------
         ConfigError
-            If there are no such colours.
+            If `colors` is not a valid choice.
         """
         self.config.replace(colors=colors)
         at_end = (self.steps_done, "colors")
@@ -114,7 +110,7 @@ class RunRecord:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Read what `to_dict` gave, of this format or an older one.
+        """Read what `to_dict` returned, of this format or an older one.
 
         Raises
         ------
@@ -122,7 +118,7 @@ class RunRecord:
             If it is anything else, or of a newer format.
         """
         if not isinstance(values, dict):
-            raise ConfigError(f"a record of a run is a table; got {shown(values)}")
+            raise ConfigError(f"a record of a run is a dict; got {shown(values)}")
         check_plain(values, "the record of a run")
         check_format(values.get("format", FORMAT), "the settings of this run", newest=FORMAT)
         config = StyleConfig.from_dict(_part(values, "config", dict))
@@ -137,25 +133,25 @@ class RunRecord:
         )
 
     def to_json(self) -> str:
-        """Give the record as JSON text."""
+        """Return the record as JSON text."""
         return json.dumps(self.to_dict(), indent=2)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read what `to_json` gave; raises ConfigError on anything else."""
+        """Read what `to_json` returned; raises ConfigError on anything else."""
         return cls.from_dict(parse_json(text, "the record of a run"))
 
 
 def checked_events(
     events: Iterable[SteeringEvent], config: StyleConfig
 ) -> tuple[SteeringEvent, ...]:
-    """Return steering that a run with these settings can repeat, lists as tuples.
+    """Return steering events that a run with these settings can repeat, lists as tuples.
 
     Raises
     ------
     ConfigError
-        If an event is of another type, names a field that cannot be steered, or a value that
-        does not fit; in the middle of the run would be too late.
+        If an event has another type, a field that cannot be steered, or an invalid value. Without
+        this check the run would fail in the middle.
     """
     checked = []
     for event in events:
@@ -171,11 +167,11 @@ def checked_events(
 
 
 def _part(values: dict[str, Any], name: str, kind: type) -> Any:  # noqa: ANN401 - of that kind
-    """Return a part of a record; ConfigError if it is absent or of another kind."""
+    """Return a part of a record; ConfigError if it is missing or of another type."""
     part = values.get(name)
     if not isinstance(part, kind):
         raise ConfigError(
-            f"this is no record of a run: {name!r} is a {kind.__name__}; got {shown(part)}"
+            f"this is not a record of a run: {name!r} is a {kind.__name__}; got {shown(part)}"
         )
     return part
 
@@ -183,7 +179,7 @@ def _part(values: dict[str, Any], name: str, kind: type) -> Any:  # noqa: ANN401
 def _count(values: dict[str, Any], name: str) -> int:
     part = values.get(name)
     if not isinstance(part, int) or isinstance(part, bool) or part < 0:
-        raise ConfigError(f"this is no record of a run: {name!r} is a count; got {shown(part)}")
+        raise ConfigError(f"this is not a record of a run: {name!r} is a count; got {shown(part)}")
     return part
 
 
@@ -194,17 +190,17 @@ def _event(values: object) -> SteeringEvent:
 
 
 def _checked_hashes(hashes: dict[str, Any]) -> dict[str, Any]:
-    """Return the hashes if each is a text, "styles" a list of texts; some may be absent."""
+    """Return the hashes if each is a string and "styles" a list of strings; some may be missing."""
     styles = hashes.get("styles", [])
     one_each = [value for name, value in hashes.items() if name != "styles"]
     if not isinstance(styles, list) or not all(isinstance(h, str) for h in [*one_each, *styles]):
-        raise ConfigError(f"this is no record of a run: its hashes are {shown(hashes)}")
+        raise ConfigError(f"this is not a record of a run: its hashes are {shown(hashes)}")
     return hashes
 
 
 def picture_hash(pixels: npt.NDArray[Any]) -> str:
-    """Give the SHA-256 of a picture, dtype and shape included."""
+    """Return the SHA-256 of a picture, including dtype and shape."""
     whole = np.ascontiguousarray(pixels)
     digest = hashlib.sha256(f"{whole.dtype.str}{whole.shape}".encode())
-    digest.update(whole.data)  # reads the pixels where they lie
+    digest.update(whole.data)  # no copy
     return digest.hexdigest()

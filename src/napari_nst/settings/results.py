@@ -1,4 +1,4 @@
-"""What a run reports of its course: where it stands, its loss and why it ended."""
+"""What a run reports: its scale, its loss and why it ended."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,7 +8,7 @@ Reason = Literal["finished", "stopped", "converged", "diverged"]
 
 @dataclass(frozen=True)
 class Scale:
-    """Where a step stands in the pyramid: `index` from 0, of `count`, at height x width px."""
+    """Scale of a step: `index` from 0, of `count`, at height x width px."""
 
     index: int
     count: int

@@ -71,7 +71,7 @@ def _parse_scalar(name: str, kind: Any, text: str) -> Any:  # noqa: ANN401 - a t
     try:
         return kind(text)
     except ValueError as error:
-        word = "a whole number" if kind is int else "a number"
+        word = "an integer" if kind is int else "a number"
         raise ConfigError(f"{name} is {word}; got {text!r}") from error
 
 

@@ -1,7 +1,7 @@
-"""Values of settings as callers give them, brought to plain Python's types and checked.
+"""Convert values of settings to plain Python types, and check them.
 
-A record must become JSON, and numpy's numbers are no JSON: they are turned into Python's when
-they enter, and arrays and lists into tuples where a field is a tuple.
+A record is written as JSON, which numpy's numbers are not. So numpy scalars become Python's, and
+arrays and lists become tuples if a field is a tuple.
 """
 
 import math
@@ -14,20 +14,20 @@ import numpy as np
 from napari_nst.errors import ConfigError, shown
 
 MOST = 1e12
-"""The largest weight: the dock's boxes hold no more, and products of two fit into float32."""
+"""The largest weight: a limit of the dock's boxes, and products of two fit into float32."""
 
 _PLAIN = (str, int, float, type(None))
 
 
 def plain_value(value: object, *, is_list: bool) -> Any:  # noqa: ANN401 - the field's type
-    """Return a value with numpy's scalars as Python's, other values as they are.
+    """Return a value with numpy scalars converted to Python's, other values unchanged.
 
     Parameters
     ----------
     value
-        What was given for a field.
+        The value of a field.
     is_list
-        Whether the field holds a tuple; lists and arrays of one axis become one.
+        Whether the field is a tuple; lists and arrays of one axis become one.
     """
     if is_list and isinstance(value, np.ndarray) and value.ndim == 1:
         value = value.tolist()
@@ -37,7 +37,7 @@ def plain_value(value: object, *, is_list: bool) -> Any:  # noqa: ANN401 - the f
 
 
 def _plain_scalar(value: object) -> object:
-    if type(value) in _PLAIN:  # nearly always, and asked of every field of every StyleConfig
+    if type(value) in _PLAIN:  # the usual case; this runs for every field of every StyleConfig
         return value
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value[()]
@@ -51,7 +51,7 @@ def check_value(
     annotation: Any,  # noqa: ANN401 - a type expression
     value: object,
 ) -> None:
-    """Raise ConfigError if a value is not of a field's type, choices and bounds.
+    """Raise ConfigError if a value does not fit a field's type, choices and bounds.
 
     Parameters
     ----------
@@ -90,20 +90,20 @@ def _check_scalar(
     kind = get_args(annotation)[0] if _is_optional(annotation) else annotation
     if kind is str:
         if not isinstance(value, str):
-            raise ConfigError(f"{setting.name} is a text; got {shown(value)}")
+            raise ConfigError(f"{setting.name} is a string; got {shown(value)}")
         return
     _check_number(setting, kind, value)
 
 
 def _check_number(setting: Field[Any], kind: type, value: object) -> None:
     accepted = (int, float) if kind is float else (int,)
-    word = "a number" if kind is float else "a whole number"
+    word = "a number" if kind is float else "an integer"
     if not isinstance(value, accepted) or isinstance(value, bool) or not _is_finite(value):
         raise ConfigError(f"{setting.name} is {word}; got {shown(value)}")
     low, high = setting.metadata["minimum"], setting.metadata["maximum"]
     if (low is not None and value < low) or (high is not None and value > high):
         most = f"{high:g}" if isinstance(high, float) else high
-        is_open = high is None or (value < low and high == MOST)  # a bound nobody meets
+        is_open = high is None or (value < low and high == MOST)  # values never get near this bound
         bounds = f"at least {low}" if is_open else f"between {low} and {most}"
         raise ConfigError(f"{setting.name} is {bounds}; got {shown(value)}")
 

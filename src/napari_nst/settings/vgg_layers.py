@@ -1,4 +1,4 @@
-"""VGG-19's convolutional part as a table, its taps, strides and receptive fields.
+"""VGG-19's convolutions as a table, its taps, strides and receptive fields, names of its weights.
 
 A *tap* names where features are read: ``"relu4_2"`` after the ReLU, ``"conv4_2"`` before it.
 Simonyan & Zisserman, "Very deep convolutional networks for large-scale image
@@ -7,6 +7,7 @@ recognition", 2014, configuration E.
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Literal, get_args
 
 from napari_nst.errors import ConfigError
 
@@ -30,26 +31,28 @@ TAPS: tuple[str, ...] = tuple(f"{kind}{name[4:]}" for name in CONVS for kind in 
 """Every name under which features can be read, shallowest first."""
 
 
+WeightsName = Literal["imagenet", "builtin", "untrained"]
+WEIGHTS_NAMES: tuple[WeightsName, ...] = get_args(WeightsName)
+"""Weights with a name. "auto" selects one of the first two; anything else is a file's path."""
+
+
 @dataclass(frozen=True)
 class TapGeometry:
-    """Where a tap stands in the network.
+    """Position and extent of a tap.
 
     Parameters
     ----------
     conv
         The convolution that the tap reads, ``"conv4_2"``.
-    after_relu
-        Whether the tap reads after the ReLU.
     channels
         Number of features N.
     stride_px
         Distance on the picture between neighbouring positions.
     receptive_field_px
-        Side of the square of the picture that one position sees.
+        Side of the square of the picture that one position depends on.
     """
 
     conv: str
-    after_relu: bool
     channels: int
     stride_px: int
     receptive_field_px: int
@@ -66,7 +69,7 @@ def tap_geometry(tap: str) -> TapGeometry:
     """
     if tap not in TAPS:
         raise ConfigError(
-            f"{tap!r} is no layer of VGG-19. Expected a name such as 'relu4_2' (after the "
+            f"{tap!r} is not a layer of VGG-19. Expected a name such as 'relu4_2' (after the "
             f"ReLU) or 'conv4_2' (before it), from conv1_1 to relu5_4."
         )
     target = f"conv{tap[4:]}"
@@ -77,7 +80,7 @@ def tap_geometry(tap: str) -> TapGeometry:
         field += 2 * stride
         if name == target:
             break
-    return TapGeometry(target, tap.startswith("relu"), CONVS[target][1], stride, field)
+    return TapGeometry(target, CONVS[target][1], stride, field)
 
 
 def convolutions_to(taps: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
-"""Where the numbers of VGG-19 come from: find, fetch, verify, strip, cache, load safely.
+"""Weights of VGG-19: find, download, verify, reduce to the convolutions, cache and load safely.
 
-:func:`load` answers "which numbers" for every front end, :func:`status` tells where they
-were looked for, :func:`download` fetches ImageNet's and runs only when called. Files are
+:func:`load` loads weights by name or path, :func:`status` lists the places on disk that it
+searches, :func:`download` downloads ImageNet's and runs only when called. Files are
 read by safetensors or by ``torch.load(weights_only=True)``: nothing is ever unpickled.
 Importing this package does not import torch.
 """
@@ -12,7 +12,6 @@ from napari_nst.weights._load import load
 from napari_nst.weights._places import (
     FOLDER_VARIABLE,
     IMAGENET,
-    IMAGENET_URL,
     Place,
     Source,
     find_imagenet,
@@ -22,7 +21,6 @@ from napari_nst.weights._places import (
 __all__ = [
     "FOLDER_VARIABLE",
     "IMAGENET",
-    "IMAGENET_URL",
     "InputKind",
     "Place",
     "Source",

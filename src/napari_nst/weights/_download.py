@@ -1,8 +1,8 @@
-"""Fetch ImageNet's weights once: resumable, verified, stripped to the convolutions.
+"""Download ImageNet's weights once: resumable, verified, reduced to the convolutions.
 
 The published file is pinned by its SHA-256. So a resume sends a plain Range and no If-Range:
-an ETag can only tell that another mirror answered, and would throw away good bytes; a file
-that did change is caught by the hash.
+mirrors have different ETags, so If-Range would discard valid bytes when another mirror answers;
+the hash detects a file that did change.
 """
 
 from __future__ import annotations
@@ -44,24 +44,24 @@ def download(
     folder: Path | None = None,
     stall_s: float = STALL_S,
 ) -> Path:
-    """Fetch, verify and strip ImageNet's weights into the cache, unless they are there.
+    """Download ImageNet's weights into the cache unless they are there.
 
-    Blocks until done. Two downloads into one folder take turns, in whatever processes.
+    Blocks until done. Two downloads into one folder take turns, also across processes.
 
     Parameters
     ----------
     progress
-        Called often, on this thread, with the bytes there are and the bytes there will be.
+        Called often, on this thread, with the bytes received and the total.
     cancelled
-        Polled about ten times a second, on this thread; True ends the download.
+        Polled about ten times a second, on this thread; True cancels the download.
     waiting
-        Called as often, on this thread, while another download into the folder is running.
+        Called as often, on this thread, during another download into the same folder.
     source
-        The published file to fetch.
+        The published file to download.
     folder
-        Where to keep the result; else the folder the user configured, else the cache.
+        Where to store the result; else the folder set by the user, else the cache.
     stall_s
-        Give up when nothing has come for so many seconds.
+        Longest time without data, seconds.
 
     Returns
     -------
@@ -71,9 +71,9 @@ def download(
     Raises
     ------
     DownloadCancelled
-        If `cancelled` said so; what came is kept for a resume.
+        If `cancelled` returned True; the received part is kept for a resume.
     DownloadError
-        If the file could not be fetched, verified or stored; says what to do.
+        If the file could not be downloaded, verified or stored; says what to do.
     """
     _http.check_url(source.url)
     folder = download_folder(folder)
@@ -91,7 +91,7 @@ def download(
 
 
 class _Job:
-    """One download: what is fetched, where to, and who watches it."""
+    """One download with its source, its partial file and its callbacks."""
 
     def __init__(
         self,
@@ -107,35 +107,34 @@ class _Job:
         self._cancelled = cancelled
 
     def advance(self, done_bytes: int) -> None:
-        """Tell the caller how far the download is."""
+        """Report the bytes received."""
         self.done_bytes = done_bytes
         self._progress(done_bytes, self.source.size_bytes)
 
     def check(self) -> None:
-        """Raise DownloadCancelled if the caller wants no more."""
+        """Raise DownloadCancelled if the caller has cancelled."""
         if self._cancelled():
             raise DownloadCancelled(
-                f"Download cancelled at {self.so_far}. What came is kept as {self.part} and "
-                f"resumed next time; delete it if you do not want it."
+                f"Download cancelled at {self.so_far}. The received part is kept as {self.part} "
+                f"and resumed next time; delete it if you do not need it."
             )
 
     def fail(self, what: str) -> NoReturn:
-        """Raise DownloadError saying what happened and every way out."""
+        """Raise DownloadError with what happened and what to do."""
         raise DownloadError(
-            f"{what} Try again (what came is kept and resumed), or fetch {self.source.url} in "
-            f"another way, such as a browser, and put it into {self.part.parent}, or choose "
-            f"other weights."
+            f"{what} Try again (it resumes), or download {self.source.url} with a browser "
+            f"and put it into {self.part.parent}, or choose other weights."
         )
 
     @property
     def so_far(self) -> str:
-        """How far the download is, in words."""
+        """The progress as text."""
         return f"{self.done_bytes / 1e6:.1f} of {self.source.size_bytes / 1e6:.1f} MB"
 
 
 @contextmanager
 def _disk_errors(folder: Path) -> Iterator[None]:
-    """Translate what the disk raises; the network's errors are translated where they occur."""
+    """Translate errors of the disk; network errors are translated where they occur."""
     try:
         yield
     except OSError as error:
@@ -149,7 +148,7 @@ def _disk_errors(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _exclusive(folder: Path, job: _Job, waiting: Callable[[], None]) -> Iterator[None]:
-    """Wait, cancellably, for the only right to download into `folder`; dies with the process."""
+    """Hold the lock for downloads into `folder`; waiting can be cancelled."""
     from filelock import FileLock, Timeout
 
     lock = FileLock(folder / "download.lock")
@@ -166,7 +165,7 @@ def _exclusive(folder: Path, job: _Job, waiting: Callable[[], None]) -> Iterator
 
 
 def _is_good(target: Path, source: Source) -> bool:
-    """Tell whether `target` is an intact earlier result."""
+    """Return whether `target` is an intact earlier result."""
     try:
         if read_header(target).get("source_sha256") != source.sha256:
             return False
@@ -177,7 +176,7 @@ def _is_good(target: Path, source: Source) -> bool:
 
 
 def _fetch(job: _Job, stall_s: float) -> None:
-    """Bring the part up to the source's full length."""
+    """Download the rest of the partial file."""
     part, size_bytes = job.part, job.source.size_bytes
     job.done_bytes = part.stat().st_size if part.exists() else 0
     if job.done_bytes > size_bytes:
@@ -190,7 +189,7 @@ def _fetch(job: _Job, stall_s: float) -> None:
         try:
             _receive(job, stream)
         except _http.NetworkError as error:
-            job.fail(f"The download broke off at {job.so_far}: {error}")
+            job.fail(f"The download was interrupted at {job.so_far}: {error}")
     if job.done_bytes < size_bytes:
         job.fail(f"The server ended the download at {job.so_far}.")
 
@@ -202,13 +201,13 @@ def _check_space(job: _Job) -> None:
     if free_bytes < needed_bytes:
         raise DownloadError(
             f"The disk has {free_bytes / 1e6:.0f} MB free in {job.part.parent}; the download "
-            f"needs {needed_bytes / 1e6:.0f} MB, most of it only for a while. Free some space "
+            f"needs {needed_bytes / 1e6:.0f} MB, most of it temporarily. Free some space "
             f"or choose another folder for the weights, then try again."
         )
 
 
 def _receive(job: _Job, stream: _http.Stream) -> None:
-    """Append what comes to the part, or begin it anew where the server ignores ranges."""
+    """Append the body to the partial file, or start over if the server ignores ranges."""
     head = stream.head(job.check)
     start = _accepted_start(job, head)
     with job.part.open("ab" if start else "wb") as file:
@@ -221,36 +220,36 @@ def _receive(job: _Job, stream: _http.Stream) -> None:
 
 
 def _accepted_start(job: _Job, head: _http.Head) -> int:
-    """Return where in the file the answer begins, having checked that it is our file."""
+    """Return the offset at which the response starts; check that it is the expected file."""
     if head.status == 416 or (head.status == 206 and head.range_start != job.done_bytes):
         job.part.unlink(missing_ok=True)
-        job.fail("The server could not resume where the last download ended; its part is gone.")
+        job.fail("The server could not resume the last download; the partial file was deleted.")
     if head.status not in (200, 206):
         job.fail(f"The server refused: HTTP {head.status} {head.reason}.")
     if head.is_page or head.total_bytes not in (None, job.source.size_bytes):
         job.fail(
             f"The server offers {head.total_bytes or 'an unknown number of'} bytes of "
             f"{head.content_type}, expected {job.source.size_bytes}: this is not the file, "
-            f"perhaps the page of a proxy or a sign-in."
+            f"but perhaps the page of a proxy or a sign-in."
         )
     return job.done_bytes if head.status == 206 else 0
 
 
 def _verify(job: _Job) -> None:
-    """Compare the whole file with the published hash; a bad one must go."""
+    """Compare the file with the published hash; delete it if they differ."""
     came = file_sha256(job.part, on_block=job.check)
     if came == job.source.sha256:
         return
     job.part.unlink()
     raise DownloadError(
-        f"The downloaded file is corrupt: expected SHA-256 {job.source.sha256[:12]}..., came "
+        f"The downloaded file is corrupt: expected SHA-256 {job.source.sha256[:12]}..., got "
         f"{came[:12]}...; it was deleted. Try again, on another network if it happens twice, or "
         f"choose other weights."
     )
 
 
 def _store(job: _Job, target: Path) -> None:
-    """Keep only the convolutions, then drop the published file."""
+    """Store the convolutions, then delete the published file."""
     source = job.source
     try:
         weights = read(job.part, weights_input=source.input, file_hash=source.sha256)
@@ -265,4 +264,4 @@ def _store(job: _Job, target: Path) -> None:
     }
     write(target, weights.tensors, header=header)
     job.part.unlink()
-    log.info("weights kept at %s", target)
+    log.info("weights stored at %s", target)

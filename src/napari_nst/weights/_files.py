@@ -1,8 +1,8 @@
-"""Read and write files of VGG-19 weights, and decide how each wants to be fed.
+"""Read and write VGG-19 weights files, and determine the input that each expects.
 
 Two layouts are read: torchvision's ``features.0.weight`` and Caffe's ``conv1_1.weight``.
-A file fed in the wrong way still makes pictures, only poor ones, so the decision follows
-the strongest evidence there is: known hash, header, the user's word, the style of the keys.
+With the wrong input a network still makes pictures, only poor ones. So the input follows
+the strongest evidence: known hash, header, the user's setting, the style of the keys.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ InputKind = Literal["torchvision", "caffe"]
 HASH_BLOCK_BYTES = 1 << 20
 OWN_HEADER_KEY = "napari_nst"
 
-# SHA-256 of a file, or its first digits where the publisher put them into the file's name.
+# SHA-256 of a file, or its first digits if the publisher put them into the file's name.
 KNOWN_FILES: dict[str, InputKind] = {
     "dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44": "torchvision",
     # vgg19-d01eb7cb.pth, neural-style-pt's Caffe weights under torchvision's key names.
     "d01eb7cb": "caffe",
 }
 
-# What torch.load(weights_only=True) raised on thousands of truncated, altered and random files.
+# Raised by torch.load(weights_only=True) on thousands of truncated, altered and random files.
 _UNREADABLE = (
     pickle.UnpicklingError,
     struct.error,
@@ -55,21 +55,21 @@ _UNREADABLE = (
 
 @dataclass(frozen=True, eq=False)
 class Weights:
-    """The numbers of VGG-19's convolutions and how they want to be fed.
+    """VGG-19's convolution weights and the input that they expect.
 
     Parameters
     ----------
     name
-        "imagenet", "untrained", "builtin" or the stem of the file.
+        One of `WEIGHTS_NAMES`, or the stem of the file.
     tensors
         "conv1_1.weight", shape (out, in, 3, 3), and "conv1_1.bias", shape (out,), all
         float32 on the CPU; may end before conv5_4.
     input
-        What the first convolution expects to see.
+        The input of the first convolution.
     sha256
         Hash of the tensors' bytes in the order of their sorted keys.
     note
-        What callers should say aloud, such as that `input` was a guess.
+        A message for the user, for example that `input` was guessed.
     """
 
     name: str
@@ -80,7 +80,7 @@ class Weights:
 
 
 def tensors_sha256(tensors: Mapping[str, Tensor]) -> str:
-    """Hash the tensors' bytes as they are stored, in the order of their sorted keys."""
+    """Hash the tensors' stored bytes in the order of their sorted keys."""
     import torch
 
     digest = hashlib.sha256()
@@ -91,7 +91,7 @@ def tensors_sha256(tensors: Mapping[str, Tensor]) -> str:
 
 
 def file_sha256(path: Path, *, on_block: Callable[[], None] = lambda: None) -> str:
-    """Hash a file's bytes, calling `on_block` now and then so that it can be cancelled."""
+    """Hash a file, calling `on_block` once per block, which may raise to cancel."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(HASH_BLOCK_BYTES):
@@ -107,18 +107,18 @@ def read(
     weights_input: InputKind | None = None,
     file_hash: str | None = None,
 ) -> Weights:
-    """Read a file of VGG-19 weights in any of the layouts known here.
+    """Read a VGG-19 weights file in either layout.
 
     Parameters
     ----------
     path
         A safetensors file (by its suffix) or a torch state dict.
     name
-        What to call the weights; the file's stem when None.
+        Name of the weights; None uses the file's stem.
     weights_input
-        The user's word on how the file wants to be fed; a known hash or a header overrules it.
+        The user's setting of the input; a known hash or a header overrules it.
     file_hash
-        The file's SHA-256 where it is known already.
+        The file's SHA-256 if it is already known.
 
     Raises
     ------
@@ -144,16 +144,16 @@ def read(
 
 
 def write(path: Path, tensors: Mapping[str, Tensor], *, header: Mapping[str, str]) -> None:
-    """Write `tensors` and their hash as safetensors, wholly or not at all.
+    """Write `tensors` and their hash as safetensors, atomically.
 
     Parameters
     ----------
     path
-        Where to write; an earlier file there is replaced at once.
+        Where to write; an existing file is replaced.
     tensors
-        "conv1_1.weight" and so on, of any floating-point dtype, stored as they are.
+        "conv1_1.weight" and so on, in any floating-point dtype, stored unchanged.
     header
-        Entries for the file's header, such as "name" and "input"; the tensors' hash is added.
+        Entries of the file's header, such as "name" and "input"; the tensors' hash is added.
     """
     from safetensors.torch import save_file
 
@@ -204,25 +204,25 @@ def _unreadable(path: Path, kind: str, error: BaseException) -> WeightsError:
     reason = str(error).strip().partition("\n")[0] or type(error).__name__
     return WeightsError(
         f"{path} cannot be read as {kind}: it is damaged, cut short, or another kind of file "
-        f"({reason}). Fetch it anew, or choose other weights."
+        f"({reason}). Download it again, or choose other weights."
     )
 
 
 def _check_own_hash(path: Path, raw: Mapping[str, Any], header: Mapping[str, str]) -> None:
-    """Compare the tensors with the hash in the header, in files that this package wrote."""
+    """Compare the tensors with the hash in the header of files that this package wrote."""
     expected = header.get("sha256")
     if OWN_HEADER_KEY not in header or expected is None:
         return
     came = tensors_sha256(raw)
     if came != expected:
         raise WeightsError(
-            f"{path} is damaged: its header promises tensors with SHA-256 {expected[:12]}..., "
-            f"but they have {came[:12]}.... Delete it and fetch it anew."
+            f"{path} is damaged: its header says SHA-256 {expected[:12]}..., but its tensors have "
+            f"{came[:12]}.... Delete it and download it again."
         )
 
 
 def _features_keys() -> dict[str, str]:
-    """Name torchvision's position of every convolution: ReLUs and poolings count too."""
+    """Return torchvision's key of every convolution; ReLUs and poolings count as positions."""
     keys, position, block = {}, 0, "1"
     for name in CONVS:
         if name[4] != block:
@@ -240,7 +240,7 @@ def _key_table(path: Path, raw: Mapping[str, Any]) -> dict[str, str]:
         return _features_keys()
     some = ", ".join(map(str, list(raw)[:4])) or "nothing"
     raise WeightsError(
-        f"{path} holds no VGG-19: expected keys such as 'features.0.weight' or "
+        f"{path} is not a VGG-19: expected keys such as 'features.0.weight' or "
         f"'conv1_1.weight', but it has {some}. Give a VGG-19 state dict."
     )
 
@@ -248,7 +248,7 @@ def _key_table(path: Path, raw: Mapping[str, Any]) -> dict[str, str]:
 def _checked_layers(
     path: Path, raw: Mapping[str, Any], keys: Mapping[str, str]
 ) -> dict[str, Tensor]:
-    """Take the convolutions out of `raw`, from conv1_1 as far down as they go."""
+    """Return the convolutions in `raw`, from conv1_1 to the deepest present."""
     present = [name for name in CONVS if f"{keys[name]}.weight" in raw]
     for expected, came in zip(CONVS, present, strict=False):
         if came != expected:
@@ -266,18 +266,18 @@ def _checked_layers(
 
 def _other_network(raw: Mapping[str, Any], missing: str) -> str:
     if "features.1.weight" in raw:
-        return ": it looks like a VGG with batch normalisation, which is not read here"
+        return ": it looks like a VGG with batch normalisation, which is not supported"
     return ": it looks like VGG-16" if missing == "conv3_4" else ""
 
 
 def _checked(path: Path, raw: Mapping[str, Any], key: str, shape: tuple[int, ...]) -> Tensor:
-    """Return one tensor as float32, or say what is wrong with it."""
+    """Return one tensor as float32; raise WeightsError if it is not as expected."""
     import torch
 
     tensor = raw.get(key)
     if not isinstance(tensor, torch.Tensor):
         raise WeightsError(
-            f"{path} lacks {key}; expected a tensor of shape {shape}. Give a whole VGG-19."
+            f"{path} lacks {key}; expected a tensor of shape {shape}. Give a complete VGG-19."
         )
     if tuple(tensor.shape) != shape or not tensor.is_floating_point():
         raise WeightsError(
@@ -287,8 +287,8 @@ def _checked(path: Path, raw: Mapping[str, Any], key: str, shape: tuple[int, ...
     result = tensor.detach().to(torch.float32).contiguous()
     if not bool(torch.isfinite(result).all()):
         raise WeightsError(
-            f"{path}: {key} holds NaN or infinity where finite numbers are expected. "
-            f"The file is damaged; fetch it anew."
+            f"{path}: {key} contains NaN or infinity; expected finite numbers. "
+            f"The file is damaged; download it again."
         )
     return result
 
@@ -300,7 +300,7 @@ def _decide_input(
     weights_input: InputKind | None,
     file_hash: str,
 ) -> tuple[InputKind, str | None]:
-    """Decide how the file wants to be fed, and what to say about that."""
+    """Return the input that the file expects, and a note if that is a guess."""
     for known, kind in KNOWN_FILES.items():
         if file_hash.startswith(known):
             return kind, None
@@ -314,8 +314,8 @@ def _decide_input(
     if keys["conv1_1"] == "conv1_1":
         return "caffe", None
     return "torchvision", (
-        f"{path.name} does not say how it wants to be fed; its keys look like torchvision's, "
-        f"so RGB in [0, 1] with mean and std was assumed. Caffe's filters, which want BGR in "
-        f"0-255, are also spread under such keys: if the result looks weak, set the weights' "
+        f"{path.name} does not say which input it expects; its keys look like torchvision's, "
+        f"so RGB in [0, 1] with mean and std was assumed. Caffe's filters, which expect BGR in "
+        f"0-255, are also distributed with such keys: if the result looks weak, set the weights' "
         f"input to 'caffe'."
     )

@@ -1,4 +1,4 @@
-"""Read one answer of a web server so that the reader can be cancelled at any moment."""
+"""Read one response of a web server such that reading can be cancelled at any time."""
 
 import http.client
 import ipaddress
@@ -23,12 +23,12 @@ POLL_S = 0.1
 
 
 class NetworkError(Exception):
-    """The connection failed; the text is a full sentence for the user."""
+    """The connection failed; the message is a sentence for the user."""
 
 
 @dataclass(frozen=True)
 class Head:
-    """What a server says before the body.
+    """Status and headers of a response.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class Head:
     total_bytes
         Length of the whole file; None if the server does not say.
     range_start
-        First byte of a partial answer; None in a whole one.
+        First byte of a partial response; None for a whole one.
     """
 
     status: int
@@ -50,22 +50,22 @@ class Head:
 
     @property
     def is_page(self) -> bool:
-        """Whether this is a web page, as proxies and sign-ins send with status 200."""
+        """Whether this is a web page, which proxies and sign-ins send with status 200."""
         return self.content_type == "text/html"
 
 
 def check_url(url: str) -> None:
-    """Refuse to fetch over anything but https, or http from this very machine.
+    """Accept only https, and http from this machine.
 
     Raises
     ------
     DownloadError
-        If the URL is of another kind.
+        For any other URL.
     """
     parts = urlsplit(url)
     if parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname or "")):
         return
-    raise DownloadError(f"Weights come over https only, but the URL is {url}. Use an https URL.")
+    raise DownloadError(f"Weights are downloaded over https only; got {url}. Use an https URL.")
 
 
 def _is_loopback(host: str) -> bool:
@@ -96,19 +96,19 @@ class _SafeRedirects(urllib.request.HTTPRedirectHandler):
 
 
 class Stream:
-    """One GET, read by a thread of its own: a blocked socket cannot hold up its reader.
+    """One GET, read by a thread of its own, so that a blocked socket does not block the caller.
 
-    After `close` the thread ends at the next byte or at the socket's timeout; until then it
+    On exit the thread ends at the next byte or at the socket's timeout; until then it
     is a daemon and holds a few chunks.
 
     Parameters
     ----------
     url
-        What to get.
+        The URL.
     start
-        First byte wanted; 0 asks for the whole file.
+        First byte; 0 requests the whole file.
     stall_s
-        Longest silence of the server, seconds.
+        Longest time without data, seconds.
     """
 
     def __init__(self, url: str, *, start: int, stall_s: float) -> None:
@@ -133,24 +133,24 @@ class Stream:
         self._closed.set()
 
     def head(self, check: Callable[[], None]) -> Head:
-        """Wait for the server's first answer, calling `check` meanwhile.
+        """Wait for the status and headers, calling `check` meanwhile.
 
         Raises
         ------
         NetworkError
-            If there is none.
+            If there is no response.
         """
         item = self._next(check)
         assert isinstance(item, Head)
         return item
 
     def chunks(self, check: Callable[[], None]) -> Iterator[bytes]:
-        """Yield the body as it comes, calling `check` meanwhile.
+        """Yield the body as it arrives, calling `check` meanwhile.
 
         Raises
         ------
         NetworkError
-            If the connection breaks or stalls; an early end is the caller's to notice.
+            If the connection breaks or stalls; the caller must check for an early end.
         """
         while chunk := self._next(check):
             assert isinstance(chunk, bytes)
@@ -213,7 +213,7 @@ def _stalled(stall_s: float) -> str:
 
 
 def _in_words(error: Exception, stall_s: float) -> str:
-    """Say in a sentence why a connection failed."""
+    """Return a sentence that says why a connection failed."""
     reason = error.reason if isinstance(error, urllib.error.URLError) else error
     match reason:
         case TimeoutError():
@@ -222,4 +222,4 @@ def _in_words(error: Exception, stall_s: float) -> str:
             return f"the server's certificate is not trusted ({reason.verify_message})."
         case OSError():
             return f"no connection ({reason.strerror or reason})."
-    return f"the server's answer makes no sense ({reason or type(error).__name__})."
+    return f"the server's response is invalid ({reason or type(error).__name__})."

@@ -1,4 +1,4 @@
-"""Answer "which numbers": a name or a path in, checked weights out."""
+"""Load checked weights by name or path."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from napari_nst.errors import WeightsError, shown
-from napari_nst.settings.vgg_layers import CONVS
+from napari_nst.settings.vgg_layers import CONVS, WEIGHTS_NAMES
 from napari_nst.weights._files import (
     InputKind,
     Weights,
@@ -25,9 +25,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_CHOICES = ", ".join(map(repr, ("auto", *WEIGHTS_NAMES)))
+
 _REMEDIES = (
-    "Fetch ImageNet's once with `napari-nst weights download` (575 MB, 80 MB kept), give the "
-    "path of a VGG-19 file, or ask for 'builtin' (in the package) or 'untrained' (random)."
+    "Download ImageNet's once with `napari-nst weights download` (575 MB, 80 MB stay on disk), "
+    "give the path of a VGG-19 file, or choose 'builtin' (in the package) or 'untrained' (random)."
 )
 
 
@@ -39,26 +41,26 @@ def load(
     folder: Path | None = None,
     source: Source = IMAGENET,
 ) -> Weights:
-    """Load VGG-19's weights from this disk; nothing is ever fetched here.
+    """Load VGG-19's weights from this disk, without downloading.
 
     Parameters
     ----------
     spec
-        "auto" (ImageNet's if on disk, else the built-in ones), "imagenet", "builtin",
-        "untrained", or the path of a file: torchvision's or Caffe's state dict, or safetensors.
+        "auto" (ImageNet's if on disk, else the built-in ones), one of `WEIGHTS_NAMES`, or the
+        path of a file: torchvision's or Caffe's state dict, or safetensors.
     weights_input
-        How a file that does not say so itself wants to be fed.
+        The input that a file expects, if the file does not say so itself.
     seed
         Seed of the "untrained" weights.
     folder
-        A folder configured by the user, in place of the environment variable's.
+        A folder set by the user, in place of the environment variable's.
     source
         The published file that counts as ImageNet's.
 
     Raises
     ------
     WeightsError
-        If the weights are not there, damaged, or not VGG-19's; says what to do.
+        If the weights are missing, damaged, or not VGG-19's; says what to do.
     """
     if weights_input is not None and weights_input not in get_args(InputKind):
         raise WeightsError(
@@ -67,13 +69,12 @@ def load(
         )
     if not isinstance(spec, (str, os.PathLike)):
         raise WeightsError(
-            f"Weights are 'auto', 'imagenet', 'builtin', 'untrained', a file's path or what "
-            f"load gave; got {shown(spec)}."
+            f"Weights are {_CHOICES}, a file's path or loaded weights; got {shown(spec)}."
         )
     weights = _load(spec, weights_input, seed=seed, folder=folder, source=source)
     if weights_input is not None and weights.input != weights_input:
         overruled = (
-            f"The weights {weights.name!r} are known to want {weights.input!r} input; "
+            f"The weights {weights.name!r} are known to expect {weights.input!r} input; "
             f"{weights_input!r} was ignored."
         )
         weights = replace(weights, note=overruled)
@@ -101,8 +102,8 @@ def _load(
     path = Path(spec).expanduser()
     if isinstance(spec, str) and not path.exists():
         raise WeightsError(
-            f"{spec!r} is neither a file nor one of 'auto', 'imagenet', 'builtin' and "
-            f"'untrained'. Check the path or choose one of those."
+            f"{spec!r} is neither a file nor one of {_CHOICES}. "
+            f"Check the path or choose one of those."
         )
     return read(path, weights_input=weights_input)
 
@@ -125,7 +126,7 @@ def _imagenet(path: Path | None, source: Source) -> Weights:
     if file_hash != source.sha256:
         raise WeightsError(
             f"{path} is damaged: expected SHA-256 {source.sha256[:12]}..., but it has "
-            f"{file_hash[:12]}.... Delete it and fetch it anew, or give another file's path."
+            f"{file_hash[:12]}.... Delete it and download it again, or give another file's path."
         )
     return read(path, name="imagenet", weights_input=source.input, file_hash=file_hash)
 

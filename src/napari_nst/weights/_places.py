@@ -1,33 +1,33 @@
-"""The places where weights may lie on disk, in the order in which they are looked at."""
+"""The places on disk that are searched for weights, in order."""
 
 import os
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
+from napari_nst.settings.vgg_layers import WeightsName
 from napari_nst.weights._files import InputKind
 
 FOLDER_VARIABLE = "NAPARI_NST_WEIGHTS"
-"""Environment variable naming a folder of weights, looked at first and downloaded into."""
+"""Environment variable with the folder that is searched first and downloaded into."""
 
-IMAGENET_URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
 CACHED_NAME = "vgg19-imagenet.safetensors"
 
 
 @dataclass(frozen=True)
 class Source:
-    """A published file of weights, pinned by its hash.
+    """A published weights file, pinned by its hash.
 
     Parameters
     ----------
     url
-        Where it is fetched from; https, or http on this machine.
+        Where it is downloaded from; https, or http on this machine.
     sha256
-        Hash of the whole file.
+        Hash of the file.
     size_bytes
-        Length of the whole file.
+        Length of the file.
     input
-        How it wants to be fed.
+        The input it expects.
     """
 
     url: str
@@ -37,13 +37,13 @@ class Source:
 
     @property
     def file_name(self) -> str:
-        """The file's name at its publisher's and in torch hub's cache."""
+        """The file's name in its URL and in torch hub's cache."""
         return PurePosixPath(urlsplit(self.url).path).name
 
 
 # The constants of torchvision.models.VGG19_Weights.IMAGENET1K_V1, whose import costs seconds.
 IMAGENET = Source(
-    url=IMAGENET_URL,
+    url="https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",
     sha256="dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44",
     size_bytes=574_673_361,
 )
@@ -51,31 +51,31 @@ IMAGENET = Source(
 
 @dataclass(frozen=True)
 class Place:
-    """One place looked at for weights.
+    """One place that is searched for weights.
 
     Parameters
     ----------
     label
-        What the place is, in the user's words.
+        Description of the place for users.
     path
-        The file looked for.
+        The expected file.
     size_bytes
         The file's length; None if it is absent.
     usable
-        Whether the file is there and, where its length is known, complete.
+        Whether the file exists and, if its length is known, is complete.
     weights
-        The weights it holds: "imagenet" or "builtin".
+        The weights in it.
     """
 
     label: str
     path: Path
     size_bytes: int | None
     usable: bool
-    weights: str
+    weights: WeightsName
 
     @property
     def present(self) -> bool:
-        """Whether there is a file at all."""
+        """Whether the file exists."""
         return self.size_bytes is not None
 
 
@@ -88,7 +88,7 @@ def configured_folder(folder: Path | None = None) -> Path | None:
 
 
 def cache_folder() -> Path:
-    """Return this package's own folder for fetched weights."""
+    """Return this package's own folder for downloaded weights."""
     from platformdirs import user_cache_path
 
     return user_cache_path("napari-nst", appauthor=False) / "weights"
@@ -102,27 +102,27 @@ def hub_folder() -> Path:
 
 
 def builtin_path() -> Path:
-    """Return where the package ships its own features, if it does."""
+    """Return the path of the built-in features."""
     return Path(__file__).parent.parent / "builtin.safetensors"
 
 
 def download_folder(folder: Path | None = None) -> Path:
-    """Return where fetched weights are kept: the configured folder, else the cache."""
+    """Return the folder for downloads: the configured one, else the cache."""
     return configured_folder(folder) or cache_folder()
 
 
 def part_path(folder: Path, source: Source = IMAGENET) -> Path:
-    """Return where an unfinished download is kept to be resumed."""
+    """Return the path of an unfinished download, which is resumed later."""
     return folder / f"{source.file_name}.part"
 
 
 def status(*, folder: Path | None = None, source: Source = IMAGENET) -> tuple[Place, ...]:
-    """List the places looked at, in the order in which "auto" takes the first usable one.
+    """List the places in search order; "auto" uses the first usable one.
 
     Parameters
     ----------
     folder
-        A folder configured by the user, in place of the environment variable's.
+        A folder set by the user, in place of the environment variable's.
     source
         The published file that counts as ImageNet's.
     """
@@ -140,7 +140,7 @@ def status(*, folder: Path | None = None, source: Source = IMAGENET) -> tuple[Pl
 
 
 def find_imagenet(*, folder: Path | None = None, source: Source = IMAGENET) -> Path | None:
-    """Return the first usable file of ImageNet's weights on this disk, never fetching any."""
+    """Return the first usable file of ImageNet's weights on this disk, without downloading."""
     places = status(folder=folder, source=source)
     return next((at.path for at in places if at.usable and at.weights == "imagenet"), None)
 
@@ -152,12 +152,12 @@ def _imagenet_in(folder: Path, label: str, source: Source) -> list[Place]:
     ]
 
 
-def _place(label: str, path: Path, weights: str) -> Place:
+def _place(label: str, path: Path, weights: WeightsName) -> Place:
     size = path.stat().st_size if path.is_file() else None
     return Place(label, path, size, bool(size), weights)
 
 
 def _original(label: str, path: Path, source: Source) -> Place:
-    # A shorter file is a download that broke off; its hash is checked when it is read.
+    # A shorter file is an interrupted download. The hash is only checked when the file is read.
     size = path.stat().st_size if path.is_file() else None
     return Place(label, path, size, size == source.size_bytes, "imagenet")

@@ -101,7 +101,7 @@ def test_gradient_equals_central_differences_through_the_network(
     encoder = Encoder(
         tiny_tensors,
         feed="torchvision",
-        taps=(*config.content_layers, *config.style_layers),
+        taps=config.taps,
         dtype=torch.float64,
     )
     generator = torch.Generator().manual_seed(3)

@@ -221,7 +221,7 @@ def test_a_name_typed_without_its_ending_overwrites_nothing(form, answers, tmp_p
     choose(form, "spst")
     act(form, "export")
     assert find_preset(str(tmp_path / "shared.json")) == StyleConfig.preset("default")
-    assert "there already" in answers.told[-1]
+    assert "already exists" in answers.told[-1]
 
 
 def test_dialogs_that_are_left_do_nothing(form, answers):

@@ -426,7 +426,7 @@ def encoder_for(
     return Encoder(
         tensors,
         feed=feed,
-        taps=(*config.content_layers, *config.style_layers),
+        taps=config.taps,
         pooling=config.pooling,
         padding=config.padding,
         device=device,

@@ -1,7 +1,7 @@
-"""Picture files to arrays in sRGB: `kinds` opens and recognises a file, then `tiff` or `raster`.
+"""Decode picture files to sRGB arrays: `kinds` opens and recognises, `tiff` or `raster` decodes.
 
-`colour` converts colour profiles, `pixels` holds what both decoders share. Writing is in
-`napari_nst.files.images`, which is also where the rest of the package reads pictures from.
+`colour` converts colour profiles, `pixels` is shared by both decoders. The rest of the package
+reads and writes pictures through `napari_nst.files.images`.
 """
 
 from pathlib import Path
@@ -21,9 +21,9 @@ def decode(path: Path, note: Note) -> Pixels:
     Parameters
     ----------
     path
-        Any file; what is not a picture is refused.
+        Any file; anything but a picture is refused.
     note
-        Called with one sentence for each thing that was ignored, as a damaged profile.
+        Called with one sentence for each ignored part, such as a damaged profile.
 
     Raises
     ------

@@ -1,8 +1,8 @@
-"""Turn colours into sRGB by their embedded profile: LittleCMS, as imagecodecs has it.
+"""Convert colours to sRGB by their embedded profile, with LittleCMS from imagecodecs.
 
-Pillow's own binding converts 8 bits only. In 16 bits LittleCMS must not "optimise": its
-shortcut through a coarse table is off by up to 21 of 255 levels in the shadows of a plain RGB
-profile. It stays on for 8 bits, where it is exact to a level and 14 times faster.
+Pillow's own binding converts 8 bits only. In 16 bits LittleCMS's optimisation is switched off: its
+coarse lookup table is wrong by up to 21 of 255 levels in the shadows of a plain RGB
+profile. It stays on for 8 bits, where it is exact to one level and 14 times faster.
 """
 
 from collections.abc import Callable
@@ -19,17 +19,17 @@ _SIGNATURES: dict[Space, bytes] = {"gray": b"GRAY", "rgb": b"RGB ", "cmyk": b"CM
 
 
 def to_srgb(profile: bytes | None, space: Space, note: Note) -> Converter:
-    """Return what turns rows of colours, without alpha, into sRGB.
+    """Return a function that converts rows of colours, without alpha, to sRGB.
 
     Parameters
     ----------
     profile
-        The embedded ICC profile; without one colours are taken as sRGB already.
+        The embedded ICC profile; None means that colours are sRGB.
     space
-        What the colours are. Rows of "gray" are (H, W) and stay so, "rgb" (H, W, 3);
+        Space of the colours. Rows of "gray" are (H, W) and stay so, "rgb" (H, W, 3);
         "cmyk" (H, W, 4), with full ink at the dtype's top, become (H, W, 3).
     note
-        Told when the profile cannot be used; the colours are then taken as sRGB.
+        Called if the profile cannot be used; the colours are then treated as sRGB.
 
     Returns
     -------
@@ -60,7 +60,7 @@ def to_srgb(profile: bytes | None, space: Space, note: Note) -> Converter:
 
 
 def lab_to_srgb(lab: Pixels) -> Pixels:
-    """Turn CIELAB under D50, shape (H, W, 3), L in [0, 100], into sRGB floats in [0, 1]."""
+    """Convert CIELAB under D50, shape (H, W, 3), L in [0, 100], to sRGB floats in [0, 1]."""
     codecs = _codecs()
     colours: Pixels = codecs.cms_transform(
         np.ascontiguousarray(lab, np.float32),
@@ -77,7 +77,7 @@ def _transformed(rows: Pixels, profile: bytes, space: Space) -> Pixels:
     is_float = rows.dtype.kind == "f"
     data = np.ascontiguousarray(rows, rows.dtype.newbyteorder("="))
     if is_float and space == "cmyk":
-        data = data * rows.dtype.type(100)  # LittleCMS counts floating ink in percent
+        data = data * rows.dtype.type(100)  # LittleCMS expects floating ink in percent
     colours: Pixels = codecs.cms_transform(
         data,
         profile,
@@ -86,15 +86,15 @@ def _transformed(rows: Pixels, profile: bytes, space: Space) -> Pixels:
         outcolorspace="rgb",
         flags=None if data.dtype == np.uint8 else codecs.CMS.FLAGS.NOOPTIMIZE,
     )
-    # colours outside of sRGB leave [0, 1]; a picture that was outside before is left to the
-    # engine, which refuses it by a sentence of its own
+    # Colours outside of sRGB leave [0, 1]. A picture that was outside before is not clipped, so
+    # that the engine refuses it with its own message.
     if is_float and rows.min() >= 0 and rows.max() <= top_of(rows):
         np.clip(colours, 0, 1, out=colours)
     return colours
 
 
 def unchanged(rows: Pixels) -> Pixels:
-    """Return colours as they are: what `to_srgb` returns for sRGB."""
+    """Return colours unchanged: the conversion for sRGB."""
     return rows
 
 
@@ -108,7 +108,7 @@ def _name(signature: bytes) -> str:
 
 
 def _codecs() -> Any:  # noqa: ANN401 - a module
-    """Import imagecodecs when needed; it takes a moment."""
+    """Import imagecodecs when needed: the import is slow."""
     import imagecodecs
 
     return imagecodecs

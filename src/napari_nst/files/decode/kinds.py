@@ -1,8 +1,8 @@
-"""Which files are opened, and by what name the others are refused.
+"""Open and recognise picture files, and name the kind of those that are refused.
 
-A file is known by its first bytes, not by its suffix. Only decoders of plain picture formats
-are ever tried: Pillow also opens formats that run a program (EPS starts Ghostscript, WMF asks
-Windows to draw) or that are handed to other plugins, and those can hang or do harm.
+The first bytes of a file decide, not its suffix. Only decoders of plain picture formats
+are tried: Pillow also opens formats that run a program (EPS starts Ghostscript, WMF asks
+Windows to draw) or call other plugins, which can hang or do harm.
 """
 
 import os
@@ -22,7 +22,7 @@ RASTER_FORMATS = (
     *("PNG", "JPEG", "WEBP", "AVIF", "GIF", "BMP", "JPEG2000"),
     *("PSD", "TGA", "PCX", "PPM", "QOI", "ICO", "SGI"),
 )
-"""What Pillow may open. TIFF is read by tifffile, which knows more of its depths."""
+"""Formats that Pillow may open. tifffile reads TIFF, because it supports more depths."""
 
 RAW_SUFFIXES = frozenset(
     (
@@ -39,7 +39,7 @@ DAMAGE = (
     *(AttributeError, OverflowError, ZeroDivisionError, AssertionError, RuntimeError),
     *(struct.error, zlib.error, MemoryError, Image.DecompressionBombError),
 )
-"""What Pillow, tifffile and imagecodecs raise at files that are damaged or foreign."""
+"""Raised by Pillow, tifffile and imagecodecs for damaged or foreign files."""
 
 _READABLE = "PNG, JPEG, TIFF, WebP, AVIF, GIF, BMP, JPEG 2000, PSD, PPM, TGA, PCX, QOI, ICO or SGI"
 
@@ -64,7 +64,7 @@ _AVIF_BRANDS = {b"avif", b"avis"}
 
 
 def open_file(path: Path) -> BinaryIO:
-    """Open a regular file; a FIFO, socket or device is refused rather than waited for.
+    """Open a regular file; refuse a FIFO, socket or device, which could block.
 
     Raises
     ------
@@ -72,9 +72,9 @@ def open_file(path: Path) -> BinaryIO:
         If there is no such file, it is of another kind, or the system refuses.
     """
     try:
-        # opening a device can have effects of its own, so its kind is looked up first ...
+        # opening a device can have side effects, so its kind is checked first ...
         _check_regular(path, path.stat().st_mode)
-        # ... and without blocking, lest it became a FIFO in between
+        # ... and without blocking, in case it became a FIFO in between
         file = open(str(path), "rb", opener=_open_at_once)  # noqa: SIM115 - the caller closes it
         try:
             _check_regular(path, os.fstat(file.fileno()).st_mode)
@@ -89,14 +89,14 @@ def open_file(path: Path) -> BinaryIO:
 
 
 def refuse_foreign(head: bytes, suffix: str) -> None:
-    """Refuse by name what is known not to be a picture that can be read.
+    """Refuse known kinds of files that cannot be read as pictures, by name.
 
     Parameters
     ----------
     head
-        The first bytes of the file, 64 or more where it has them.
+        The first bytes of the file, at least 64 unless it is shorter.
     suffix
-        Tells camera raws that are TIFF at heart from TIFF.
+        Distinguishes camera raws that are based on TIFF.
 
     Raises
     ------
@@ -124,8 +124,8 @@ def available_formats() -> list[str]:
 
 
 def first_line(error: BaseException) -> str:
-    """Return what an error of a decoder says, in one line."""
-    if isinstance(error, UnidentifiedImageError):  # Pillow's own words name a Python object
+    """Return the first line of a decoder's error."""
+    if isinstance(error, UnidentifiedImageError):  # Pillow's message names a Python object
         return f"no known picture format; expected {_READABLE}"
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
@@ -138,7 +138,7 @@ def _refuse_media(head: bytes) -> None:
         raise ImageError(CAMERA_RAW)
     if brands & _AVIF_BRANDS:
         if "AVIF" not in available_formats():
-            raise ImageError("it is an AVIF picture, which takes Pillow 11.3 or newer")
+            raise ImageError("it is an AVIF picture, which needs Pillow 11.3 or newer")
         return
     if brands & _HEIF_BRANDS:
         raise ImageError("it is a HEIC (HEIF) picture; save it as JPEG, PNG or TIFF first")

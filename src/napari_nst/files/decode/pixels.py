@@ -1,7 +1,7 @@
-"""What decoders share: depths, alpha, ink and orientation, a few rows at a time.
+"""Conversions shared by the decoders: depth, alpha, ink and orientation.
 
-Conversions run over strips of rows, so that a picture's temporary floats never take a
-multiple of its own memory.
+They run over strips of rows, so that temporary floats never take a multiple of the picture's
+own memory.
 """
 
 from collections.abc import Callable, Iterator
@@ -41,14 +41,14 @@ def in_strips(height: int, width: int, strip: Callable[[slice], Pixels]) -> Pixe
 
 
 def to_depth(pixels: Pixels, bits: int | None = None) -> Pixels:
-    """Bring samples to a dtype that the engine takes, scaled to its range.
+    """Convert samples to a dtype that the engine supports, scaled to its range.
 
     Parameters
     ----------
     pixels
         Samples of any depth.
     bits
-        How many of an unsigned integer's bits are used; None is all of them.
+        Number of used bits of an unsigned integer; None means all.
 
     Returns
     -------
@@ -62,7 +62,7 @@ def to_depth(pixels: Pixels, bits: int | None = None) -> Pixels:
     if pixels.dtype == bool:
         return pixels.astype(np.uint8) * np.uint8(255)
     if pixels.dtype.kind == "f":
-        # 80-bit floats are of no use to anything behind this
+        # nothing downstream supports 80-bit floats
         return pixels.astype(np.float64) if pixels.dtype.itemsize > 8 else pixels
     if pixels.dtype.kind not in "iu":
         raise ImageError(f"its values are of {pixels.dtype}; save it with 8 or 16 bits")
@@ -80,13 +80,13 @@ def to_depth(pixels: Pixels, bits: int | None = None) -> Pixels:
 
 
 def is_ready(pixels: Pixels, bits: int | None) -> bool:
-    """Whether `to_depth` would leave samples as they are, and they are this machine's own."""
+    """Return whether `to_depth` would change nothing and the byte order is native."""
     whole = bits is None or bits >= 16 or bits == 8
     return pixels.dtype.isnative and whole and pixels.dtype.name in _READY_DTYPES
 
 
 def inverted(pixels: Pixels) -> Pixels:
-    """Turn samples whose zero is white; `to_depth` comes first."""
+    """Invert samples whose zero is white; call `to_depth` first."""
     turned: Pixels = (pixels.dtype.type(top_of(pixels)) - pixels).astype(pixels.dtype, copy=False)
     return turned
 
@@ -97,9 +97,9 @@ def top_of(pixels: Pixels) -> int:
 
 
 def straight(colours: Pixels, alpha: Pixels) -> Pixels:
-    """Divide colours by the alpha that they were multiplied with; rounds, clips at the top.
+    """Divide premultiplied colours by alpha; rounds, clips at the top.
 
-    Under full transparency nothing is left of a colour, and black is returned.
+    Fully transparent pixels become black.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def straight(colours: Pixels, alpha: Pixels) -> Pixels:
     alpha : ndarray, shape (H, W), of the same dtype
     """
     top = top_of(colours)
-    # float64: a uint16 times 65535 has more digits than float32 holds
+    # float64: float32 cannot represent a uint16 times 65535 exactly
     opacity = alpha.astype(np.float64)[(...,) + (None,) * (colours.ndim - 2)]
     divided = np.divide(
         colours.astype(np.float64) * top,
@@ -123,7 +123,7 @@ def straight(colours: Pixels, alpha: Pixels) -> Pixels:
 
 
 def ink_to_rgb(ink: Pixels) -> Pixels:
-    """Turn CMYK without a profile into RGB: each ink takes away its share of the light."""
+    """Convert CMYK without a profile to RGB: each ink absorbs its share of the light."""
     if ink.dtype.kind == "f":
         lit: Pixels = (1 - ink[..., :3]) * (1 - ink[..., 3:4])
         return lit
@@ -135,7 +135,7 @@ def ink_to_rgb(ink: Pixels) -> Pixels:
 
 
 def joined(colours: Pixels, alpha: Pixels | None) -> Pixels:
-    """Put alpha behind the colours: (H, W), (H, W, 3) or (H, W, 4); grey with alpha is RGBA."""
+    """Append alpha to the colours: (H, W), (H, W, 3) or (H, W, 4); grey with alpha becomes RGBA."""
     if alpha is None:
         return colours
     if colours.ndim == 2:
@@ -144,9 +144,9 @@ def joined(colours: Pixels, alpha: Pixels | None) -> Pixels:
 
 
 def upright(pixels: Pixels, orientation: object) -> Pixels:
-    """Turn stored pixels as the EXIF tag says: 1 is upright, 5 to 8 are turned sideways.
+    """Rotate and flip pixels by the EXIF orientation: 1 is upright, 5 to 8 are sideways.
 
-    Whatever else a damaged tag holds counts as upright.
+    Any other value counts as upright.
     """
     if orientation in (5, 6, 7, 8):
         pixels = pixels.swapaxes(0, 1)

@@ -26,13 +26,13 @@ def read_raster(file: BinaryIO, note: Note) -> Pixels:
     Raises
     ------
     ImageError
-        If its values are no picture's.
+        If its values are not valid in a picture.
     DAMAGE
         If the file is damaged or of another kind.
     """
     with warnings.catch_warnings():
-        # Pillow warns from 89 megapixels on and refuses from 179: only the latter matters
-        # here. Others are about damaged metadata, which is no reason to disturb.
+        # Pillow warns from 89 megapixels on and refuses from 179; only the refusal matters here.
+        # Its other warnings are about damaged metadata, which is ignored.
         warnings.simplefilter("ignore")
         with Image.open(file, formats=available_formats()) as picture:
             if picture.format == "PNG" and _depth_of_png(file) == 16:
@@ -76,19 +76,19 @@ def _read_fine_png(file: BinaryIO, picture: Image.Image, note: Note) -> Pixels:
 
 
 def _without_remarks(png: bytes) -> bytes:
-    """Keep the chunks that make up the pixels: libpng complains of others in the log."""
+    """Drop chunks other than the pixels': libpng logs warnings about them."""
     kept, at = [png[:8]], 8
     while at + 8 <= len(png):
         end = at + 12 + int.from_bytes(png[at : at + 4])
         name = png[at + 4 : at + 8]
-        if name[:1].isupper() or name == b"tRNS":  # the standard's mark of what is critical
+        if name[:1].isupper() or name == b"tRNS":  # upper case marks critical chunks
             kept.append(png[at:end])
         at = end
     return b"".join(kept)
 
 
 def _converted(picture: Image.Image, note: Note) -> Pixels:
-    """Turn a loaded picture of any mode into grey, RGB or RGBA in sRGB."""
+    """Convert a loaded picture of any mode to grey, RGB or RGBA in sRGB."""
     if picture.mode == "LAB":
         raise ValueError("Lab colours of this format; save it as RGB")
     space, mode, is_transparent = _space_of(picture)
@@ -108,7 +108,7 @@ def _converted(picture: Image.Image, note: Note) -> Pixels:
 
 
 def _space_of(picture: Image.Image) -> tuple[Space, str | None, bool]:
-    """Return the colours' space, the mode to convert to (None: as it is) and if it has alpha."""
+    """Return the colours' space, the mode to convert to (None: as it is), whether it has alpha."""
     if picture.mode.startswith(("I", "F")):
         return "gray", None, False
     is_grey = picture.mode in ("1", "L", "LA", "La")
@@ -125,13 +125,15 @@ def _profile_of(picture: Image.Image, note: Note) -> bytes | None:
     profile: Any = picture.info.get("icc_profile")
     if isinstance(profile, bytes):
         return profile
-    if "icc_profile" in picture.info and picture.format == "PNG":  # its chunk was not unpacked
+    if (
+        "icc_profile" in picture.info and picture.format == "PNG"
+    ):  # Pillow could not unpack its chunk
         note("the colour profile was ignored and the colours taken as sRGB: it is damaged")
     return None
 
 
 def _orientation(picture: Image.Image, note: Note) -> Any:  # noqa: ANN401 - a damaged tag is anything
-    """Return the EXIF orientation; a block that cannot be parsed must not cost the picture."""
+    """Return the EXIF orientation, or 1 if the EXIF data cannot be parsed."""
     read: Callable[[], Image.Exif] = picture.getexif
     try:
         return read().get(ORIENTATION_TAG, 1)

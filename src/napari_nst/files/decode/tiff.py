@@ -1,8 +1,8 @@
-"""Read TIFF as its tags say: depth, photometric interpretation, alpha, layout and order.
+"""Read TIFF by its tags: depth, photometric interpretation, alpha, layout and order of pages.
 
-The tags are those of TIFF 6.0 (Adobe, 1992) and, for the order of pictures, of TIFF/EP and
+Tags follow TIFF 6.0 (Adobe, 1992) and, for the order of pages, TIFF/EP and
 Adobe's technical notes. tifffile unpacks and decompresses; libtiff (through imagecodecs)
-converts YCbCr that is not JPEG, which tifffile does not.
+converts YCbCr that is not JPEG, which tifffile cannot.
 """
 
 import sys
@@ -71,7 +71,7 @@ _PAGES_LOOKED_AT = 32
 
 
 def read_tiff(file: BinaryIO, note: Note) -> Pixels:
-    """Read the picture of a TIFF: its first page that is no thumbnail and no mask.
+    """Read the picture of a TIFF: its first page that is neither thumbnail nor mask.
 
     Returns
     -------
@@ -80,7 +80,7 @@ def read_tiff(file: BinaryIO, note: Note) -> Pixels:
     Raises
     ------
     ImageError
-        If it is a camera raw, too large, or its values are no picture's.
+        If it is a camera raw, too large, or its values are not valid in a picture.
     DAMAGE
         If the file is damaged.
     """
@@ -95,10 +95,10 @@ def read_tiff(file: BinaryIO, note: Note) -> Pixels:
 
 
 def _picture_of(tiff: tifffile.TiffFile) -> Any:  # noqa: ANN401 - a TiffPage
-    """Find the page that is the picture; thumbnails and masks may come before it.
+    """Find the page with the picture; thumbnails and masks may come before it.
 
-    A camera raw has its thumbnail first and the sensor's mosaic behind: it is refused, for the
-    thumbnail is not the picture.
+    A camera raw contains a thumbnail and then the sensor's mosaic. It is refused, because only
+    the thumbnail could be read.
     """
     pages = list(islice(_full_pages(tiff.pages), _PAGES_LOOKED_AT))
     nested = {index: _sub_pages(page) for index, page in enumerate(pages)}
@@ -107,15 +107,15 @@ def _picture_of(tiff: tifffile.TiffFile) -> Any:  # noqa: ANN401 - a TiffPage
         raise ImageError(CAMERA_RAW)
     main = next((page for page in pages if not _is_secondary(page)), None)
     if main is not None:
-        # a page that is not marked as a thumbnail may still be one, of a larger SubIFD
+        # an unmarked page may still be the thumbnail of a larger SubIFD
         every = [main, *nested[pages.index(main)]]
     primary = [page for page in every if not _is_secondary(page)]
-    # max keeps the first of equals: a mask or depth map of the same size comes second
+    # max returns the first of equals: a mask or depth map of the same size comes second
     return max(primary or every, key=lambda page: page.imagewidth * page.imagelength)
 
 
 def _full_pages(pages: Iterable[Any]) -> Iterable[Any]:
-    """Yield pages up to the first that is a picture: a stack may have thousands behind it."""
+    """Yield pages up to the first picture: a stack may have thousands more."""
     for page in pages:
         whole = _checked(page.aspage())
         yield whole
@@ -131,10 +131,10 @@ def _sub_pages(page: Any) -> list[Any]:  # noqa: ANN401 - a TiffPage
 
 
 def _checked(page: Any) -> Any:  # noqa: ANN401 - a TiffPage
-    """Refuse a page whose tags give several numbers where one belongs: a tuple would multiply."""
+    """Refuse a page with several numbers in a tag for one: a tuple would be repeated by `*`."""
     for name in _NUMBERS:
         if not isinstance(getattr(page, name), int):
-            raise ImageError(f"it is damaged: its {name} is no number")
+            raise ImageError(f"it is damaged: its {name} is not a number")
     return page
 
 
@@ -151,7 +151,7 @@ def _is_raw(page: Any) -> bool:  # noqa: ANN401 - a TiffPage
 
 
 def _as_bytes(profile: object) -> bytes | None:
-    """Return the tag's value as bytes, of whatever type a writer has given it."""
+    """Return the tag's value as bytes, whichever type its writer used."""
     if isinstance(profile, tuple) and all(isinstance(each, int) for each in profile):
         return bytes(each & 255 for each in profile)
     return profile if isinstance(profile, bytes) else None
@@ -162,7 +162,7 @@ def _stored(
     page: Any,  # noqa: ANN401 - a TiffPage
     file: BinaryIO,
 ) -> tuple[Pixels, tuple[int, ...]]:
-    """Return the samples as stored, shape (H, W, S), and what the extra ones mean."""
+    """Return the stored samples, shape (H, W, S), and the meaning of the extra ones."""
     if page.photometric == _YCBCR and page.compression in _PLAIN_COMPRESSIONS:
         return _libtiff_rgb(tiff, page, file), ()
     planes = page.asarray(squeeze=False)  # (separate planes, depth, H, W, samples)
@@ -202,7 +202,7 @@ def _converted(
     profile: bytes | None,
     note: Note,
 ) -> Pixels:
-    """Turn stored samples into grey, RGB or RGBA in sRGB."""
+    """Convert stored samples to grey, RGB or RGBA in sRGB."""
     photometric = _photometric(page)
     count = _colour_samples(photometric, page, pixels.shape[2], note)
     marked = [at for at, kind in enumerate(extra) if kind in (_ASSOCIATED, _UNASSOCIATED)]
@@ -236,7 +236,7 @@ def _converted(
 
 
 def _photometric(page: Any) -> int:  # noqa: ANN401 - a TiffPage
-    """Return what samples mean; where a writer has left the tag out, as libtiff guesses."""
+    """Return the photometric interpretation; without the tag, the same guess as libtiff."""
     if _PHOTOMETRIC_TAG in page.tags or page.photometric == _YCBCR:
         return int(page.photometric)
     return _RGB if page.samplesperpixel >= 3 else _MIN_IS_BLACK
@@ -248,7 +248,7 @@ def _colour_samples(
     samples: int,
     note: Note,
 ) -> int:
-    """Return how many of a pixel's samples are its colour; refuse what cannot be a picture."""
+    """Return the number of colour samples per pixel; refuse numbers that make no picture."""
     if photometric not in _SPACES:
         raise ImageError(f"its PhotometricInterpretation is {photometric}; save it as RGB")
     if photometric == _SEPARATED and page.tags.valueof(_INK_SET_TAG, default=1) != 1:
@@ -267,7 +267,7 @@ def _interpreter(
     photometric: int,
     page: Any,  # noqa: ANN401 - a TiffPage
 ) -> Callable[[Pixels], Pixels]:
-    """Return what turns rows of colour samples, (H, W, S), into grey (H, W), RGB or CMYK."""
+    """Return a function that converts rows of samples, (H, W, S), to grey (H, W), RGB or CMYK."""
     if photometric == _MIN_IS_WHITE:
         return lambda rows: inverted(rows[..., 0])
     if photometric in (_MIN_IS_BLACK, _MASK):

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Self
 from napari.utils.history import update_save_history
 
 from napari_nst.errors import ConfigError, NstError, shown
-from napari_nst.files.names import write_atomically
+from napari_nst.files.outputs import write_atomically
 from napari_nst.files.user_presets import own_preset
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.json_reader import read_json_file

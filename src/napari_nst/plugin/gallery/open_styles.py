@@ -71,7 +71,7 @@ def _is_same_file(first: Style, second: Style) -> bool:
 def _add(viewer: "Viewer", style: Style) -> "Image":
     if style.kind == "sample":
         return viewer.add_image(
-            samples.STYLES[style.name](),
+            samples.style(style.name),
             name=style.name,
             rgb=True,
             metadata={SAMPLE_KEY: style.name},

@@ -27,7 +27,7 @@ class Style:
     Parameters
     ----------
     kind
-        Whether it is painted by `napari_nst.samples` or read from a file.
+        Whether it is one of `napari_nst.samples` or a file.
     name
         The sample's name, or the file's absolute path.
     """

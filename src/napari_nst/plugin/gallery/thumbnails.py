@@ -104,7 +104,7 @@ class Thumbnails:
 def thumbnail_of(style: Style) -> Thumbnail:
     """Make a thumbnail in the calling thread."""
     if style.kind == "sample":
-        return Thumbnail(samples.STYLES[style.name](SIDE_PX))
+        return Thumbnail(shrunk(samples.style(style.name)))
     try:
         return Thumbnail(shrunk(read_picture(style.name, note=lambda _: None)))
     except ImageError as error:

@@ -12,8 +12,8 @@ from napari_nst.core.control import RunControl
 from napari_nst.errors import ImageError, NstError
 from napari_nst.files.disk import clear_leftovers
 from napari_nst.files.images import read_picture
-from napari_nst.files.names import save_picture, write_atomically
-from napari_nst.files.outputs import check_output, disk_errors_translated
+from napari_nst.files.names import save_picture
+from napari_nst.files.outputs import check_output, disk_errors_translated, write_atomically
 from napari_nst.runs.batch.contact_sheet import (
     Cell,
     Face,

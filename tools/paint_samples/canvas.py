@@ -1,4 +1,4 @@
-"""What the painted styles share: smooth noise, colours, and the way onto 8 bits."""
+"""Shared by the painters: smooth noise, colours, and rounding to 8 bits."""
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ SUPERSAMPLING = 2
 
 
 def grid(size: int) -> tuple[Plane, Plane]:
-    """Give the coordinates y and x, shape (size, size), values in [0, 1]."""
+    """Return the coordinates y and x, shape (size, size), values in [0, 1]."""
     steps = (np.arange(size) + 0.5) / size
     y, x = np.meshgrid(steps, steps, indexing="ij")
     return y, x
@@ -23,7 +23,7 @@ def smooth_noise(rng: np.random.Generator, size: int, cells: int, octaves: int =
     Parameters
     ----------
     rng
-        Where chance comes from.
+        Source of randomness.
     size
         Pixels a side.
     cells

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from napari_nst.samples._canvas import (
+from tools.paint_samples.canvas import (
     SUPERSAMPLING,
     Plane,
     finish,
@@ -184,7 +184,7 @@ def _paths(rng: np.random.Generator, angle: Plane, count: int, steps: int) -> Pl
 
 
 def _normals(angle: Plane, paths: Plane) -> Plane:
-    """Give unit vectors across each path, from its own direction so that edges stay smooth."""
+    """Return unit vectors across each path; its own smoothed direction keeps edges smooth."""
     tangent = np.gradient(ndimage.gaussian_filter1d(paths, 4, axis=1, mode="nearest"), axis=1)
     tangent /= np.linalg.norm(tangent, axis=-1, keepdims=True) + 1e-9
     return np.stack((-tangent[..., 1], tangent[..., 0]), axis=-1)

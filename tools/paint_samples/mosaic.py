@@ -5,7 +5,7 @@ import numpy.typing as npt
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from napari_nst.samples._canvas import (
+from tools.paint_samples.canvas import (
     SUPERSAMPLING,
     Plane,
     finish,

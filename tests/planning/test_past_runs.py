@@ -14,10 +14,10 @@ from napari_nst import StyleConfig, stylize
 from napari_nst.core.control import RunControl
 from napari_nst.files.json_cache import read_cache
 from napari_nst.planning import estimate as estimate_module
-from napari_nst.planning import lessons
+from napari_nst.planning import past_runs
 from napari_nst.planning.device_speed import speed_of
 from napari_nst.planning.estimate import estimate, learn, plan_of
-from napari_nst.planning.lessons import RANGE, RUNS, Lesson, OwnTime, recall, teach
+from napari_nst.planning.past_runs import RANGE, RUNS, Correction, OwnTime, add_run, correction_of
 from napari_nst.settings.record import SteeringEvent
 
 SHAPE = (48, 64, 3)
@@ -29,7 +29,7 @@ CONFIG = StyleConfig(
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     file = tmp_path / "deep" / "lessons.json"
-    monkeypatch.setattr(lessons, "cache_file", lambda: file)
+    monkeypatch.setattr(past_runs, "cache_file", lambda: file)
     return file
 
 
@@ -46,39 +46,39 @@ def painted(**options: object) -> None:
     stylize(*pictures, config, weights="untrained", device="cpu", **options)  # type: ignore[arg-type]
 
 
-def lesson() -> Lesson:
+def correction() -> Correction:
     config = CONFIG.replace(precision="float32")
-    return recall(plan_of(config, SHAPE, SHAPE, "cpu").lesson_key)
+    return correction_of(plan_of(config, SHAPE, SHAPE, "cpu").correction_key)
 
 
 seconds = st.floats(1e-3, 1e5)
 
 
 @given(st.lists(st.tuples(seconds, seconds), min_size=1, max_size=12))
-def test_the_lesson_is_the_median_of_the_last_runs(runs: list[tuple[float, float]]) -> None:
-    lessons.cache_file().unlink(missing_ok=True)
+def test_the_correction_is_the_median_of_the_last_runs(runs: list[tuple[float, float]]) -> None:
+    past_runs.cache_file().unlink(missing_ok=True)
     for measured, estimated in runs:
-        teach("a", measured_s=measured, estimated_s=estimated)
+        add_run("a", measured_s=measured, estimated_s=estimated)
     low, high = RANGE
     ratios = [min(max(measured / estimated, low), high) for measured, estimated in runs]
-    assert recall("a").ratio == pytest.approx(median(ratios[-RUNS:]))
-    assert recall("a").runs == min(len(runs), RUNS)
-    assert recall("b") == Lesson()
+    assert correction_of("a").ratio == pytest.approx(median(ratios[-RUNS:]))
+    assert correction_of("a").runs == min(len(runs), RUNS)
+    assert correction_of("b") == Correction()
 
 
 @given(st.floats(0.3, 10), st.floats(1e-3, 1e3))
 def test_one_odd_run_changes_nothing(usual: float, odd: float) -> None:
-    lessons.cache_file().unlink(missing_ok=True)
+    past_runs.cache_file().unlink(missing_ok=True)
     for ratio in (usual, usual, odd, usual, usual):
-        teach("a", measured_s=ratio, estimated_s=1.0)
-    assert recall("a").ratio == pytest.approx(usual)
+        add_run("a", measured_s=ratio, estimated_s=1.0)
+    assert correction_of("a").ratio == pytest.approx(usual)
 
 
 @pytest.mark.parametrize("measured", [0.0, -1.0, float("nan"), float("inf")])
-def test_what_is_no_time_teaches_nothing(measured: float) -> None:
-    teach("a", measured_s=measured, estimated_s=1.0)
-    teach("a", measured_s=1.0, estimated_s=measured)
-    assert recall("a") == Lesson()
+def test_an_invalid_time_is_ignored(measured: float) -> None:
+    add_run("a", measured_s=measured, estimated_s=1.0)
+    add_run("a", measured_s=1.0, estimated_s=measured)
+    assert correction_of("a") == Correction()
 
 
 @pytest.mark.parametrize(
@@ -87,15 +87,15 @@ def test_what_is_no_time_teaches_nothing(measured: float) -> None:
 def test_a_damaged_cache_is_dropped(cache: Path, text: str) -> None:
     cache.parent.mkdir(parents=True, exist_ok=True)
     cache.write_text(text, encoding="utf-8")
-    assert recall("a") == Lesson()
-    teach("a", measured_s=2.0, estimated_s=1.0)
-    assert recall("a") == Lesson(2.0, 1)
+    assert correction_of("a") == Correction()
+    add_run("a", measured_s=2.0, estimated_s=1.0)
+    assert correction_of("a") == Correction(2.0, 1)
 
 
 def test_the_cache_stays_small(cache: Path) -> None:
     for key in range(100):
         for _ in range(RUNS + 1):
-            teach(str(key), measured_s=2.0, estimated_s=1.0)
+            add_run(str(key), measured_s=2.0, estimated_s=1.0)
     kept = read_cache(cache)
     assert len(kept) == 64
     assert "99" in kept
@@ -107,16 +107,16 @@ def test_a_disk_that_cannot_be_written_stops_nothing(
 ) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("", encoding="utf-8")
-    monkeypatch.setattr(lessons, "cache_file", lambda: blocked / "lessons.json")
-    teach("a", measured_s=2.0, estimated_s=1.0)
-    assert recall("a") == Lesson()
+    monkeypatch.setattr(past_runs, "cache_file", lambda: blocked / "lessons.json")
+    add_run("a", measured_s=2.0, estimated_s=1.0)
+    assert correction_of("a") == Correction()
 
 
 def test_estimates_are_what_the_last_runs_took() -> None:
     plan = plan_of(CONFIG, SHAPE, SHAPE, "cpu")
     before = estimate(CONFIG, SHAPE, SHAPE, "cpu")
     for _ in range(3):
-        teach(plan.lesson_key, measured_s=4.0, estimated_s=1.0)
+        add_run(plan.correction_key, measured_s=4.0, estimated_s=1.0)
     after = estimate(CONFIG, SHAPE, SHAPE, "cpu")
     assert after.seconds == pytest.approx(4 * before.seconds)
     assert (before.runs_seen, after.runs_seen) == (0, 3)
@@ -134,23 +134,23 @@ def test_a_part_of_a_run_is_set_against_its_part_of_the_estimate(
     assert speed.seconds(plan.work_of(whole)) == pytest.approx(speed.seconds(plan.work))
     for taken in (whole, part):
         learn(plan, taken, measured_s=3 * speed.seconds(plan.work_of(taken)))
-        assert recall(plan.lesson_key).ratio == pytest.approx(3)
+        assert correction_of(plan.correction_key).ratio == pytest.approx(3)
 
 
-def test_a_finished_run_teaches(short_runs_count: None) -> None:
+def test_a_finished_run_counts(short_runs_count: None) -> None:
     painted()
-    assert lesson().runs == 1
+    assert correction().runs == 1
 
 
-def test_a_steered_run_or_its_replay_teaches_nothing(short_runs_count: None) -> None:
+def test_a_steered_run_or_its_replay_does_not_count(short_runs_count: None) -> None:
     painted(events=(SteeringEvent(2, "style_strength", 3.0),))
-    assert lesson().runs == 0
+    assert correction().runs == 0
 
 
-def test_a_run_too_short_to_tell_teaches_nothing() -> None:
+def test_a_run_too_short_to_tell_does_not_count() -> None:
     speed_of(torch.device("cpu"), torch.float32)
     painted()
-    assert lesson().runs == 0
+    assert correction().runs == 0
 
 
 def test_pauses_and_the_callers_own_work_do_not_count() -> None:

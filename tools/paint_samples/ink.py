@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from napari_nst.samples._canvas import (
+from tools.paint_samples.canvas import (
     SUPERSAMPLING,
     Plane,
     finish,

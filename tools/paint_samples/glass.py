@@ -5,7 +5,7 @@ import numpy.typing as npt
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from napari_nst.samples._canvas import (
+from tools.paint_samples.canvas import (
     SUPERSAMPLING,
     Plane,
     finish,
@@ -60,7 +60,7 @@ def stained_glass(size: int = 512, seed: int = 2) -> npt.NDArray[np.uint8]:
 
 
 def _panes(rng: np.random.Generator, size: int) -> tuple[npt.NDArray[np.intp], Plane]:
-    """Cut the window; gives each pixel's pane and its distance to the pane's edge in px."""
+    """Cut the window; return each pixel's pane and its distance to the pane's edge in px."""
     index = np.arange(_PANES) + 0.5
     radius = 0.88 * np.sqrt(index / _PANES) ** 1.15
     turn = index * _GOLDEN_ANGLE + rng.normal(0, 0.02, _PANES)

@@ -1,13 +1,13 @@
-"""What finished runs teach the estimates of the next ones.
+"""Correct estimates of time by finished runs.
 
-    seconds = r · (estimate by the device's speed),   r = median of measured / estimated
+    seconds = r · (estimate from the device's speed),   r = median of measured / estimated
 
 over the last five runs of a kind.
 
-One short trial measures a device's speed (`device_speed`); how much of that speed a run
-gets depends on what else the machine does, which only runs can tell. The ratios are kept on disk
-for each device, precision and kind of style loss. The median lets one odd run change nothing;
-r stays within `RANGE`, so that no file can make an estimate absurd.
+The device's speed comes from one short trial (`device_speed`); the share of it that a run
+gets depends on the load of the machine, which only runs show. The ratios are stored on disk
+for each device, precision and kind of style loss. The median ignores single outliers; r stays
+within `RANGE`, so that a damaged file cannot make an estimate absurd.
 """
 
 import logging
@@ -28,56 +28,56 @@ Result = TypeVar("Result")
 logger = logging.getLogger(__name__)
 
 RUNS = 5
-"""Runs that count: the load of a machine changes from hour to hour."""
+"""Few, because the load of a machine changes from hour to hour."""
 
 RANGE = (0.2, 20.0)
 
 LEAST_S, LEAST_STEPS = 3.0, 5
-"""A shorter run says more about its start than about its steps."""
+"""In a shorter run the start takes a large share of the time."""
 
 _KEYS = 64
-"""Kinds of runs that are remembered; those that were taught longest ago go first."""
+"""Most kinds of runs that are stored; the kinds not seen for longest are dropped."""
 
 
 @dataclass(frozen=True)
-class Lesson:
-    """What past runs say of the next one's time.
+class Correction:
+    """A factor for an estimate of time.
 
     Parameters
     ----------
     ratio
-        What its estimate is multiplied by.
+        The factor.
     runs
-        How many runs say so; 0 leaves the estimate as it is.
+        Number of runs it comes from; with 0 the factor is 1.
     """
 
     ratio: float = 1.0
     runs: int = 0
 
 
-def recall(key: str) -> Lesson:
-    """Return what past runs of a kind teach.
+def correction_of(key: str) -> Correction:
+    """Return the correction by past runs of a kind.
 
     Parameters
     ----------
     key
-        Names device, precision and loss.
+        Device, precision and loss.
     """
     ratios = _ratios(read_cache(cache_file()).get(key))
-    return Lesson(_bounded(median(ratios)), len(ratios)) if ratios else Lesson()
+    return Correction(_bounded(median(ratios)), len(ratios)) if ratios else Correction()
 
 
-def teach(key: str, *, measured_s: float, estimated_s: float) -> None:
-    """Keep how long a run took against its estimate without lessons.
+def add_run(key: str, *, measured_s: float, estimated_s: float) -> None:
+    """Store the ratio of a run's time to its uncorrected estimate.
 
-    A disk that cannot be written only leaves the next estimate as it was.
+    If the disk cannot be written, a warning is logged and later estimates stay as they are.
 
     Parameters
     ----------
     key
-        As for `recall`.
+        As for `correction_of`.
     measured_s, estimated_s
-        The run's own time, and what was estimated for the steps that it took.
+        The run's own time, and the estimate for the steps that it took.
     """
     if not all(isfinite(each) and each > 0 for each in (measured_s, estimated_s)):
         return
@@ -92,18 +92,16 @@ def teach(key: str, *, measured_s: float, estimated_s: float) -> None:
     try:
         update_cache(file, change)
     except OSError as error:
-        logger.warning("what this run teaches cannot be kept in %s: %s", file, error)
+        logger.warning("the time of this run cannot be stored in %s: %s", file, error)
 
 
 class OwnTime:
-    """Measures the time that a run takes for itself.
-
-    What the caller does between two steps does not count, nor does a pause.
+    """Measures the time of a run without pauses and without the caller's work between steps.
 
     Parameters
     ----------
     control
-        Of the run; knows how long it was paused.
+        The run's control, which knows how long it was paused.
     """
 
     def __init__(self, control: RunControl) -> None:
@@ -117,7 +115,7 @@ class OwnTime:
         return self._inside_s - (self._control.paused_s - self._paused_before_s)
 
     def of(self, run: Generator[Step, None, Result]) -> Generator[Step, None, Result]:
-        """Hand on the steps of a run, and its result, and measure."""
+        """Yield the steps of a run, return its result, and measure."""
         try:
             while True:
                 began = perf_counter()
@@ -134,7 +132,7 @@ class OwnTime:
 
 
 def cache_file() -> Path:
-    """Return the file that keeps what runs taught."""
+    """Return the file of past runs' ratios."""
     from platformdirs import user_cache_path
 
     return user_cache_path("napari-nst", appauthor=False) / "lessons.json"
