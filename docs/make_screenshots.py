@@ -24,8 +24,8 @@ from qtpy.QtWidgets import (
 )
 from screen import Screen
 
+from napari_nst.files.names import record_of
 from napari_nst.plugin.common.preferences import last_file
-from napari_nst.plugin.layers.records import record_of
 from napari_nst.plugin.runs.viewer_run import ViewerRun
 from napari_nst.runs.progress import RunState
 from napari_nst.settings.config import StyleConfig
