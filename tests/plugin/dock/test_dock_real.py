@@ -41,7 +41,7 @@ def done(qtbot):
 def steer(docked, name, value, qtbot):
     """Edit a setting as a user would, with Steer on, and wait until it has acted."""
     docked.panel.steer.setChecked(True)
-    widget = docked.form._controls()[name].widget
+    widget = docked.form._settings()[name].native
     if hasattr(widget, "setValue"):
         widget.setValue(value)
     else:

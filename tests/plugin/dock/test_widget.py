@@ -194,7 +194,7 @@ def test_a_bad_setting_is_refused_with_its_message(docked, pictures):
 def test_an_error_names_the_field_and_goes_away_when_the_value_is_right(
     docked, pictures, name, wrong, title
 ):
-    widget = docked.form._controls()[name].widget
+    widget = docked.form._settings()[name].native
     line = widget if isinstance(widget, QLineEdit) else widget.lineEdit()
     right = line.text()
     line.setText(wrong)
