@@ -86,9 +86,9 @@ def main() -> None:
     viewer.canvas.grid.enabled = options.layers > 3
     viewer.reset_view()
     widget.form.set_weights("untrained")
-    widget.form.basic["size"].set(options.size)
-    widget.form.basic["steps"].set(options.steps)
-    widget.form.advanced["optimizer"].set(options.optimizer)
+    widget.form.basic["size"].value = options.size
+    widget.form.basic["steps"].value = options.steps
+    widget.form.advanced["optimizer"].value = options.optimizer
     if options.plot:
         widget.panel.plot.expand(animate=False)
     spin(15)  # the badge imports torch

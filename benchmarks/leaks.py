@@ -47,8 +47,8 @@ def main() -> None:
     _, dock = viewer.window.add_plugin_dock_widget("napari-nst", "Neural Style Transfer")
     viewer.add_image(samples.photograph("coffee"), name="content")
     viewer.add_image(samples.style("brush strokes"), name="style")
-    dock.form.basic["size"].set(options.size)
-    dock.form.basic["steps"].set(options.steps)
+    dock.form.basic["size"].value = options.size
+    dock.form.basic["steps"].value = options.steps
     settle()
     per_layer_mb = cost_of_a_layer(viewer) if options.keep else 0.0
     threads = threading.active_count()

@@ -211,7 +211,7 @@ class Tour:
     def _set(self, **settings: object) -> None:
         form = self.dock.form
         for name, value in settings.items():
-            (form.basic | form.advanced)[name].set(value)
+            (form.basic | form.advanced)[name].value = value
 
     def _until_step(self, step: int) -> ViewerRun:
         run = self.dock.session.runs[-1]

@@ -81,7 +81,7 @@ class Painter:
         self.dock.weights_panel.hide()
         self.screen.shoot("running")
         dock.panel.steer.setChecked(True)
-        dock.form.basic["style_strength"].set(4.0)
+        dock.form.basic["style_strength"].value = 4.0
         self.screen.wait(
             lambda: "Style strength 4" in dock.panel.steered.text() or run.state.over,
             "the dock says what was steered",
@@ -190,9 +190,9 @@ class Painter:
         self.screen.shoot("compare")
         modifiers = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier
         self.screen.window.activateWindow()
-        self.dock.form.basic["size"].widget.setFocus()
+        self.dock.form.basic["size"].native.setFocus()
         QTest.qWait(300)
-        QTest.keyClick(self.dock.form.basic["size"].widget, Qt.Key.Key_B, modifiers)
+        QTest.keyClick(self.dock.form.basic["size"].native, Qt.Key.Key_B, modifiers)
         check(self.dock.compare_panel.comparison.shown is not None, "a key blinks")
         self.dock.compare_panel.compare.click()
         QTest.qWait(300)
@@ -267,7 +267,7 @@ class Painter:
         """Edit settings in the form, as by hand."""
         form = self.dock.form
         for name, value in settings.items():
-            (form.basic | form.advanced)[name].set(value)
+            (form.basic | form.advanced)[name].value = value
 
     def newest(self) -> ViewerRun:
         """Give the run that was added last."""

@@ -5,7 +5,7 @@ from qtpy.QtWidgets import QLineEdit
 
 from napari_nst.errors import ConfigError, ImageError
 from napari_nst.files.user_presets import NamedPreset, differences
-from napari_nst.plugin.form.controls import make_control
+from napari_nst.plugin.form.setting_widgets import make_widget
 from napari_nst.runs.sweep_values import parse_values
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.text import in_words, parse_setting, setting_text, settings_text, title_of
@@ -52,17 +52,17 @@ UNSET = [name for name, value in DEFAULTS.items() if value in (None, ())]
 @pytest.mark.parametrize("field", [*UNSET, "size"])
 def test_an_unset_value_has_one_word_everywhere(field, qtbot):
     unset = () if field.endswith("weights") else None
-    control = make_control(field)
-    qtbot.addWidget(control.widget)
-    control.set(unset)
-    line = control.widget if isinstance(control.widget, QLineEdit) else control.widget.lineEdit()
+    widget = make_widget(field)
+    qtbot.addWidget(widget.native)
+    widget.value = unset
+    line = widget.native if isinstance(widget.native, QLineEdit) else widget.native.lineEdit()
     word = line.text() or line.placeholderText()
     assert setting_text(field, unset) == f"{title_of(field)} {word}"
     assert parse_values(field, word) == (unset,)
     assert parse_setting(field, word) == unset
     line.setText(word)
-    assert control.get() == unset
-    assert f"“{word}”" in control.widget.toolTip()
+    assert widget.value == unset
+    assert f"“{word}”" in widget.native.toolTip()
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def reuse_settings(viewer: Viewer) -> None:
     form = open_dock(viewer).form
     form.loan.forget()
     form.apply(record.ending)
-    if form.weights.findData(record.weights) >= 0:
+    if record.weights in form.weights.choices:
         form.set_weights(record.weights)
 
 

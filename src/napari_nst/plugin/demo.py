@@ -59,8 +59,8 @@ def run_demo(save: Path | None, *, say: Callable[[str], None]) -> None:
     """
     viewer, widget = _open()
     viewer.open_sample("napari-nst", "sample-pair")
-    widget.form.basic["size"].set(SIZE_PX)
-    widget.form.basic["steps"].set(STEPS)
+    widget.form.basic["size"].value = SIZE_PX
+    widget.form.basic["steps"].value = STEPS
     if lacks_weights(widget.form.weights_choice()):
         widget.form.set_weights("untrained")
         say("No VGG-19 weights here: the demo uses untrained ones (see README, Weights).")

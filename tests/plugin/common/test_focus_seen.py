@@ -22,7 +22,7 @@ def test_what_has_the_keyboard_looks_otherwise_and_keeps_its_size(
         viewer.add_image(np.zeros((16, 20, 3), np.uint8), name=name)
     _, dock = viewer.window.add_plugin_dock_widget("napari-nst", "Neural Style Transfer")
     qtbot.waitUntil(dock.isVisible)
-    basic = {name: control.widget for name, control in dock.form.basic.items()}
+    basic = {name: widget.native for name, widget in dock.form.basic.items()}
     watched = {
         "run": dock.panel.run,
         "preview": dock.panel.preview,

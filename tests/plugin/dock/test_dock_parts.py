@@ -27,7 +27,7 @@ def run_once(docked, engine, finished, steps):
 def test_the_settings_last_used_come_back_in_another_viewer(
     make_napari_viewer_proxy, pictures, docked, engine, finished
 ):
-    docked.form.basic["steps"].set(19)
+    docked.form.basic["steps"].value = 19
     run_once(docked, engine, finished, 2)
     assert LastUsed.read().config.steps == 19
     _, again = make_napari_viewer_proxy().window.add_plugin_dock_widget(*DOCK)

@@ -17,13 +17,13 @@ def shallow(docked, pictures):
     """The dock, set to runs of some milliseconds a step."""
     form = docked.form
     form.set_weights("untrained")
-    form.basic["size"].set(32)
-    form.basic["steps"].set(40)
-    form.advanced["content_layers"].set(("relu1_2",))
-    form.advanced["style_layers"].set(("relu1_1", "relu2_1"))
+    form.basic["size"].value = 32
+    form.basic["steps"].value = 40
+    form.advanced["content_layers"].value = ("relu1_2",)
+    form.advanced["style_layers"].value = ("relu1_1", "relu2_1")
     for kind in ("content", "style"):
-        form.advanced[f"{kind}_layer_weights"].set(())
-    form.advanced["precision"].set("float32")
+        form.advanced[f"{kind}_layer_weights"].value = ()
+    form.advanced["precision"].value = "float32"
     return docked
 
 
@@ -41,7 +41,7 @@ def done(qtbot):
 def steer(docked, name, value, qtbot):
     """Edit a setting as a user would, with Steer on, and wait until it has acted."""
     docked.panel.steer.setChecked(True)
-    widget = docked.form._controls()[name].widget
+    widget = docked.form._settings()[name].native
     if hasattr(widget, "setValue"):
         widget.setValue(value)
     else:
@@ -63,7 +63,7 @@ def choose(docked, title):
 
 
 def test_a_steered_run_replays_bit_for_bit(shallow, qtbot, done):
-    shallow.form.basic["steps"].set(5000)
+    shallow.form.basic["steps"].value = 5000
     shallow.run()
     run = shallow.current
     qtbot.waitUntil(lambda: len(run.points) > 3, timeout=120_000)
@@ -88,7 +88,7 @@ def test_a_steered_run_replays_bit_for_bit(shallow, qtbot, done):
 
 
 def test_the_step_that_took_a_change_is_said_until_steer_is_switched_off(shallow, qtbot, done):
-    shallow.form.basic["steps"].set(5000)
+    shallow.form.basic["steps"].value = 5000
     shallow.run()
     run, said = shallow.current, shallow.panel.steered
     qtbot.waitUntil(lambda: len(run.points) > 3, timeout=120_000)
@@ -103,13 +103,13 @@ def test_the_step_that_took_a_change_is_said_until_steer_is_switched_off(shallow
 
 
 def test_colours_change_during_a_run_and_afterwards(shallow, viewer, qtbot, done):
-    shallow.form.basic["steps"].set(5000)
-    assert shallow.form.basic["colors"].widget.currentText() == "of the style"
+    shallow.form.basic["steps"].value = 5000
+    assert shallow.form.basic["colors"].native.currentText() == "of the style"
     shallow.run()
     run = shallow.current
     qtbot.waitUntil(lambda: len(run.points) > 3, timeout=120_000)
     shallow.panel.steer.click()
-    box = shallow.form.basic["colors"].widget
+    box = shallow.form.basic["colors"].native
     box.setCurrentIndex(box.findText("as painted"))
     shallow.steering.flush()
     taken = run.points[-1].iteration
@@ -135,20 +135,20 @@ def test_colours_change_during_a_run_and_afterwards(shallow, viewer, qtbot, done
 
 
 def test_naming_other_layers_drops_the_weights_of_those_before(docked, pictures):
-    line = docked.form.advanced["content_layers"].widget
+    line = docked.form.advanced["content_layers"].native
     line.setText("relu4_2")
     line.editingFinished.emit()
     assert docked.form.config().content_layer_weights == ()
 
 
 def test_settings_edited_in_vain_are_refused_in_words(shallow, qtbot, done):
-    shallow.form.basic["steps"].set(5000)
+    shallow.form.basic["steps"].value = 5000
     shallow.run()
     run, seen = shallow.current, []
     shallow.steering.refused.connect(seen.append)
     qtbot.waitUntil(lambda: bool(run.points), timeout=120_000)
     shallow.panel.steer.click()
-    weights = shallow.form.advanced["style_layer_weights"].widget
+    weights = shallow.form.advanced["style_layer_weights"].native
     weights.setText("1, 2, 3")
     weights.editingFinished.emit()
     shallow.steering.flush()
@@ -160,11 +160,11 @@ def test_settings_edited_in_vain_are_refused_in_words(shallow, qtbot, done):
 def test_live_settings_are_marked_only_while_they_act(shallow, qtbot, done):
     label = shallow.form._labels["style_strength"]
     assert "●" not in label.text()
-    shallow.form.basic["steps"].set(5000)
+    shallow.form.basic["steps"].value = 5000
     shallow.run()
     run = shallow.current
     assert "●" not in label.text()
-    shallow.form.basic["style_strength"].widget.setValue(9)
+    shallow.form.basic["style_strength"].native.setValue(9)
     shallow.steering.flush()
     shallow.panel.steer.click()
     assert "●" in label.text()
@@ -209,7 +209,7 @@ def test_the_slider_scrubs_through_a_run_and_a_moment_is_pinned(shallow, viewer,
 
 
 def test_a_moment_pinned_during_a_run_gets_its_record_at_the_end(shallow, qtbot, done):
-    shallow.form.basic["steps"].set(5000)
+    shallow.form.basic["steps"].value = 5000
     shallow.run()
     run = shallow.current
     qtbot.waitUntil(lambda: run.shown is not None, timeout=120_000)
@@ -227,7 +227,7 @@ def test_a_moment_pinned_during_a_run_gets_its_record_at_the_end(shallow, qtbot,
 
 
 def test_more_steps_and_continuing_start_from_the_result(shallow, qtbot, done):
-    shallow.form.basic["steps"].set(5)
+    shallow.form.basic["steps"].value = 5
     shallow.run()
     run = shallow.current
     result = done(run)
@@ -253,7 +253,7 @@ def test_more_steps_and_continuing_start_from_the_result(shallow, qtbot, done):
 def test_another_content_ends_continuing_and_other_settings_keep_it(
     shallow, pictures, viewer, done
 ):
-    shallow.form.basic["steps"].set(5)
+    shallow.form.basic["steps"].value = 5
     shallow.run()
     run = shallow.current
     done(run)
@@ -273,7 +273,7 @@ def test_another_content_ends_continuing_and_other_settings_keep_it(
 
 @pytest.mark.parametrize("start", ["content", "noise", None])
 def test_continuing_is_called_off_by_its_start(shallow, viewer, done, start):
-    shallow.form.basic["steps"].set(5)
+    shallow.form.basic["steps"].value = 5
     shallow.run()
     run = shallow.current
     done(run)
@@ -294,7 +294,7 @@ def test_continuing_is_called_off_by_its_start(shallow, viewer, done, start):
 def test_an_exported_run_comes_back_with_its_settings(
     shallow, viewer, qtbot, done, tmp_path, monkeypatch
 ):
-    shallow.form.basic["steps"].set(12)
+    shallow.form.basic["steps"].value = 12
     shallow.run()
     run = shallow.current
     done(run)
@@ -312,7 +312,7 @@ def test_an_exported_run_comes_back_with_its_settings(
 
 
 def test_events_are_told_to_the_engine_by_a_replay_only(shallow, done):
-    shallow.form.basic["steps"].set(3)
+    shallow.form.basic["steps"].value = 3
     shallow.run()
     run = shallow.current
     done(run)

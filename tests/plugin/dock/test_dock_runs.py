@@ -79,7 +79,7 @@ def test_waiting_runs_move_and_leave_the_queue(docked, pictures, engine, qtbot, 
 
 def test_each_run_has_a_row_with_its_state_and_what_differs(docked, pictures, engine, all_ended):
     engine(5)
-    docked.form.basic["style_strength"].set(2.5)
+    docked.form.basic["style_strength"].value = 2.5
     docked.run()
     (run,) = docked.session.runs
     all_ended(docked)

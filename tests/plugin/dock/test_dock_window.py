@@ -107,9 +107,9 @@ def test_tab_goes_as_one_reads_and_past_what_is_folded(shown, qtbot):
         dock.form.preset,
     ]
     slider = stops.index(dock.form.strength_slider)
-    assert stops[slider + 1] is basic["style_strength"].widget
+    assert stops[slider + 1] is basic["style_strength"].native
     assert [stop for stop in stops if isinstance(stop, NumberBox)] == [
-        basic[name].widget for name in ("size", "steps", "style_strength")
+        basic[name].native for name in ("size", "steps", "style_strength")
     ]
     assert not any(dock.form.folded.content().isAncestorOf(stop) for stop in stops)
     assert dock.form.folded.toggleButton() in stops
@@ -120,7 +120,7 @@ def test_tab_enters_what_is_unfolded_and_leaves_the_dock(shown, qtbot):
     dock.form.folded.expand(animate=False)
     dock.form.folded.toggleButton().setFocus()
     (weights,) = tabbed(dock, qtbot, 1)
-    assert weights is dock.form.weights
+    assert weights is dock.form.weights.native
     dock.form.folded.collapse()
     dock.panel.preview.setFocus()
     stops = tabbed(dock, qtbot, 30)

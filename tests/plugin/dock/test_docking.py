@@ -56,7 +56,7 @@ def close_by_cross(dock):
 
 def test_a_second_way_to_open_the_dock_finds_the_first_one(shown, qtbot):
     dock = opened(shown, qtbot)
-    dock.form.basic["steps"].set(23)
+    dock.form.basic["steps"].value = 23
     open_by_menu()
     window = main_window_of(dock)
     frames = [each for each in window.findChildren(QDockWidget) if "Neural" in each.windowTitle()]

@@ -17,7 +17,7 @@ def automatic(docked, pictures, monkeypatch):
 def run(docked, engine, finished, **settings):
     engine(2)
     for name, value in settings.items():
-        docked.form.basic[name].set(value)
+        docked.form.basic[name].value = value
     docked.panel.run.click()
     finished(docked)
     return docked.session.runs[-1]
@@ -142,7 +142,7 @@ def test_a_previews_name_says_only_settings_that_it_has(automatic, engine, finis
     names = []
     for settings in ({"size": 300}, {"style_strength": 2, "seed": 3, "steps": 90}, {"size": 99}):
         for name, value in settings.items():
-            automatic.form.basic[name].set(value)
+            automatic.form.basic[name].value = value
         automatic.panel.preview.click()
         finished(automatic)
         names.append(automatic.current.name)

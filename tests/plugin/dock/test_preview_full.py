@@ -16,7 +16,7 @@ def preview(docked, engine, finished, **settings):
     """Ask for a preview of the form's settings, and wait for it."""
     engine(4)
     for name, value in settings.items():
-        docked.form.basic[name].set(value)
+        docked.form.basic[name].value = value
     docked.panel.preview.click()
     finished(docked)
     return docked.current
@@ -60,7 +60,7 @@ def test_what_was_steered_or_recoloured_in_the_preview_is_kept(
     assert docked.panel.full.isVisibleTo(docked.panel), "during the preview too"
     qtbot.waitUntil(lambda: bool(small.points))
     docked.panel.steer.setChecked(True)
-    docked.form.basic["style_strength"].widget.setValue(4.0)
+    docked.form.basic["style_strength"].native.setValue(4.0)
     docked.steering.flush()
     docked.panel.full.click()
     waiting = docked.session.runs[-1]

@@ -90,16 +90,16 @@ def test_run_while_a_run_is_on_waits_for_its_turn(docked, pictures, viewer, engi
 def test_settings_for_the_next_run_leave_the_running_one_alone(docked, pictures, engine, qtbot):
     engine(100_000, wait_s=0.005)
     strength = docked.form.basic["style_strength"]
-    strength.set(1.0)
+    strength.value = 1.0
     docked.panel.run.click()
     qtbot.waitUntil(lambda: bool(docked.current.points))
-    strength.set(3.0)
+    strength.value = 3.0
     qtbot.wait(2 * DELAY_MS)
     assert docked.current.config.style_strength == 1
     docked.panel.steer.click()
     qtbot.wait(2 * DELAY_MS)
     assert docked.current.config.style_strength == 1, "switching it on changes nothing"
-    strength.set(4.0)
+    strength.value = 4.0
     qtbot.waitUntil(lambda: docked.current.config.style_strength == 4)
 
 
@@ -177,7 +177,7 @@ def test_an_error_reaches_the_user_and_the_widget_stays_usable(
 
 
 def test_a_bad_setting_is_refused_with_its_message(docked, pictures):
-    docked.form.advanced["style_layers"].widget.setText("relu9_9")
+    docked.form.advanced["style_layers"].native.setText("relu9_9")
     docked.run()
     assert docked.current is None
     assert "relu9_9" in docked.panel.text.text()
@@ -194,7 +194,7 @@ def test_a_bad_setting_is_refused_with_its_message(docked, pictures):
 def test_an_error_names_the_field_and_goes_away_when_the_value_is_right(
     docked, pictures, name, wrong, title
 ):
-    widget = docked.form._controls()[name].widget
+    widget = docked.form._settings()[name].native
     line = widget if isinstance(widget, QLineEdit) else widget.lineEdit()
     right = line.text()
     line.setText(wrong)
@@ -212,7 +212,7 @@ def test_a_refusal_that_is_over_leaves_the_last_runs_outcome(docked, pictures, e
     engine(3)
     docked.run()
     finished(docked)
-    outcome, line = docked.panel.text.text(), docked.form.basic["size"].widget.lineEdit()
+    outcome, line = docked.panel.text.text(), docked.form.basic["size"].native.lineEdit()
     right = line.text()
     line.setText("abc")
     docked.run()
@@ -338,12 +338,12 @@ def test_no_run_is_registered_with_the_task_manager_of_napari(docked, pictures, 
 
 def test_every_control_says_what_it_does(docked):
     form = docked.form
-    for control in (form.basic | form.advanced).values():
-        assert control.widget.toolTip()
+    for widget in (form.basic | form.advanced).values():
+        assert widget.native.toolTip()
     for widget in (
         form.preset,
         form.preset_menu,
-        form.weights,
+        form.weights.native,
         docked.panel.run,
         docked.panel.stop,
     ):
@@ -379,8 +379,8 @@ def test_the_real_engine_paints_and_the_window_shows_it(
     viewer.add_image(255 - content[:, ::-1] // 2, name="waves")
     _, widget = viewer.window.add_plugin_dock_widget("napari-nst", "Neural Style Transfer")
     widget.form.set_weights("untrained")
-    widget.form.basic["size"].set(64)
-    widget.form.basic["steps"].set(6)
+    widget.form.basic["size"].value = 64
+    widget.form.basic["steps"].value = 6
     widget.panel.plot.expand(animate=False)
     widget.panel.run.click()
     qtbot.waitUntil(lambda: len(live_layers(viewer)) == 1, timeout=120_000)
@@ -402,8 +402,8 @@ def test_the_real_engine_paints_and_the_window_shows_it(
 
 
 def test_the_real_engine_stops_and_keeps_its_record(docked, pictures, viewer, qtbot, finished):
-    docked.form.basic["size"].set(64)
-    docked.form.basic["steps"].set(5000)
+    docked.form.basic["size"].value = 64
+    docked.form.basic["steps"].value = 5000
     docked.panel.run.click()
     qtbot.waitUntil(lambda: len(live_layers(viewer)) == 1, timeout=120_000)
     docked.panel.stop.click()

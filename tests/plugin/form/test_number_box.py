@@ -5,8 +5,8 @@ from qtpy.QtCore import QLocale, Qt
 from qtpy.QtTest import QTest
 
 from napari_nst.errors import ConfigError
-from napari_nst.plugin.form.controls import make_control
 from napari_nst.plugin.form.number_box import NumberBox
+from napari_nst.plugin.form.setting_widgets import make_widget
 
 pytestmark = pytest.mark.gui
 
@@ -16,13 +16,13 @@ def typed(qtbot):
     """Type a text over what a setting's box shows, key by key, and leave the box."""
 
     def type_into(name, text):
-        control = make_control(name)
-        qtbot.addWidget(control.widget)
-        control.widget.show()
-        control.widget.lineEdit().clear()
-        QTest.keyClicks(control.widget, text)
-        QTest.keyClick(control.widget, Qt.Key.Key_Return)
-        return control
+        widget = make_widget(name)
+        qtbot.addWidget(widget.native)
+        widget.native.show()
+        widget.native.lineEdit().clear()
+        QTest.keyClicks(widget.native, text)
+        QTest.keyClick(widget.native, Qt.Key.Key_Return)
+        return widget
 
     return type_into
 
@@ -52,7 +52,7 @@ def test_what_is_typed_is_the_value_in_every_language(typed, name, text, value, 
     before = QLocale()
     QLocale.setDefault(QLocale(language))
     try:
-        assert typed(name, text).get() == value
+        assert typed(name, text).value == value
     finally:
         QLocale.setDefault(before)
 
@@ -77,16 +77,16 @@ def test_what_is_typed_is_the_value_in_every_language(typed, name, text, value, 
     ],
 )
 def test_what_makes_no_number_stays_and_is_named(typed, name, text, words):
-    control = typed(name, text)
-    assert control.widget.lineEdit().text() == text
+    widget = typed(name, text)
+    assert widget.native.lineEdit().text() == text
     with pytest.raises(ConfigError, match=words):
-        control.get()
+        widget.get_value()
 
 
 def test_another_number_takes_the_place_of_a_bad_text(typed):
-    control = typed("style_strength", "abc")
-    control.set(1.0)
-    assert control.get() == 1
+    widget = typed("style_strength", "abc")
+    widget.value = 1.0
+    assert widget.value == 1
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -144,22 +144,22 @@ def test_each_number_is_told_once(qtbot):
     [("size", "96", "96 px"), ("size", "", "original"), ("style_strength", "1,5", "1.5")],
 )
 def test_a_box_that_is_left_shows_the_number_as_it_was_read(typed, name, text, shown):
-    assert typed(name, text).widget.lineEdit().text() == shown
+    assert typed(name, text).native.lineEdit().text() == shown
 
 
 @pytest.mark.parametrize("text", ["abc", "-1"])
 def test_a_bad_text_is_seen_at_once_and_until_it_is_put_right(typed, text):
-    control = typed("style_strength", text)
-    box, help_text = control.widget, make_control("style_strength").widget.toolTip()
+    widget = typed("style_strength", text)
+    box, help_text = widget.native, make_widget("style_strength").native.toolTip()
     assert "border" in box.styleSheet()
     assert f"got {text}" in box.toolTip() or f"got “{text}”" in box.toolTip()
-    control.set(2.0)
+    widget.value = 2.0
     assert box.styleSheet() == ""
     assert box.toolTip() == help_text
 
 
 def test_the_dock_says_which_field_has_a_bad_text(docked, pictures):
-    box = docked.form.basic["style_strength"].widget
+    box = docked.form.basic["style_strength"].native
     box.lineEdit().setText("abc")
     QTest.keyClick(box, Qt.Key.Key_Return)
     assert docked.panel.text.text() == "Style strength: a number such as 0.5; got “abc”"
@@ -178,8 +178,8 @@ def test_the_dock_says_which_field_has_a_bad_text(docked, pictures):
     ],
 )
 def test_a_number_is_seen_from_its_beginning_and_large_round_ones_in_short(typed, text, shown):
-    control = typed("style_strength", text)
-    line = control.widget.lineEdit()
+    widget = typed("style_strength", text)
+    line = widget.native.lineEdit()
     assert line.text() == shown
-    assert float(line.text()) == control.get()
+    assert float(line.text()) == widget.value
     assert line.cursorPosition() == 0

@@ -163,7 +163,7 @@ def test_a_name_that_does_not_do_is_asked_for_again_with_the_reason(form, answer
 
 
 def test_settings_that_make_no_config_are_not_saved(form, answers):
-    form.advanced["style_layers"].widget.setText("relu9_9")
+    form.advanced["style_layers"].native.setText("relu9_9")
     act(form, "save")
     assert len(answers.told) == 1
     assert own_presets() == []
@@ -297,7 +297,7 @@ def test_a_damaged_preset_is_refused_in_words(form, answers, own_presets_folder)
 def test_a_preset_changed_by_another_process_is_read_when_chosen_again(form):
     save_preset("bold", BOLD)
     choose(form, "bold")
-    form.basic["seed"].set(99)
+    form.basic["seed"].value = 99
     index = form.preset.currentIndex()
     form.preset.activated.emit(index)
     assert form.config().seed == 99, "choosing the same again loses no edits"
@@ -324,7 +324,7 @@ def test_a_run_is_named_by_the_own_preset_and_told_from_it(docked, pictures, eng
     form = docked.form
     save_preset("bold", BOLD)
     choose(form, "bold")
-    form.basic["seed"].set(8)
+    form.basic["seed"].value = 8
     engine(2)
     docked.panel.run.click()
     finished(docked)
@@ -348,7 +348,7 @@ def test_an_own_preset_last_used_comes_back_in_another_viewer(
 ):
     save_preset("bold", BOLD)
     choose(docked.form, "bold")
-    docked.form.basic["seed"].set(8)
+    docked.form.basic["seed"].value = 8
     engine(2)
     docked.panel.run.click()
     finished(docked)

@@ -3,7 +3,7 @@ from dataclasses import fields
 import pytest
 
 from napari_nst.errors import ConfigError, WeightsError
-from napari_nst.plugin.form.controls import make_control
+from napari_nst.plugin.form.setting_widgets import make_widget
 from napari_nst.settings.config import StyleConfig, choices
 from napari_nst.settings.presets import DEFAULT_PRESET, PRESETS
 
@@ -14,14 +14,14 @@ EDITABLE = [setting.name for setting in fields(StyleConfig) if setting.name != "
 
 @pytest.mark.parametrize("name", EDITABLE)
 def test_every_setting_has_a_control_that_keeps_its_default(name, qtbot):
-    control = make_control(name)
-    qtbot.addWidget(control.widget)
+    widget = make_widget(name)
+    qtbot.addWidget(widget.native)
     default = getattr(StyleConfig(), name)
-    control.set(default)
-    assert control.get() == default
+    widget.value = default
+    assert widget.value == default
     meta = next(setting.metadata for setting in fields(StyleConfig) if setting.name == name)
-    assert control.title == meta["title"]
-    assert meta["help"] in control.widget.toolTip()
+    assert widget.label == meta["title"]
+    assert meta["help"] in widget.native.toolTip()
 
 
 @pytest.mark.parametrize(
@@ -40,24 +40,24 @@ def test_every_setting_has_a_control_that_keeps_its_default(name, qtbot):
     ],
 )
 def test_controls_keep_unusual_values(name, value, qtbot):
-    control = make_control(name)
-    qtbot.addWidget(control.widget)
-    control.set(value)
-    assert control.get() == value
+    widget = make_widget(name)
+    qtbot.addWidget(widget.native)
+    widget.value = value
+    assert widget.value == value
 
 
 def test_closed_sets_come_from_the_setting(qtbot):
-    box = make_control("pooling").widget
+    box = make_widget("pooling").native
     qtbot.addWidget(box)
     assert tuple(box.itemText(i) for i in range(box.count())) == choices("pooling")
 
 
 def test_words_in_a_list_of_numbers_are_refused(qtbot):
-    control = make_control("style_layer_weights")
-    qtbot.addWidget(control.widget)
-    control.widget.setText("1, two")
+    widget = make_widget("style_layer_weights")
+    qtbot.addWidget(widget.native)
+    widget.native.setText("1, two")
     with pytest.raises(ConfigError, match="Style layer weights"):
-        control.get()
+        widget.get_value()
 
 
 @pytest.mark.parametrize("preset", list(PRESETS))
@@ -73,7 +73,7 @@ def test_a_new_form_shows_the_default_preset(docked):
 def test_a_preset_leaves_size_steps_strength_and_seed_alone(docked):
     mine = {"size": 300, "steps": 40, "style_strength": 2.5, "seed": 7}
     for name, value in mine.items():
-        docked.form.basic[name].set(value)
+        docked.form.basic[name].value = value
     docked.form.preset.setCurrentText("seed")
     config = docked.form.config()
     assert {name: getattr(config, name) for name in mine} == mine

@@ -49,8 +49,8 @@ def strength(docked):
 
 def test_slider_and_number_keep_in_step(docked, slider, strength):
     slider.setValue(place_of(2))
-    assert strength.get() == docked.form.config().style_strength == 2
-    strength.widget.setValue(0.5)
+    assert strength.value == docked.form.config().style_strength == 2
+    strength.native.setValue(0.5)
     assert slider.value() == place_of(0.5)
     docked.form.apply(StyleConfig(style_strength=4))
     assert slider.value() == place_of(4)
@@ -61,14 +61,14 @@ def test_a_number_beyond_an_end_stays_as_it_is(docked, slider, strength, value, 
     docked.form.apply(StyleConfig(style_strength=value))
     assert slider.value() == place_of(end)
     assert docked.form.config().style_strength == value
-    assert strength.get() == value
+    assert strength.value == value
 
 
 @pytest.mark.parametrize("value", [1.0, 0.0012345, 12345.678])
 def test_a_long_number_is_not_cut_off(docked, strength, value):
     docked.window().show()
     docked.form.apply(StyleConfig(style_strength=value))
-    line = strength.widget.findChild(QLineEdit)
+    line = strength.native.findChild(QLineEdit)
     assert line.fontMetrics().horizontalAdvance(line.text()) < line.width()
 
 
@@ -80,11 +80,11 @@ def test_a_dragged_handle_stays_where_the_mouse_has_it(slider):
 
 def test_keys_move_the_number_about_one(slider, strength):
     QTest.keyClick(slider, Qt.Key.Key_PageUp)
-    assert strength.get() == 2
+    assert strength.value == 2
     QTest.keyClick(slider, Qt.Key.Key_PageDown)
-    assert strength.get() == 1
+    assert strength.value == 1
     QTest.keyClick(slider, Qt.Key.Key_Home)
-    assert strength.get() == LEAST
+    assert strength.value == LEAST
 
 
 def test_the_wheel_scrolls_the_form_unless_the_slider_has_the_focus(slider, strength):
@@ -95,7 +95,7 @@ def test_the_wheel_scrolls_the_form_unless_the_slider_has_the_focus(slider, stre
     )  # fmt: skip
     slider.clearFocus()
     QApplication.sendEvent(slider, event)
-    assert strength.get() == 1
+    assert strength.value == 1
     assert not event.isAccepted()
 
 
@@ -129,4 +129,4 @@ def test_filling_the_form_moves_the_slider_and_steers_nothing(docked, slider, qt
 
 def test_the_slider_has_a_name_of_its_own(slider, strength):
     assert slider.accessibleName() == "Style strength, slider from 0.1 to 10"
-    assert slider.toolTip() == strength.widget.toolTip()
+    assert slider.toolTip() == strength.native.toolTip()

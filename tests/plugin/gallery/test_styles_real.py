@@ -117,8 +117,8 @@ def test_nothing_happens_when_no_file_is_chosen(docked, pictures, viewer, monkey
     [
         lambda dock: dock,
         lambda dock: dock.form.pickers.style.native,
-        lambda dock: dock.form.basic["steps"].widget.findChild(QLineEdit),
-        lambda dock: dock.form.advanced["style_layers"].widget,
+        lambda dock: dock.form.basic["steps"].native.findChild(QLineEdit),
+        lambda dock: dock.form.advanced["style_layers"].native,
         lambda dock: dock.panel.run,
         lambda dock: dock.runs_list.list.viewport(),
         lambda dock: dock.sweep_panel.settings.values[0],
@@ -145,7 +145,7 @@ def test_a_file_dropped_on_the_field_of_weights_is_not_the_style(docked, picture
 
 def test_links_and_text_are_not_taken(docked, pictures, qtbot):
     assert not drop(docked, qtbot, "https://example.org/a.png")
-    field = docked.form.advanced["style_layers"].widget
+    field = docked.form.advanced["style_layers"].native
     field.setText("")
     assert drop(field, qtbot, text="relu1_1")
     assert field.text() == "relu1_1"

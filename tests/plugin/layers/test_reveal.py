@@ -121,7 +121,7 @@ def test_a_key_shows_the_content_as_long_as_it_is_held(make_napari_viewer_proxy,
     result = np.ones((30, 40, 3), np.uint8)
     viewer.add_image(result, name="result", metadata={PAINTED: True}, rgb=True)
     before = look(viewer)
-    field = dock.form.basic["size"].widget
+    field = dock.form.basic["size"].native
     qtbot.waitUntil(dock.isVisible)
     dock.window().activateWindow()
     field.setFocus()

@@ -33,8 +33,8 @@ def panel(docked, folders, qtbot):
     panel = docked.folder_panel
     panel.contents.value = folders / "content"
     panel.styles.value = folders / "style"
-    docked.form.basic["size"].set(32)
-    docked.form.basic["steps"].set(2)
+    docked.form.basic["size"].value = 32
+    docked.form.basic["steps"].value = 2
     yield panel
     run = panel._run
     panel.close_run()
@@ -114,7 +114,7 @@ def test_a_damaged_picture_costs_only_its_own_pairs(panel, folders, over):
 
 
 def test_stop_keeps_what_is_done(panel, folders, over, docked, qtbot):
-    docked.form.basic["steps"].set(2000)
+    docked.form.basic["steps"].value = 2000
     panel.start.click()
     qtbot.waitUntil(lambda: panel.text.text().startswith("Pair 1 of 4"), timeout=60_000)
     panel.stop.click()
@@ -180,7 +180,7 @@ def test_a_folder_run_that_waits_can_be_given_up(panel, folders, docked, picture
 
 
 def test_a_layer_that_the_user_removes_stays_away(panel, folders, over, viewer, docked, qtbot):
-    docked.form.basic["steps"].set(30)
+    docked.form.basic["steps"].value = 30
     panel.start.click()
     qtbot.waitUntil(lambda: len(viewer.layers) == 1, timeout=60_000)
     viewer.layers.clear()
@@ -208,7 +208,7 @@ def test_the_command_unfolds_the_section(viewer, docked):
 
 
 def test_closing_the_viewer_ends_a_folder_run(panel, folders, viewer, docked, qtbot):
-    docked.form.basic["steps"].set(2000)
+    docked.form.basic["steps"].value = 2000
     panel.start.click()
     qtbot.waitUntil(lambda: panel.text.text().startswith("Pair 1 of 4"), timeout=60_000)
     worker = panel._run._worker

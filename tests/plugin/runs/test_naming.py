@@ -12,13 +12,13 @@ def steer(docked, pictures, engine, qtbot, finished):
 
     def run(value, before=lambda run: None):
         engine(100_000, wait_s=0.005)
-        docked.form.basic["style_strength"].set(1)
+        docked.form.basic["style_strength"].value = 1
         docked.run()
         qtbot.waitUntil(lambda: bool(docked.current.points))
         mine = docked.current
         before(mine)
         docked.panel.steer.setChecked(True)
-        docked.form.basic["style_strength"].widget.setValue(value)
+        docked.form.basic["style_strength"].native.setValue(value)
         docked.steering.flush()
         step = mine.points[-1].iteration
         qtbot.waitUntil(lambda: mine.points[-1].iteration > step + 2)
@@ -49,7 +49,7 @@ def test_the_name_that_the_user_gave_is_left_alone(steer):
 def test_steering_that_no_step_took_is_not_in_the_name(docked, pictures, engine, qtbot, finished):
     engine(100_000, wait_s=0.005)
     docked.form.set_weights("auto")
-    docked.form.basic["style_strength"].set(1)
+    docked.form.basic["style_strength"].value = 1
     docked.run()
     mine = docked.current
     qtbot.waitUntil(lambda: bool(mine.points))

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.gui
 def running(docked, pictures, engine, qtbot):
     """The dock during a run of style strength 1, colours of the style."""
     engine(100_000, wait_s=0.005)
-    docked.form.basic["style_strength"].set(1)
+    docked.form.basic["style_strength"].value = 1
     docked.run()
     qtbot.waitUntil(lambda: bool(docked.current.points))
     return docked
@@ -24,7 +24,7 @@ def strength(dock):
 
 
 def type_strength(dock, text):
-    line = strength(dock).widget.lineEdit()
+    line = strength(dock).native.lineEdit()
     line.selectAll()
     QTest.keyClicks(line, text)
     QTest.keyClick(line, Qt.Key.Key_Return)
@@ -49,7 +49,7 @@ def test_nothing_is_said_where_form_and_run_agree(running):
 def test_what_was_steered_and_what_still_differs_are_both_said(running):
     type_strength(running, "0.5")
     running.panel.steer.click()
-    box = running.form.basic["colors"].widget
+    box = running.form.basic["colors"].native
     box.setCurrentIndex(box.findText("of the content"))
     running.steering.flush()
     text = running.panel.steered.text()
@@ -69,7 +69,7 @@ def test_settings_for_the_next_run_come_back_after_steering(running, qtbot, end)
     else:
         run.stop()
         qtbot.waitUntil(lambda: not run.state.active, timeout=20_000)
-    assert strength(running).get() == 0.5
+    assert strength(running).value == 0.5
     assert run._steered == {"style_strength": 3}, "what comes back steers nothing"
 
 
@@ -78,7 +78,7 @@ def test_settings_put_into_the_form_meanwhile_stay(running):
     type_strength(running, "3")
     running.form.apply(StyleConfig(style_strength=7))
     running.panel.steer.click()
-    assert strength(running).get() == 7
+    assert strength(running).value == 7
 
 
 def test_an_edit_just_before_steer_is_switched_off_still_acts(running):

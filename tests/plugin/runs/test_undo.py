@@ -32,7 +32,7 @@ def three(docked, pictures, engine, qtbot):
     engine(4)
     docked.session.snapshot_every = 1
     for strength in (1.0, 2.0, 3.0):
-        docked.form.basic["style_strength"].set(strength)
+        docked.form.basic["style_strength"].value = strength
         docked.run()
     qtbot.waitUntil(lambda: all(run.state.over for run in docked.session.runs), timeout=30_000)
     qtbot.wait(20)

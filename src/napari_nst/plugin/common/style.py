@@ -1,12 +1,11 @@
 """What napari's theme leaves open: quiet folds, a thin bar, one button that stands out."""
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
 from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
     QHBoxLayout,
-    QLabel,
     QProgressBar,
     QPushButton,
     QWidget,
@@ -58,6 +57,25 @@ class Fold(QCollapsible):
         """Fold at once: what is still moving could be tabbed into."""
         super().collapse(animate=False)
         self.content().hide()
+
+
+class _CalmWheel(QObject):
+    """Leaves the wheel to what scrolls around a widget that has not the focus."""
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Pass a turn of the wheel on to the parent."""
+        assert isinstance(watched, QWidget)
+        assert event is not None
+        if event.type() != QEvent.Type.Wheel or watched.hasFocus():
+            return False
+        event.ignore()
+        return True
+
+
+def calm(widget: QWidget) -> None:
+    """Let the wheel scroll the form over a widget, instead of changing its value unseen."""
+    widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    widget.installEventFilter(_CalmWheel(widget))
 
 
 def fold(title: str) -> Fold:
@@ -135,10 +153,9 @@ def frame_bad(box: QWidget, *, bad: bool) -> None:
     box.setStyleSheet(f"{type(box).__name__} {{ {frame} }}" if bad else "")
 
 
-def mark(label: QLabel, title: str, *, marked: bool) -> None:
-    """Mark a row's title with a dot, for a setting that acts on the run at once."""
-    dot = f'<span style="color:{ACCENT_TEXT}">●</span> ' if marked else ""
-    label.setText(f"{dot}{title}")
+def marked(title: str) -> str:
+    """Return a row's title with a dot before it, for a setting that acts on the run at once."""
+    return f'<span style="color:{ACCENT_TEXT}">●</span> {title}'
 
 
 def form_layout() -> QFormLayout:

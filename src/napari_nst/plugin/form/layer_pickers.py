@@ -61,6 +61,7 @@ class LayerPickers:
         self._gone: set[str] = set()
         self.content = ComboBox(
             name="content",
+            label="Content",
             choices=self._contents,
             nullable=True,
             tooltip=f"<p>The picture to paint anew: its shapes stay. “{CANVAS_TITLE}” is all "
@@ -68,12 +69,14 @@ class LayerPickers:
         )
         self.style = ComboBox(
             name="style",
+            label="Style",
             choices=self._choices,
             nullable=True,
             tooltip="<p>The picture to paint like: its colours and strokes are taken.</p>",
         )
         self.start = ComboBox(
             name="init",
+            label="Start from",
             choices=self._starts,
             value=START_CONTENT,
             tooltip="<p>The picture that the run starts from: the content, noise, or any layer, "

@@ -2,12 +2,14 @@
 
 import math
 from functools import partial
+from typing import Any
 
+from magicgui.widgets.bases import ValueWidget
 from qtpy.QtCore import QPoint, QRect, QSignalBlocker, Qt
-from qtpy.QtGui import QColor, QPainter, QPaintEvent, QWheelEvent
+from qtpy.QtGui import QColor, QPainter, QPaintEvent
 from qtpy.QtWidgets import QLineEdit, QSizePolicy, QSlider, QStyle, QStyleOptionSlider, QWidget
 
-from napari_nst.plugin.form.controls import Control, edits
+from napari_nst.plugin.common.style import calm
 
 LEAST, MOST = 0.1, 10.0
 
@@ -30,31 +32,24 @@ class LogSlider(QSlider):
 
     Parameters
     ----------
-    control
-        Holds the number; its title and tooltip become the slider's.
+    number
+        Holds the number; its label and tooltip become the slider's.
     """
 
-    def __init__(self, control: Control) -> None:
+    def __init__(self, number: ValueWidget[Any]) -> None:
         super().__init__(Qt.Orientation.Horizontal)
-        self._box = box = control.widget
+        self._box = box = number.native
         self.setRange(place_of(LEAST), place_of(MOST))
         self.setSingleStep(_KEY)
         self.setPageStep(_PAGE)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setAccessibleName(f"{control.title}, slider from {LEAST:g} to {MOST:g}")
-        self.setToolTip(box.toolTip())
+        self.setAccessibleName(f"{number.label}, slider from {LEAST:g} to {MOST:g}")
+        self.setToolTip(number.tooltip)
         self.setMinimumSize(_LEAST_PX, box.sizeHint().height())
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        edits(control).connect(self._follow)
-        self.valueChanged.connect(lambda place: control.set(value_of(place)))
-        self._follow(control.get())
-
-    def wheelEvent(self, event: QWheelEvent | None) -> None:
-        """Move if the slider has the focus; else the form scrolls."""
-        if self.hasFocus():
-            super().wheelEvent(event)
-        elif event is not None:
-            event.ignore()
+        calm(self)
+        number.changed.connect(self._follow)
+        self.valueChanged.connect(lambda place: number.set_value(value_of(place)))
+        self._follow(number.value)
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Draw a tick below 1; Qt draws none under a style sheet."""

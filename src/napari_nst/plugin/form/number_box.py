@@ -10,7 +10,6 @@ from decimal import Decimal, InvalidOperation
 from html import escape
 
 from qtpy.QtCore import QSize, Signal
-from qtpy.QtGui import QWheelEvent
 from qtpy.QtWidgets import QAbstractSpinBox, QLineEdit, QStyle, QStyleOptionSpinBox
 
 from napari_nst.errors import ConfigError
@@ -127,13 +126,6 @@ class NumberBox(QAbstractSpinBox):
     def minimumSizeHint(self) -> QSize:
         """Ask for the same at least."""
         return self.sizeHint()
-
-    def wheelEvent(self, event: QWheelEvent | None) -> None:
-        """Scroll the form, not the value, when the wheel turns over the box unfocused."""
-        if self.hasFocus():
-            super().wheelEvent(event)
-        elif event is not None:
-            event.ignore()
 
     def _on_text(self, text: str) -> None:
         try:

@@ -2,17 +2,18 @@
 
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QSignalBlocker, Signal
+from qtpy.QtWidgets import QComboBox
 
 from napari_nst.errors import NstError
 from napari_nst.files.user_presets import NamedPreset, find_preset, own_presets, published_preset
-from napari_nst.plugin.form.controls import CalmComboBox
+from napari_nst.plugin.common.style import calm
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.presets import DEFAULT_PRESET, PRESETS
 
 _ROWS_SHOWN = 16
 
 
-class PresetBox(CalmComboBox):
+class PresetBox(QComboBox):
     """Keeps the shown preset's settings, whatever becomes of its file.
 
     Signals: `picked` with the NamedPreset that the user chose; `replaced` with the one that was
@@ -27,6 +28,7 @@ class PresetBox(CalmComboBox):
         self._shown = published_preset(StyleConfig.preset(DEFAULT_PRESET))
         self.setMaxVisibleItems(_ROWS_SHOWN)
         self.setAccessibleName("Preset")
+        calm(self)
         self.setToolTip(
             "<p>Our recipe or a published one fills the settings under Advanced; a preset of your "
             "own fills all settings.</p>"

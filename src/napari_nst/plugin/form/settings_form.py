@@ -2,32 +2,36 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from magicgui.types import FileDialogMode
-from magicgui.widgets import FileEdit
+from magicgui.widgets import ComboBox, FileEdit, Widget
+from magicgui.widgets.bases import ValueWidget
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QLabel, QLayout, QVBoxLayout, QWidget
 
 from napari_nst.errors import WeightsError
 from napari_nst.files.user_presets import NamedPreset, own_preset, published_preset
-from napari_nst.plugin.common.style import beside, fold, form_layout, mark, narrow
-from napari_nst.plugin.form.controls import Control, edits, make_control, shown
+from napari_nst.plugin.common.style import beside, fold, form_layout, marked, narrow
 from napari_nst.plugin.form.layer_pickers import START_CONTENT, START_NOISE, LayerPickers
 from napari_nst.plugin.form.loan import Loan
 from napari_nst.plugin.form.log_slider import LogSlider
 from napari_nst.plugin.form.number_box import NumberBox
 from napari_nst.plugin.form.preset_box import PresetBox
 from napari_nst.plugin.form.preset_menu import PresetMenu
-from napari_nst.plugin.form.unseen import Unseen
+from napari_nst.plugin.form.setting_widgets import make_widget, prepare, text_line
 from napari_nst.plugin.gallery.chooser import StyleChooser
 from napari_nst.settings.config import STEERABLE, StyleConfig
 from napari_nst.settings.presets import DEFAULT_PRESET
+from napari_nst.settings.text import settings_text
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
+
+BASIC = ("size", "steps", "style_strength", "colors", "seed")
 
 ADVANCED = (
     "content_weight",
@@ -51,14 +55,18 @@ ADVANCED = (
 )
 """Settings under "Advanced"; a preset fills them."""
 
-WEIGHTS_CHOICES = {
-    "Automatic": "auto",
-    "ImageNet VGG-19": "imagenet",
-    "Built-in": "builtin",
-    "Untrained (random)": "untrained",
-    "File…": "file",
-}
+WEIGHTS_CHOICES = (
+    ("Automatic", "auto"),
+    ("ImageNet VGG-19", "imagenet"),
+    ("Built-in", "builtin"),
+    ("Untrained (random)", "untrained"),
+    ("File…", "file"),
+)
 
+_UNSEEN_HELP = (
+    "<p>Settings that came with those you reuse and have no control here. Choosing a preset drops "
+    "them.</p>"
+)
 _WEIGHTS_HELP = (
     "The numbers of the network that looks at the pictures. Automatic takes ImageNet's if "
     "they are on this computer, else the built-in ones. Nothing is downloaded unasked."
@@ -89,40 +97,34 @@ class SettingsForm(QWidget):
         self.styles = StyleChooser(viewer, self.pickers, self)
         self.preset = PresetBox()
         self.preset_menu = PresetMenu(self)
-        self.weights = QComboBox()
-        for label, value in WEIGHTS_CHOICES.items():
-            self.weights.addItem(label, value)
-        self.weights.setToolTip(f"<p>{_WEIGHTS_HELP}</p>")
-        self.weights_file = FileEdit(
-            mode=FileDialogMode.EXISTING_FILE, filter="*.pth *.pt *.safetensors"
+        self.weights = ComboBox(
+            label="Weights", choices=WEIGHTS_CHOICES, tooltip=f"<p>{_WEIGHTS_HELP}</p>"
         )
-        self.basic = {
-            "size": make_control("size"),
-            "steps": make_control("steps"),
-            "style_strength": make_control("style_strength"),
-            "colors": make_control("colors"),
-            "seed": make_control("seed"),
-        }
+        self.weights_file = FileEdit(
+            label="", mode=FileDialogMode.EXISTING_FILE, filter="*.pth *.pt *.safetensors"
+        )
+        self.basic = {name: make_widget(name) for name in BASIC}
+        self.advanced = {name: make_widget(name) for name in ADVANCED}
         self.strength_slider = LogSlider(self.basic["style_strength"])
-        self.advanced = {name: make_control(name) for name in ADVANCED}
-        self.unseen = Unseen({"name", "init", *self._controls()})
+        self.unseen = QLabel()
+        self._unseen: dict[str, Any] = {}
         self.folded = fold("Advanced")
         self.loan = Loan(self)
         self._lay_out()
         self.preset.picked.connect(self._fill)
         self.preset.replaced.connect(self._rebase)
         for name in STEERABLE:
-            edits(self._controls()[name]).connect(partial(self._on_edit, name))
+            self._settings()[name].changed.connect(partial(self._on_edit, name))
         for kind in ("content", "style"):
             layers = self.advanced[f"{kind}_layers"]
-            edits(layers).connect(partial(self._drop_layer_weights, kind))
-        for control in self._controls().values():
-            shown(control).connect(self.touched)
-            if isinstance(control.widget, NumberBox):
-                control.widget.refused.connect(self.refused)
-        self.weights.currentIndexChanged.connect(self.touched)
-        self.weights_file.changed.connect(lambda _: self.touched.emit())
-        self.weights.currentIndexChanged.connect(self._show_weights_file)
+            layers.changed.connect(partial(self._drop_layer_weights, kind))
+        for widget in (*self._settings().values(), self.weights, self.weights_file):
+            line = text_line(widget)
+            # Of a text also what makes no value is told.
+            (widget.changed if line is None else line.textChanged).connect(self._on_touch)
+            if isinstance(widget.native, NumberBox):
+                widget.native.refused.connect(self.refused)
+        self.weights.changed.connect(self._show_weights_file)
         self.apply(StyleConfig.preset(DEFAULT_PRESET))
 
     def reset_choices(self) -> None:
@@ -137,8 +139,7 @@ class SettingsForm(QWidget):
         ConfigError
             If a value does not fit; its message is for the user.
         """
-        values = {name: control.get() for name, control in self._controls().items()}
-        values |= self.unseen.values
+        values = {name: widget.value for name, widget in self._settings().items()} | self._unseen
         noise = self.pickers.start.value == START_NOISE
         return self.preset.shown.config.replace(
             **values, init=START_NOISE if noise else START_CONTENT
@@ -146,13 +147,13 @@ class SettingsForm(QWidget):
 
     def value(self, name: str) -> Any:  # noqa: ANN401 - the setting's type
         """Read one setting; raises ConfigError if its text makes none."""
-        return self._controls()[name].get()
+        return self._settings()[name].value
 
     def show_values(self, values: Mapping[str, Any]) -> None:
         """Show values of some settings."""
         with self._not_by_hand():
             for name, value in values.items():
-                self._controls()[name].set(value)
+                self._settings()[name].value = value
 
     def apply(self, config: StyleConfig, *, preset: str = "") -> None:
         """Show the settings of `config`; those without a control are kept beside.
@@ -166,16 +167,17 @@ class SettingsForm(QWidget):
         """
         with self._not_by_hand():
             self.preset.show_preset(own_preset(preset) or published_preset(config))
-            for name, control in self._controls().items():
-                control.set(getattr(config, name))
+            for name, widget in self._settings().items():
+                widget.value = getattr(config, name)
             self.pickers.start.value = config.init
-            self.unseen.keep(config, self.preset.shown.config)
+            self._keep_unseen(config)
 
     def mark_live(self, names: Collection[str]) -> None:
         """Mark the settings whose edits act on the run at once."""
         for name in STEERABLE:
-            control = self._controls()[name]
-            mark(self._labels[name], control.title, marked=name in names)
+            widget = self._settings()[name]
+            title = widget.native.accessibleName()
+            widget.label = marked(title) if name in names else title
 
     def weights_choice(self) -> str:
         """Read the choice of weights: a name or a file's path.
@@ -185,7 +187,7 @@ class SettingsForm(QWidget):
         WeightsError
             If a file is to be used and none is named.
         """
-        choice: str = self.weights.currentData()
+        choice: str = self.weights.value
         if choice != "file":
             return choice
         path = Path(str(self.weights_file.value))
@@ -195,40 +197,53 @@ class SettingsForm(QWidget):
 
     def set_weights(self, choice: str) -> None:
         """Show a choice of weights: a name or a file's path."""
-        index = self.weights.findData(choice)
-        if index < 0:
+        if choice not in self.weights.choices:
             self.weights_file.value = Path(choice)
-            index = self.weights.findData("file")
-        self.weights.setCurrentIndex(index)
+            choice = "file"
+        self.weights.value = choice
 
-    def _controls(self) -> dict[str, Control]:
+    def _settings(self) -> dict[str, ValueWidget[Any]]:
         return self.basic | self.advanced
 
     def _fill(self, preset: NamedPreset) -> None:
         """Show a preset; a published one leaves size, steps, strength and seed the user's."""
         of_method = self.advanced | {"colors": self.basic["colors"]}
-        controls = self._controls() if preset.is_own else of_method
+        settings = self._settings() if preset.is_own else of_method
         with self._not_by_hand():
-            for name, control in controls.items():
-                control.set(getattr(preset.config, name))
+            for name, widget in settings.items():
+                widget.value = getattr(preset.config, name)
             if self.pickers.start_layer() is None:
                 self.pickers.start.value = preset.config.init
-            self.unseen.keep(preset.config, preset.config)
+            self._keep_unseen(preset.config)
 
     def _rebase(self, before: NamedPreset) -> None:
         """Keep the settings while another preset takes the place of the one before."""
-        config = before.config.replace(**self.unseen.values)
-        self.unseen.keep(config, self.preset.shown.config)
+        self._keep_unseen(before.config.replace(**self._unseen))
 
-    def _drop_layer_weights(self, kind: str) -> None:
+    def _keep_unseen(self, config: StyleConfig) -> None:
+        """Hold, and tell of, what differs from the shown preset and has no widget."""
+        preset, seen = self.preset.shown.config, {"name", "init", *self._settings()}
+        self._unseen = {
+            setting.name: value
+            for setting in fields(StyleConfig)
+            if setting.name not in seen
+            and (value := getattr(config, setting.name)) != getattr(preset, setting.name)
+        }
+        self.unseen.setText(f"Also: {settings_text(self._unseen)}")
+        self.unseen.setVisible(bool(self._unseen))
+
+    def _drop_layer_weights(self, kind: str, _: object) -> None:
         """Forget layer weights of other layers, as `StyleConfig.replace` does."""
         layers, weights = (self.advanced[f"{kind}_{each}"] for each in ("layers", "layer_weights"))
-        if len(layers.get()) != len(weights.get()):
-            weights.set(())
+        if len(layers.value) != len(weights.value):
+            weights.value = ()
 
-    def _on_edit(self, name: str, *_: object) -> None:
+    def _on_edit(self, name: str, _: object) -> None:
         if not self._filling:
             self.edited.emit(name)
+
+    def _on_touch(self, _: object) -> None:
+        self.touched.emit()
 
     @contextmanager
     def _not_by_hand(self) -> Iterator[None]:
@@ -240,42 +255,41 @@ class SettingsForm(QWidget):
             self._filling = before
 
     def _show_weights_file(self) -> None:
-        self._folded_rows.setRowVisible(
-            self.weights_file.native, self.weights.currentData() == "file"
-        )
+        self._folded_rows.setRowVisible(self.weights_file.native, self.weights.value == "file")
 
     def _lay_out(self) -> None:
-        self._rows = form_layout()
-        self._rows.addRow("Content", self.pickers.content.native)
-        chooser = (self.styles.browse_button, self.styles.gallery_button)
-        self._rows.addRow("Style", beside(self.pickers.style.native, *chooser))
-        self._rows.addRow("Preset", beside(self.preset, self.preset_menu))
-        self._labels: dict[str, QLabel] = {}
-        for name in ("size", "steps", "style_strength", "colors"):
-            self._add_row(self._rows, self.basic[name])
-        self._rows.addRow("Start from", self.pickers.start.native)
-        inside, rows = QWidget(), form_layout()
-        self._folded_rows = rows
-        rows.addRow("Weights", self.weights)
-        rows.addRow("", self.weights_file.native)
-        self._show_weights_file()
-        self._add_row(rows, self.basic["seed"])
-        for control in self.advanced.values():
-            self._add_row(rows, control)
-        inside.setLayout(rows)
+        pickers, styles, basic = self.pickers, self.styles, dict(self.basic)
+        seed, strength = basic.pop("seed"), basic["style_strength"]
+        beside_style = beside(pickers.style.native, styles.browse_button, styles.gallery_button)
+        rows = form_layout()
+        _add_row(rows, pickers.content)
+        _add_row(rows, pickers.style, beside_style)
+        rows.addRow("Preset", beside(self.preset, self.preset_menu))
+        for widget in basic.values():
+            slider = beside(self.strength_slider, widget.native) if widget is strength else None
+            _add_row(rows, widget, slider)
+        _add_row(rows, pickers.start)
+        inside, self._folded_rows = QWidget(), form_layout()
+        for each in (self.weights, self.weights_file, seed, *self.advanced.values()):
+            _add_row(self._folded_rows, each)
+        inside.setLayout(self._folded_rows)
         self.folded.addWidget(inside)
+        self._show_weights_file()
+        for picker in (*pickers.all, self.weights):
+            prepare(picker)
+        self.unseen.setWordWrap(True)
+        self.unseen.setToolTip(_UNSEEN_HELP)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addLayout(self._rows)
+        column.addLayout(rows)
         column.addWidget(self.unseen)
         column.addWidget(self.folded)
         narrow(self)
 
-    def _add_row(self, rows: QFormLayout, control: Control) -> None:
-        label = QLabel(control.title)
-        label.setToolTip(control.widget.toolTip())
-        self._labels[control.name] = label
-        if control.name == "style_strength":
-            rows.addRow(label, beside(self.strength_slider, control.widget))
-        else:
-            rows.addRow(label, control.widget)
+
+def _add_row(rows: QFormLayout, widget: Widget, field: QLayout | None = None) -> None:
+    """Append a widget, or the field that it is in, behind its label."""
+    label = QLabel(widget.label)
+    label.setToolTip(widget.tooltip or "")
+    widget.label_changed.connect(label.setText, check_nargs=False)  # Qt's has no signature
+    rows.addRow(label, field or widget.native)
