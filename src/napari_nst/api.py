@@ -25,8 +25,8 @@ from napari_nst.core.loss.objective import PUBLISHED, Balance
 from napari_nst.core.memory import held_heap
 from napari_nst.core.network.encoder import Encoder
 from napari_nst.core.network.preprocess import FeedKind, mean_colour
-from napari_nst.core.picture import Picture, read_picture, write_array
-from napari_nst.core.run import Pictures, Reason, Run, Scale
+from napari_nst.core.picture import Picture, Pictures, read_picture, write_array
+from napari_nst.core.run import Reason, Run, Scale
 from napari_nst.errors import ConfigError, is_out_of_memory
 from napari_nst.planning.estimate import Plan, learn, plan_of
 from napari_nst.planning.lessons import OwnTime

@@ -21,10 +21,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from napari_nst.core.evaluate import loss_and_gradient
-from napari_nst.core.loss.objective import PUBLISHED, VARIABLE_MAXIMUM, Balance, Objective
+from napari_nst.core.loss.objective import PUBLISHED, Balance, Objective
 from napari_nst.core.loss.targets import build_objective
 from napari_nst.core.network.encoder import Encoder
-from napari_nst.settings.config import StyleConfig
+from napari_nst.settings.config import VARIABLE_MAXIMUM, StyleConfig
 
 PICTURE_PX = 128
 """Side of the generated pair."""

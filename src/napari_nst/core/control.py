@@ -12,6 +12,10 @@ from napari_nst.errors import ConfigError
 from napari_nst.settings.config import STEERABLE, StyleConfig
 
 
+class Stopped(Exception):
+    """A stop was asked for in the middle of a step."""
+
+
 class RunControl:
     """Thread-safe flags between whoever started a run and the run itself."""
 
@@ -43,6 +47,11 @@ class RunControl:
         """End the run at its next poll; a paused run ends too. Final."""
         self._stopped.set()
         self._running.set()
+
+    def raise_if_stopped(self) -> None:
+        """Raise Stopped if a stop was asked for."""
+        if self.stopped:
+            raise Stopped
 
     def pause(self) -> None:
         """Hold the run before its next step."""

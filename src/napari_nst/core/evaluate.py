@@ -1,39 +1,14 @@
 """Loss and gradient of a picture; the one place where network and objective meet."""
 
-from dataclasses import dataclass
 from functools import partial
 
 import torch
 from torch import Tensor
 
-from napari_nst.core.loss.objective import (
-    VARIABLE_MAXIMUM,
-    Objective,
-    Slopes,
-    Sums,
-    total_variation,
-)
+from napari_nst.core.loss.objective import Objective, Slopes, Sums, total_variation
 from napari_nst.core.network.encoder import Encoder
-from napari_nst.settings.config import StyleConfig
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """The loss at a picture.
-
-    Parameters
-    ----------
-    loss
-        Sum of the terms.
-    terms
-        Weighted "content", "style" and, where it has weight, "tv".
-    gradient : Tensor, shape (1, 3, H, W)
-        ∂loss/∂picture, for the picture in [0, 1].
-    """
-
-    loss: float
-    terms: dict[str, float]
-    gradient: Tensor
+from napari_nst.core.optim.evaluator import Evaluation
+from napari_nst.settings.config import VARIABLE_MAXIMUM, StyleConfig
 
 
 def loss_and_gradient(

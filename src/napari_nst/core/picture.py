@@ -1,6 +1,8 @@
 """Pictures in and out: numpy arrays of any kind to tensors in [0, 1], and back again."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from napari_nst.core.arrays import as_array
+from napari_nst.core.colour import Palette, blended, colour_statistics
 from napari_nst.errors import ImageError
 from napari_nst.settings.config import Resample
 
@@ -56,6 +59,33 @@ class Picture:
         rgb = resized(self.rgb, size, resample)
         alpha = None if self.alpha is None else resize(self.alpha, size, resample)
         return Picture(rgb, alpha, self.dtype)
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What a run works on.
+
+    Parameters
+    ----------
+    content
+        The picture that keeps its structure.
+    styles
+        The pictures whose style it gets, blended equally.
+    start
+        The picture to start from, or None to start as the settings say.
+    """
+
+    content: Picture
+    styles: Sequence[Picture]
+    start: Picture | None = None
+
+    @cached_property
+    def palette(self) -> Palette:
+        """The colours that the result can be given."""
+        return Palette(
+            colour_statistics(self.content.rgb, self.content.alpha),
+            blended([colour_statistics(style.rgb, style.alpha) for style in self.styles]),
+        )
 
 
 def resize(image: Tensor, size: tuple[int, int], resample: Resample) -> Tensor:

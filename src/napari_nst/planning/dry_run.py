@@ -17,9 +17,9 @@ from napari_nst.core.evaluate import loss_and_gradient
 from napari_nst.core.loss.objective import PUBLISHED
 from napari_nst.core.loss.targets import build_objective
 from napari_nst.core.network.encoder import Encoder
-from napari_nst.core.picture import Picture
+from napari_nst.core.picture import Picture, Pictures
 from napari_nst.core.pyramid import Size
-from napari_nst.core.run import Pictures, Run
+from napari_nst.core.run import Run
 from napari_nst.planning.meta_kernels import META
 from napari_nst.planning.op_counter import Ledger, Work
 from napari_nst.settings.config import StyleConfig

@@ -38,9 +38,6 @@ Sums = dict[str, Tensor]
 Slopes = dict[str, Tensor | None]
 """∂loss/∂statistics by the same names; None where the loss does not read one."""
 
-VARIABLE_MAXIMUM = {"unit": 1.0, "byte": 255.0}
-"""What 1 on the [0, 1] picture is on each optimised variable."""
-
 
 @dataclass(frozen=True)
 class Balance:

@@ -7,20 +7,15 @@ holds near 0 and loses near 120. For the same reason pictures are evaluated in f
 """
 
 import math
-from collections.abc import Callable
 from functools import partial
 
 import torch
 from torch import Tensor
 
-from napari_nst.core.device import finest_dtype
-from napari_nst.core.evaluate import Evaluation
-from napari_nst.core.loss.objective import VARIABLE_MAXIMUM
 from napari_nst.core.optim.adam import Adam
+from napari_nst.core.optim.evaluator import Evaluation, Evaluator
 from napari_nst.core.optim.lbfgs import LBFGS, SearchingLBFGS
-from napari_nst.settings.config import StyleConfig
-
-Evaluate = Callable[[Tensor], Evaluation]
+from napari_nst.settings.config import VARIABLE_MAXIMUM, StyleConfig
 
 
 class Descent:
@@ -32,14 +27,16 @@ class Descent:
         The picture to start from.
     config
         Optimiser, learning rate, clamp, averaging, variable.
-    evaluate
-        Loss and gradient of a picture in [0, 1].
+    evaluator
+        Evaluates loss and gradient of a picture in [0, 1].
     first_scale
         Whether this is the coarsest scale (L-BFGS may keep more history there).
     grey : Tensor, shape (1, 3, 1, 1), values in [0, 1]
         The network's zero, which is made 0 on a variable of bytes; None leaves black 0.
     dtype
         Of the variable; the start's where it is None.
+    evaluated_dtype
+        Of the pictures that are evaluated.
     kept_dtype
         As in LBFGS.
     longest
@@ -50,22 +47,23 @@ class Descent:
         self,
         start: Tensor,
         config: StyleConfig,
-        evaluate: Evaluate,
+        evaluator: Evaluator,
         *,
         first_scale: bool = True,
         grey: Tensor | None = None,
         dtype: torch.dtype | None = None,
+        evaluated_dtype: torch.dtype = torch.float64,
         kept_dtype: torch.dtype | None = None,
         longest: float = math.inf,
     ) -> None:
         self._maximum = VARIABLE_MAXIMUM[config.variable]
-        self._fine = finest_dtype(start.device)
+        self._fine = evaluated_dtype
         zero = torch.zeros(1) if grey is None or config.variable == "unit" else grey
         self._zero = zero.to(start.device, self._fine)
         variable = (start.to(self._fine) - self._zero) * self._maximum
         self._variable = variable.to(dtype or start.dtype).contiguous()
         self._config = config
-        self._evaluate = evaluate
+        self._evaluator = evaluator
         self._first_scale = first_scale
         self._kept_dtype = kept_dtype
         self._longest = longest * self._maximum
@@ -132,7 +130,7 @@ class Descent:
         variable = self._variable.detach()
         if self._cached is not None and torch.equal(self._cached[0], variable):
             return self._cached[1]
-        evaluation = self._evaluate(self._as_picture(variable))
+        evaluation = self._evaluator(self._as_picture(variable))
         if self._config.line_search != "none":
             self._cached = (variable.clone(), evaluation)
         return evaluation
