@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from napari_nst.core.evaluate import loss_and_gradient
-from napari_nst.core.loss.objective import PUBLISHED, Balance, Objective
+from napari_nst.core.loss.objective import PUBLISHED, Balance, Objective, layer_name
 from napari_nst.core.loss.targets import build_objective
 from napari_nst.core.network.encoder import Encoder
 from napari_nst.settings.config import VARIABLE_MAXIMUM, StyleConfig
@@ -107,10 +107,10 @@ def _layer_factors(
         content_weight=1.0, style_weight=1.0, content_layer_weights=(), style_layer_weights=()
     )
     alone = {
-        f"content/{tap}": replace(objective, content={tap: target}, style={})
+        layer_name("content", tap): replace(objective, content={tap: target}, style={})
         for tap, target in objective.content.items()
     } | {
-        f"style/{tap}": replace(objective, content={}, style={tap: target})
+        layer_name("style", tap): replace(objective, content={}, style={tap: target})
         for tap, target in objective.style.items()
     }
     norms = {

@@ -7,6 +7,7 @@ from napari_nst.core.loss.bures import bures_metric
 from napari_nst.core.loss.objective import (
     PUBLISHED,
     Balance,
+    Held,
     Objective,
     Sums,
     add_style_sums,
@@ -51,7 +52,8 @@ def build_objective(
         own = _moments(found, content, config.style_layers)
         metrics = {tap: bures_metric(blended[tap], own[tap]) for tap in config.style_layers}
     return Objective(
-        contents,
+        (content.shape[-2], content.shape[-1]),
+        {tap: Held(features) for tap, features in contents.items()},
         blended,
         {tap: _positions(tap, content) for tap in config.style_layers},
         balance,
