@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -16,11 +16,12 @@ from napari_nst.core.network.encoder import Encoder
 from napari_nst.core.optim.descent import Descent
 from napari_nst.core.optim.evaluator import Evaluation
 from napari_nst.core.optim.lbfgs import kept_dtype
+from napari_nst.core.optim.optimizer import State
 from napari_nst.core.picture import Pictures, fit_longest_side, resize
 from napari_nst.core.pyramid import scale_sizes, split_steps
 from napari_nst.core.whole_picture import WholePicture
-from napari_nst.errors import DeviceError
-from napari_nst.settings.config import STEERABLE, StyleConfig
+from napari_nst.errors import ConfigError, DeviceError, shown
+from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.record import SteeringEvent
 
 Reason = Literal["finished", "stopped", "converged", "diverged"]
@@ -32,6 +33,9 @@ Without a line search L-BFGS sometimes takes a huge step, and the picture turns 
 or two, or for good. Useful steps are seldom longer. On the weights that a preset was published for,
 in full precision, the original's course is kept, whatever it does.
 """
+
+
+_STATE_FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -116,22 +120,76 @@ class Run:
         self._shares = split_steps(len(self.sizes), config)
         self.total = sum(self._shares)
         self.done = 0
+        self._scale = next(index for index, share in enumerate(self._shares) if share)
+        self._first_scale = self._scale
+        self._taken = 0
         self._descent: Descent | None = None
         self._evaluator = WholePicture(
             pictures, encoder, config, grey=grey, balance=balance, control=control
         )
-        self.picture = self._evaluator.starting_picture(self.sizes[self._first_scale])
+        self.picture = self._evaluator.starting_picture(self.sizes[self._scale])
+        self._last_good = self.picture
 
     def steps(self) -> Iterator[RunStep]:
         """Take the steps; sets `reason`, and leaves the result in `picture`."""
-        for index in range(self._first_scale, len(self.sizes)):
-            self.enter_scale(index)
-            yield from self.descend(index)
-            if self.reason in ("stopped", "diverged"):
+        if self._descent is None:
+            self.enter_scale(self._scale)
+        while True:
+            yield from self.descend()
+            if self.reason in ("stopped", "diverged") or self._scale == len(self.sizes) - 1:
                 break
-        # Colours chosen behind the last step count, however many steps there are this time.
-        self._to_repeat = [replace(each, step=self.done) for each in self._to_repeat]
-        self._steer(("colors",))
+            self.enter_scale(self._scale + 1)
+        # Colours chosen after the last step count, however many steps there are this time.
+        chosen = {e.field: e.value for e in self._to_repeat} | self._control.take_changes()
+        self._apply({name: value for name, value in chosen.items() if name == "colors"})
+
+    def state(self) -> State:
+        """Return what `resume` needs, between two steps; its tensors change with the next step.
+
+        There is no state of a random generator: noise is drawn once, before the first step.
+        """
+        return {
+            "format": _STATE_FORMAT,
+            "course": self._course(),
+            "done": self.done,
+            "scale": self._scale,
+            "taken": self._taken,
+            "events": [[each.step, each.field, each.value] for each in self.events],
+            "to_repeat": [[each.step, each.field, each.value] for each in self._to_repeat],
+            "last_good": self._last_good,
+            "descent": None if self._descent is None else self._descent.state(),
+        }
+
+    def resume(self, state: State) -> None:
+        """Go on where another run was, before any step of this one.
+
+        Parameters
+        ----------
+        state
+            Of a run with the same pictures, network and settings.
+
+        Raises
+        ------
+        ConfigError
+            If the state is of another format, or of a run with other sizes or steps.
+        """
+        self._check(state)
+        self.done, self._scale = state["done"], state["scale"]
+        self.events, self._to_repeat = (
+            [SteeringEvent(*each) for each in state[name]] for name in ("events", "to_repeat")
+        )
+        steered = {each.field: each.value for each in self.events}
+        self._config = self._evaluator.config = self._config.replace(**steered)
+        self._control.begin(self._config)
+        if state["descent"] is None:
+            return
+        self.picture = state["last_good"].to(self.picture.device, copy=True)
+        self.enter_scale(self._scale)
+        assert self._descent is not None
+        self._descent.load(state["descent"])
+        self._taken = state["taken"]
+        if self._taken:
+            self.picture = self._descent.picture
 
     @property
     def palette(self) -> Palette:
@@ -149,17 +207,13 @@ class Run:
     def evaluate(self) -> Evaluation:
         """Evaluate the loss at `picture` once more, at the scale that was entered."""
         if self._descent is None:
-            self.enter_scale(self._first_scale)
+            self.enter_scale(self._scale)
         return self._evaluator.evaluate(self.picture)
 
     def release(self) -> None:
         """Drop the optimiser and the targets, so that only `picture` is left."""
         self._descent = None
         self._evaluator.release()
-
-    @property
-    def _first_scale(self) -> int:
-        return next(index for index, share in enumerate(self._shares) if share)
 
     def enter_scale(self, index: int) -> None:
         """Measure the targets of a scale and bring the picture to its size."""
@@ -177,49 +231,75 @@ class Run:
         )
         if self._descent is not None:
             descent.adopt_moments(self._descent)
-        self._descent = descent
+        self._descent, self._scale, self._taken = descent, index, 0
+        self._last_good = self.picture
         self.reason = "finished"
 
-    def descend(self, index: int) -> Generator[RunStep, None, None]:
-        """Take the steps of the scale that was entered."""
+    def descend(self) -> Generator[RunStep, None, None]:
+        """Take the steps that are left of the scale that was entered."""
         assert self._descent is not None
-        scale = Scale(index, len(self.sizes), *self.sizes[index])
-        last_good = self.picture
-        for _ in range(self._shares[index]):
+        scale = Scale(self._scale, len(self.sizes), *self.sizes[self._scale])
+        while True:
+            if self._config.optimizer == "lbfgs" and self._descent.is_stuck:
+                self.reason = "converged"
+                return
+            if self._taken == self._shares[self._scale]:
+                return
             if self._control.wait_while_paused():
                 self.reason = "stopped"
                 return
             self._steer()
-            entering = self.picture
-            try:
-                evaluation = self._descent.step()
-            except Stopped:
-                self.picture, self.reason = entering, "stopped"
+            evaluation = self._step(self._descent)
+            if evaluation is None:
                 return
-            if math.isfinite(evaluation.loss):
-                last_good = entering
-            if not (math.isfinite(evaluation.loss) and self._descent.is_finite()):
-                self.picture, self.reason = last_good, "diverged"
-                return
-            self.picture = self._descent.picture
-            self.done += 1
             yield RunStep(self.done, scale, evaluation)
-            if self._config.optimizer == "lbfgs" and self._descent.is_stuck:
-                self.reason = "converged"
-                return
 
-    def _steer(self, fields: Sequence[str] = STEERABLE) -> None:
+    def _step(self, descent: Descent) -> Evaluation | None:
+        """Take a step; None where there is none, and `reason` says why."""
+        try:
+            evaluation = descent.step()
+        except Stopped:
+            self.reason = "stopped"
+            return None
+        if math.isfinite(evaluation.loss):
+            self._last_good = self.picture
+        if not (math.isfinite(evaluation.loss) and descent.is_finite()):
+            self.picture, self.reason = self._last_good, "diverged"
+            return None
+        self.picture = descent.picture
+        self.done += 1
+        self._taken += 1
+        return evaluation
+
+    def _course(self) -> list[list[int]]:
+        """List height, width and steps of each scale, by which states are told apart."""
+        return [[*size, share] for size, share in zip(self.sizes, self._shares, strict=True)]
+
+    def _check(self, state: State) -> None:
+        if state.get("format") != _STATE_FORMAT:
+            raise ConfigError(
+                f"this state of a run has the format {shown(state.get('format'))}, and this "
+                f"version reads {_STATE_FORMAT}; run it again from the start"
+            )
+        if state["course"] != self._course():
+            raise ConfigError(
+                "this state is of a run with other sizes or steps; resume it with the pictures and "
+                "settings that it was started with"
+            )
+
+    def _steer(self) -> None:
         """Apply what was asked for since the last step."""
         due = {e.field: e.value for e in self._to_repeat if e.step == self.done}
         self._to_repeat = [e for e in self._to_repeat if e.step != self.done]
-        asked = due | self._control.take_changes()
-        changes = {name: value for name, value in asked.items() if name in fields}
+        self._apply(due | self._control.take_changes())
+
+    def _apply(self, changes: dict[str, Any]) -> None:
         if not changes:
             return
         config = self._config = self._evaluator.config = self._config.replace(**changes)
         self.events += [SteeringEvent(self.done, name, getattr(config, name)) for name in changes]
         if self._descent is not None and set(changes) != {"colors"}:
-            self._descent.steer(self._config)
+            self._descent.steer(config)
 
 
 def _variable_dtype(encoder: Encoder) -> torch.dtype:

@@ -211,7 +211,7 @@ def _scale_cost(
         run.enter_scale(index)
         entered, entering_bytes = ledger.work, ledger.peak_bytes
         ledger.start_peak()
-        steps = run.descend(index)
+        steps = run.descend()
         next(steps)
         stepped = ledger.work
         next(steps)

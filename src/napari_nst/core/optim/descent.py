@@ -15,6 +15,7 @@ from torch import Tensor
 from napari_nst.core.optim.adam import Adam
 from napari_nst.core.optim.evaluator import Evaluation, Evaluator
 from napari_nst.core.optim.lbfgs import LBFGS, SearchingLBFGS
+from napari_nst.core.optim.optimizer import Optimizer, State
 from napari_nst.settings.config import VARIABLE_MAXIMUM, StyleConfig
 
 
@@ -125,6 +126,26 @@ class Descent:
         if isinstance(self._optimizer, Adam) and isinstance(coarser._optimizer, Adam):
             self._optimizer.adopt(coarser._optimizer)
 
+    def state(self) -> State:
+        """Return all that the next step depends on; its tensors change with the next step.
+
+        In the middle of a line search, where a stop may end a step, it is not defined.
+        """
+        return {
+            "variable": self._variable.detach(),
+            "optimizer": self._optimizer.state(),
+            "average": self._average.state(),
+            "idle_steps": self._idle_steps,
+        }
+
+    def load(self, state: State) -> None:
+        """Copy in what `state` returned, of a descent with the same settings and size."""
+        with torch.no_grad():
+            self._variable.copy_(state["variable"])
+        self._optimizer.load(state["optimizer"])
+        self._average.load(state["average"])
+        self._idle_steps = state["idle_steps"]
+
     def _evaluation(self) -> Evaluation:
         """Evaluate, unless the line search of the last step ended with an evaluation here."""
         variable = self._variable.detach()
@@ -144,7 +165,7 @@ class Descent:
         with torch.no_grad():
             torch.clamp(self._variable, black, black + self._maximum, out=self._variable)
 
-    def _new_optimizer(self) -> Adam | LBFGS | SearchingLBFGS:
+    def _new_optimizer(self) -> Optimizer:
         config = self._config
         if config.optimizer == "adam":
             betas = (config.adam_beta1, config.adam_beta2)
@@ -193,6 +214,16 @@ class RunningAverage:
             self._missing *= self._decay
             self._sum.mul_(self._decay).add_(sample, alpha=1 - self._decay)
 
+    def state(self) -> State:
+        """Return the sum so far, which changes with the next sample, and the start's share."""
+        return {"sum": self._sum, "missing": self._missing}
+
+    def load(self, state: State) -> None:
+        """Copy in what `state` returned, of an average with the same decay."""
+        if self._sum is not None:
+            self._sum.copy_(state["sum"])
+        self._missing = state["missing"]
+
     def value(self, last: Tensor) -> Tensor:
-        """Give the average, or `last` where nothing is averaged."""
+        """Return the average, or `last` where nothing is averaged."""
         return last if self._sum is None else self._sum / (1 - self._missing)
