@@ -73,11 +73,14 @@ class Pictures:
         The pictures whose style it gets, blended equally.
     start
         The picture to start from, or None to start as the settings say.
+    style_hashes
+        What tells each style from others, where runs share what they measure of styles.
     """
 
     content: Picture
     styles: Sequence[Picture]
     start: Picture | None = None
+    style_hashes: Sequence[str] = ()
 
     @cached_property
     def palette(self) -> Palette:

@@ -12,6 +12,7 @@ from napari_nst.core.colour import Palette
 from napari_nst.core.control import RunControl, Stopped
 from napari_nst.core.device import finest_dtype
 from napari_nst.core.loss.objective import PUBLISHED, Balance
+from napari_nst.core.loss.targets import StyleTargets
 from napari_nst.core.network.encoder import Encoder
 from napari_nst.core.optim.descent import Descent
 from napari_nst.core.optim.evaluator import Evaluation
@@ -76,6 +77,8 @@ class Run:
         Polled at every step and before every evaluation.
     events
         Steering to repeat.
+    style_targets
+        Styles that runs with this encoder have measured, shared between them.
 
     Attributes
     ----------
@@ -99,6 +102,7 @@ class Run:
         balance: Balance,
         control: RunControl,
         events: Sequence[SteeringEvent] = (),
+        style_targets: StyleTargets | None = None,
     ) -> None:
         self._pictures = pictures
         self._encoder = encoder
@@ -125,7 +129,13 @@ class Run:
         self._taken = 0
         self._descent: Descent | None = None
         self._evaluator = WholePicture(
-            pictures, encoder, config, grey=grey, balance=balance, control=control
+            pictures,
+            encoder,
+            config,
+            grey=grey,
+            balance=balance,
+            control=control,
+            style_targets=style_targets,
         )
         self.picture = self._evaluator.starting_picture(self.sizes[self._scale])
         self._last_good = self.picture

@@ -8,7 +8,7 @@ from napari_nst.core.control import RunControl
 from napari_nst.core.device import finest_dtype
 from napari_nst.core.evaluate import loss_and_gradient
 from napari_nst.core.loss.objective import Balance, Objective
-from napari_nst.core.loss.targets import build_objective
+from napari_nst.core.loss.targets import StyleMoments, StyleTargets, objective_of
 from napari_nst.core.memory import give_memory_back
 from napari_nst.core.network.encoder import Encoder
 from napari_nst.core.optim.evaluator import Evaluation
@@ -34,6 +34,8 @@ class WholePicture:
         Fits the terms to the weights.
     control
         Polled before every evaluation for a descent.
+    style_targets
+        Styles that runs with this encoder have measured; none by default.
 
     Attributes
     ----------
@@ -50,6 +52,7 @@ class WholePicture:
         grey: Tensor,
         balance: Balance,
         control: RunControl,
+        style_targets: StyleTargets | None = None,
     ) -> None:
         self.config = config
         self._pictures = pictures
@@ -57,6 +60,7 @@ class WholePicture:
         self._grey = grey
         self._balance = balance
         self._control = control
+        self._style_targets = style_targets or StyleTargets(encoder)
         self._recolours = config.colors == "style"
         self._content: Tensor | None = None
         self._objective: Objective | None = None
@@ -101,17 +105,17 @@ class WholePicture:
         self._encoder.release()
 
     def _objective_at(self, size: Size, content: Tensor) -> Objective:
-        config = self.config
-        styles = [
-            style.resized(style_size(style.size, size, config), config.resample)
-            for style in self._pictures.styles
-        ]
-        return build_objective(
-            self._encoder,
-            content,
-            [self._on_device(style.rgb) for style in styles],
-            config,
-            balance=self._balance,
+        styles = [self._style_moments(index, size) for index in range(len(self._pictures.styles))]
+        return objective_of(self._encoder, content, styles, self.config, balance=self._balance)
+
+    def _style_moments(self, index: int, size: Size) -> StyleMoments:
+        """Measure a style beside the content at a size, unless it is known at its own."""
+        config, style = self.config, self._pictures.styles[index]
+        own_size = style_size(style.size, size, config)
+        hashes = self._pictures.style_hashes
+        key = (hashes[index], own_size, config.resample) if hashes else None
+        return self._style_targets.moments(
+            key, lambda: self._on_device(style.resized(own_size, config.resample).rgb), config
         )
 
     def _enlarged(self, picture: Tensor, coarse: Tensor, content: Tensor) -> Tensor:

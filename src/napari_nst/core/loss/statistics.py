@@ -134,6 +134,8 @@ def add_sums_pullback(
 
 def blend(parts: list[Moments]) -> Moments:
     """Average the moments of several styles; R is blended, not Σ."""
+    if len(parts) == 1:
+        return parts[0]  # itself, with the root that it may have
     return Moments(
         torch.stack([part.mean for part in parts]).mean(0),
         torch.stack([part.second for part in parts]).mean(0),
