@@ -13,15 +13,15 @@ General autograd does work here that nobody needs, and keeps what nobody reads. 
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from napari_nst.core.network.buffers import Rooms, Sheet
+from napari_nst.core.network.buffers import BufferPool, StripBuffer
 from napari_nst.core.network.convolution import Convolution
 from napari_nst.core.network.pooling import MaxRoutes, pool, unpool
-from napari_nst.core.network.preprocess import Feed, FeedKind
-from napari_nst.core.network.tape import Tape
+from napari_nst.core.network.preprocess import FeedKind, Preprocessor
 from napari_nst.errors import ImageError, WeightsError
 from napari_nst.settings.config import Padding, Pooling
 from napari_nst.settings.vgg_layers import CONVS, convolutions_to, tap_geometry
@@ -34,6 +34,29 @@ Rows = Callable[[int, int], Tensor]
 """Gives rows of a picture-sized tensor, from the first to before the last."""
 
 aten = torch.ops.aten
+
+
+@dataclass
+class Tape:
+    """What one forward pass leaves for the backward pass.
+
+    Parameters
+    ----------
+    size
+        Height and width of the picture.
+    fed
+        The network's input, as of `Preprocessor.to_input`.
+    outputs
+        Per convolution that is kept, Tensor of shape (1, N, h, w), channels last: before its ReLU
+        where that is a tap, else behind it.
+    routes
+        Per block, the sources of its max pooling.
+    """
+
+    size: tuple[int, int]
+    fed: Tensor
+    outputs: dict[str, Tensor] = field(default_factory=dict)
+    routes: dict[str, MaxRoutes] = field(default_factory=dict)
 
 
 class Encoder:
@@ -76,8 +99,8 @@ class Encoder:
         self._padding = padding
         self._names = convolutions_to(self.taps)
         self._check_depth(tensors)
-        self._feed = Feed(feed, padding, self.device, dtype)
-        self._rooms = Rooms(self.device)
+        self._preprocessor = Preprocessor(feed, padding, self.device, dtype)
+        self._buffers = BufferPool(self.device)
         self._convolutions = [
             self._load(name, tensors, bgr=feed == "caffe") for name in self._names
         ]
@@ -98,19 +121,21 @@ class Encoder:
 
         `observe` is shown every tap on the way.
         """
-        sheets = {
-            tap: Sheet(picture.shape[-2] // tap_geometry(tap).stride_px, Rooms(self.device), tap)
+        buffers = {
+            tap: StripBuffer(
+                picture.shape[-2] // tap_geometry(tap).stride_px, BufferPool(self.device), tap
+            )
             for tap in (self.taps if taps is None else taps)
         }
 
         def keep(tap: str, rows: slice, features: Tensor) -> None:
             if observe is not None:
                 observe(tap, rows, features)
-            if tap in sheets:
-                sheets[tap].put(rows, features)
+            if tap in buffers:
+                buffers[tap].put(rows, features)
 
         self.show(picture, keep)
-        return {tap: sheet.whole for tap, sheet in sheets.items()}
+        return {tap: buffer.whole for tap, buffer in buffers.items()}
 
     def show(self, picture: Tensor, observe: Observe) -> None:
         """Show the taps of a picture of shape (1, 3, H, W), keeping nothing."""
@@ -136,7 +161,7 @@ class Encoder:
 
     def release(self) -> None:
         """Give back the memory in which tapes lay."""
-        self._rooms.clear()
+        self._buffers.clear()
 
     def backward(self, tape: Tape, pullback: Pullback) -> Tensor:
         """Carry the losses' gradient from the taps to the picture, using up the tape.
@@ -163,7 +188,7 @@ class Encoder:
     def _forward(self, picture: Tensor, observe: Observe, *, keep: bool) -> Tape:
         self._check_size(picture)
         height, width = picture.shape[-2:]
-        tape = Tape((height, width), self._feed.to_input(picture))
+        tape = Tape((height, width), self._preprocessor.to_input(picture))
         flow = self._first(tape, observe)
         for position in range(1, len(self._names)):
             flow = _rows_of(self._layer(position, flow, tape, observe, keep=keep))
@@ -206,11 +231,13 @@ class Encoder:
         if ends and keep and self._pooling == "max":
             channels = self._convolutions[position].channels
             shape = (1, channels, size[0] // 2, size[1] // 2)
-            codes = self._rooms.take(f"{name} sources", shape, torch.int8)
+            codes = self._buffers.take(f"{name} sources", shape, torch.int8)
             routes = MaxRoutes(codes, size, self.dtype)
-        rooms = self._rooms if keep else Rooms(self.device)
-        raw, output = (Sheet(size[0], rooms, f"{name} {kind}") for kind in ("raw", "output"))
-        pooled = Sheet(size[0] // 2, rooms, f"{name} pooled")
+        buffers = self._buffers if keep else BufferPool(self.device)
+        raw, output = (
+            StripBuffer(size[0], buffers, f"{name} {kind}") for kind in ("raw", "output")
+        )
+        pooled = StripBuffer(size[0] // 2, buffers, f"{name} pooled")
         is_kept = keep and not (ends and before is None and after is None and routes)
         for rows in self._strips(position, size):
             strip = self._convolve(position, flow, rows, size, relu=before is None)
@@ -299,7 +326,7 @@ class Encoder:
 
         if not self._ends_block(position - 1):
             return carried
-        pooled = Sheet(size[0], self._rooms, f"{self._names[position - 1]} pooled")
+        pooled = StripBuffer(size[0], self._buffers, f"{self._names[position - 1]} pooled")
         for rows in self._strips(position, size):
             pooled.put(rows, carried(rows.start, rows.stop))
         return self._unpooled(position - 1, tape, pooled.whole)
@@ -334,7 +361,7 @@ class Encoder:
         """Carry a gradient from the first convolution's output to the picture."""
         first, height = self._convolutions[0], size[0]
         beyond = 1 if self._padding == "replicate" else 0
-        at_input = Sheet(height + 2 * beyond, Rooms(self.device), "input")
+        at_input = StripBuffer(height + 2 * beyond, BufferPool(self.device), "input")
         for rows in self._strips(0, (height + 2 * beyond, size[1])):
             # Row r of the input is seen by rows r - 1 - beyond to r + 1 - beyond of the output.
             start, stop = rows.start - 1 - beyond, rows.stop + 1 - beyond
@@ -345,7 +372,7 @@ class Encoder:
             else:
                 top, count = max(0, -start), rows.stop - rows.start
                 at_input.put(rows, first.backward(window, size, top=top, count=count))
-        return self._feed.to_picture(at_input.whole)
+        return self._preprocessor.to_picture(at_input.whole)
 
     def _strips(self, position: int, size: tuple[int, int]) -> Iterator[slice]:
         """Part the rows of a picture into strips of an even number, a last odd row added."""
@@ -374,7 +401,7 @@ class Encoder:
         if name == "conv1_1":
             weight = weight.flip(1) if bgr else weight
             channels = weight.shape[1]
-            weight = torch.cat([weight] * self._feed.parts, dim=1)
+            weight = torch.cat([weight] * self._preprocessor.parts, dim=1)
         return Convolution(
             weight,
             tensors[f"{name}.bias"],
