@@ -1,4 +1,4 @@
-"""Fitting the terms to weights that a preset was not published with.
+"""Fit the terms to weights that a preset was not published with.
 
 With mean activation a at a tap, the content term grows with a² and the style term with a⁴, so
 published constants mean nothing on other weights. There both terms get a factor, such that on a
@@ -6,11 +6,11 @@ generated pair, halfway between its content and its style,
 
 - |∇style| / |∇content| equals the preset's reference ratio;
 - the style term's mean slope on the optimised variable is of the size that published constants
-  give on Caffe's VGG-19: L-BFGS has absolute thresholds, and stands still far below it.
+  give on Caffe's VGG-19: L-BFGS has absolute thresholds, and takes no steps far below it.
 
 For the loss "local_wasserstein" each layer, of content and of style, first gets the factor that
 makes its own gradient on that pair 1 long. Layer weights are then shares of the pull, and mean the
-same on any weights, however large a layer's activations are.
+same on any weights, whatever the scale of a layer's activations.
 """
 
 import math
@@ -52,7 +52,7 @@ def matched_balance(
     reference_ratio
         |∇style| / |∇content| halfway between the generated content and style.
     weights_hash
-        Tells the encoder's weights from others.
+        Identifies the encoder's weights.
 
     Returns
     -------

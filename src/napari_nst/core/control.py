@@ -80,12 +80,12 @@ class RunControl:
             self._changes |= {name: getattr(self._config, name) for name in changes}
 
     def begin(self, config: StyleConfig) -> None:
-        """Tell the settings of the run, against which changes are checked."""
+        """Set the settings of the run, against which changes are checked."""
         with self._lock:
             self._config = config.replace(**self._changes)
 
     def take_changes(self) -> dict[str, Any]:
-        """Hand over, once, the changes asked for since the last call."""
+        """Return the changes asked for since the last call, once."""
         with self._lock:
             changes, self._changes = self._changes, {}
         return changes

@@ -203,7 +203,7 @@ class Run:
 
     @property
     def palette(self) -> Palette:
-        """The colours that the picture can be shown in."""
+        """The colours that the result can be given."""
         return self._pictures.palette
 
     def shown(self) -> Tensor:

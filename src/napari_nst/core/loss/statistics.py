@@ -44,7 +44,7 @@ class Moments:
 
     @cached_property
     def root(self) -> Tensor:
-        """Σ^½ by `matrix_square_root`, shape (N, N); read for styles, so worked out once."""
+        """Σ^½ by `matrix_square_root`, shape (N, N); read for styles only, so computed once."""
         return matrix_square_root(self.floored_covariance)
 
     @property
@@ -70,8 +70,8 @@ def sums(
     """Add up s (N,) and G (N, N) in float32 at least, in pieces so that memory stays small.
 
     16-bit features are multiplied as they are, which takes a quarter of the time. The products
-    are added up in float32 by the hardware but handed over with 8 bits, so the positions are
-    parted, 8 parts for 512 channels, 64 for 64, and these added in float32: s and G are within
+    are accumulated in float32 by the hardware but returned with 8 bits, so the positions are
+    split, into 8 parts for 512 channels, 64 for 64, and these added in float32: s and G are within
     1e-3 of their norms.
 
     Parameters

@@ -49,7 +49,7 @@ class StyleTargets:
         Parameters
         ----------
         key
-            Tells pictures apart, pixels and size; None is not kept.
+            Identifies the style's pixels and their size; with None nothing is kept.
         picture
             Returns the style at that size, Tensor of shape (1, 3, H, W).
         config

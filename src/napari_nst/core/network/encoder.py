@@ -1,15 +1,16 @@
 """The frozen VGG-19 as a chain with a hand-written backward pass.
 
-General autograd does work here that nobody needs, and keeps what nobody reads. Instead:
+General autograd would compute gradients of the weights and keep tensors that nothing reads.
+Instead:
 
-- the work goes by strips of rows that stay in the processor's cache
-  (`Convolution.strip_rows`), so that no picture-sized tensor is made only to be pooled;
-- taps are shown strip by strip as they come, for statistics that add up;
-- a layer is kept only where a tap reads it or its ReLU is undone by it; behind a max pooling
+- layers are computed in strips of rows that stay in the processor's cache
+  (`Convolution.strip_rows`), so that no picture-sized tensor is allocated only to be pooled;
+- observers get taps strip by strip as they are computed, for statistics that add up;
+- a layer is kept only where a tap reads it or its ReLU's backward pass does; after a max pooling
   the source of each result suffices;
-- the first layer, with the next one the widest by far, is never made as a whole: its rows are
-  worked out where they are read, going forth and again going back, from the input;
-- on the way back the gradient at a layer takes the place of the layer's own features.
+- the first layer, with the next one the largest by far, is never stored: its rows are computed
+  where they are read, in the forward and again in the backward pass, from the input;
+- in the backward pass the gradient at a layer overwrites the layer's own features.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,11 +28,11 @@ from napari_nst.settings.config import Padding, Pooling
 from napari_nst.settings.vgg_layers import CONVS, convolutions_to, tap_geometry
 
 Observe = Callable[[str, slice, Tensor], None]
-"""Is shown a tap's name, which of its rows, and the features there; every row once."""
+"""Called with a tap's name, which of its rows, and the features there; once for every row."""
 
 Pullback = Callable[[str, slice, Tensor, Tensor | None], Tensor]
 Rows = Callable[[int, int], Tensor]
-"""Gives rows of a picture-sized tensor, from the first to before the last."""
+"""Returns rows of a picture-sized tensor, from the first to before the last."""
 
 aten = torch.ops.aten
 
@@ -48,7 +49,7 @@ class Tape:
         The network's input, as of `Preprocessor.to_input`.
     outputs
         Per convolution that is kept, Tensor of shape (1, N, h, w), channels last: before its ReLU
-        where that is a tap, else behind it.
+        where that is a tap, else after it.
     routes
         Per block, the sources of its max pooling.
     """
@@ -60,7 +61,7 @@ class Tape:
 
 
 class Encoder:
-    """VGG-19, cut behind the deepest tap in use.
+    """VGG-19, cut after the deepest tap in use.
 
     Parameters
     ----------
@@ -119,7 +120,7 @@ class Encoder:
     ) -> dict[str, Tensor]:
         """Read taps, all by default, of a picture of shape (1, 3, H, W), as (1, N, h, w).
 
-        `observe` is shown every tap on the way.
+        `observe` is called with every tap.
         """
         buffers = {
             tap: StripBuffer(
@@ -138,19 +139,19 @@ class Encoder:
         return {tap: buffer.whole for tap, buffer in buffers.items()}
 
     def show(self, picture: Tensor, observe: Observe) -> None:
-        """Show the taps of a picture of shape (1, 3, H, W), keeping nothing."""
+        """Call `observe` with the taps of a picture of shape (1, 3, H, W); keep nothing."""
         self._forward(picture, observe, keep=False)
 
     def forward(self, picture: Tensor, observe: Observe) -> Tape:
-        """Show the taps and keep what `backward` needs, one tape at a time.
+        """Call `observe` with the taps; return what `backward` needs.
 
-        Its tensors lie where the last tape's did.
+        Its tensors overwrite those of the last tape: use one at a time.
 
         Parameters
         ----------
         picture : Tensor, shape (1, 3, H, W), nominally in [0, 1]
         observe
-            Is shown every row of every tap once; what it is shown it may not change or keep.
+            Called once for every row of every tap; it may not change or keep the features.
 
         Raises
         ------
@@ -160,20 +161,20 @@ class Encoder:
         return self._forward(picture, observe, keep=True)
 
     def release(self) -> None:
-        """Give back the memory in which tapes lay."""
+        """Free the memory of tapes."""
         self._buffers.clear()
 
     def backward(self, tape: Tape, pullback: Pullback) -> Tensor:
-        """Carry the losses' gradient from the taps to the picture, using up the tape.
+        """Back-propagate the losses from the taps to the picture; this consumes the tape.
 
         Parameters
         ----------
         tape
-            Of `forward`; its tensors are overwritten and released on the way.
+            Of `forward`; its tensors are overwritten and released.
         pullback
             ``pullback(tap, rows, features, gradient)`` adds the loss's gradient at rows of a tap
             to the gradient from deeper layers (None at the deepest), in place where it can. Rows
-            may be asked for more than once.
+            may come more than once.
 
         Returns
         -------
@@ -198,7 +199,7 @@ class Encoder:
         return tape
 
     def _first(self, tape: Tape, observe: Observe) -> Rows:
-        """Give rows of the first layer, showing those that were not asked for before."""
+        """Return a function that computes rows of the first layer and observes each row once."""
         before, after = self._taps_at(0)
         shown = 0
 
@@ -214,7 +215,7 @@ class Encoder:
         return rows_of_first
 
     def _first_rows(self, tape: Tape, first: int, last: int) -> tuple[Tensor, Tensor]:
-        """Work out rows of the first layer, before its ReLU where that is a tap, and behind it."""
+        """Compute rows of the first layer, before its ReLU where that is a tap, and after it."""
         before, _ = self._taps_at(0)
         relu, rows = before is None, slice(first, last)
         raw = self._convolve(0, _rows_of(tape.fed), rows, tape.size, relu=relu)
@@ -223,7 +224,7 @@ class Encoder:
     def _layer(
         self, position: int, flow: Rows, tape: Tape, observe: Observe, *, keep: bool
     ) -> Tensor:
-        """Run a convolution, its ReLU and the pooling behind it; give what the next one reads."""
+        """Run a convolution, its ReLU and the pooling after it; return what the next one reads."""
         name, size = self._names[position], self._size(position, tape)
         before, after = self._taps_at(position)
         ends = self._ends_block(position)
@@ -263,7 +264,7 @@ class Encoder:
     def _at_output(
         self, position: int, tape: Tape, pullback: Pullback, arriving: Rows | None
     ) -> Rows:
-        """Undo a ReLU and add the losses' gradients; the result takes the features' place."""
+        """Back-propagate through a ReLU, add the losses' gradients; overwrites the features."""
         name, size = self._names[position], self._size(position, tape)
         output = tape.outputs.pop(name, None)
         if output is None:
@@ -280,7 +281,7 @@ class Encoder:
         return _rows_of(output)
 
     def _at_first(self, tape: Tape, pullback: Pullback, arriving: Rows | None) -> Rows:
-        """Do at the first layer what `_at_output` does, where rows are asked for."""
+        """Return a function that does for rows of the first layer what `_at_output` does."""
 
         def gradient_at(first: int, last: int) -> Tensor:
             gradient = None if arriving is None else arriving(first, last)
@@ -298,9 +299,9 @@ class Encoder:
         pullback: Pullback,
         target: Tensor | None = None,
     ) -> Tensor:
-        """Carry a gradient back through a ReLU, adding the losses' behind and before it.
+        """Back-propagate through a ReLU, adding the losses' gradients after and before it.
 
-        The features are those before and behind; the result lies in `target`, if there is one.
+        `features` are those before and after it; the result is written to `target`, if given.
         """
         before, after = self._taps_at(position)
         if after is not None:
@@ -316,7 +317,7 @@ class Encoder:
         return gradient
 
     def _through(self, position: int, tape: Tape, gradient: Rows) -> Rows:
-        """Carry a gradient from a convolution's output to the output of the one before it."""
+        """Back-propagate from a convolution's output to the output of the one before it."""
         size, convolution = self._size(position, tape), self._convolutions[position]
 
         def carried(first: int, last: int) -> Tensor:
@@ -332,7 +333,7 @@ class Encoder:
         return self._unpooled(position - 1, tape, pooled.whole)
 
     def _unpooled(self, position: int, tape: Tape, gradient: Tensor) -> Rows:
-        """Carry a gradient from pooled features to those that were pooled."""
+        """Back-propagate from pooled features to those that were pooled."""
         name = self._names[position]
         if self._pooling == "max":
             routes = tape.routes.pop(name)
@@ -358,7 +359,7 @@ class Encoder:
         return convolution.forward(window, size, top=top - (rows.start - 1), count=count, relu=relu)
 
     def _to_picture(self, gradient: Rows, size: tuple[int, int]) -> Tensor:
-        """Carry a gradient from the first convolution's output to the picture."""
+        """Back-propagate from the first convolution's output to the picture."""
         first, height = self._convolutions[0], size[0]
         beyond = 1 if self._padding == "replicate" else 0
         at_input = StripBuffer(height + 2 * beyond, BufferPool(self.device), "input")
@@ -375,7 +376,7 @@ class Encoder:
         return self._preprocessor.to_picture(at_input.whole)
 
     def _strips(self, position: int, size: tuple[int, int]) -> Iterator[slice]:
-        """Part the rows of a picture into strips of an even number, a last odd row added."""
+        """Split the rows of a picture into strips of an even number, a last odd row added."""
         count = self._convolutions[position].strip_rows(*size)
         for top in range(0, max(size[0] - 1, 1), count):
             is_last = top + count >= size[0] - 1

@@ -62,7 +62,7 @@ class Adam:
         self._square.copy_(state["square"])
 
     def adopt(self, coarser: "Adam") -> None:
-        """Carry the step count and the enlarged moments over from a coarser scale.
+        """Take over the step count and the enlarged moments of a coarser scale.
 
         The first moment is enlarged bicubic, the second bilinear and kept positive, as
         style-transfer-pytorch does.

@@ -122,7 +122,7 @@ class Descent:
         self._optimizer.learning_rate = config.learning_rate
 
     def adopt_moments(self, coarser: "Descent") -> None:
-        """Carry Adam's moments over from a coarser scale; L-BFGS starts anew."""
+        """Take over Adam's moments from a coarser scale; L-BFGS starts with no history."""
         if isinstance(self._optimizer, Adam) and isinstance(coarser._optimizer, Adam):
             self._optimizer.adopt(coarser._optimizer)
 
@@ -209,7 +209,7 @@ class RunningAverage:
         self.add(start.detach())
 
     def add(self, sample: Tensor) -> None:
-        """Take a sample in."""
+        """Add a sample to the average."""
         if self._sum is not None:
             self._missing *= self._decay
             self._sum.mul_(self._decay).add_(sample, alpha=1 - self._decay)

@@ -24,9 +24,9 @@ _LEAST_CURVATURE = 1e-10
 
 
 def kept_dtype(computing: torch.dtype) -> torch.dtype | None:
-    """Give the dtype in which to keep past steps of a network that computes in a dtype.
+    """Return the dtype in which past steps are kept, for a network that computes in a dtype.
 
-    None is the variable's own.
+    None means the variable's own.
     """
     return torch.bfloat16 if computing.itemsize == 2 else None
 
@@ -104,13 +104,13 @@ class LBFGS:
         self._last = gradient, s.mul_(share)
 
     def _carried(self, vector: Tensor) -> Tensor:
-        """Carry a gradient to the variable of the steps, or a step back to the picture's."""
+        """Multiply by L: a gradient of x becomes that of z, a step of z that of x."""
         if self._smoothing is None:
             return vector
         return smoothed(vector.view(self._shape), self._smoothing).view(-1)
 
     def _share(self, step: Tensor) -> float:
-        """Give how much of a step is taken, so that it is not too long."""
+        """Return the factor that shortens a step to the longest one allowed."""
         if math.isinf(self._longest):
             return 1.0
         norm = float(torch.linalg.vector_norm(step))
