@@ -223,6 +223,7 @@ class Run:
     def release(self) -> None:
         """Drop the optimiser and the targets, so that only `picture` is left."""
         self._descent = None
+        self._last_good = self.picture
         self._evaluator.release()
 
     def enter_scale(self, index: int) -> None:
