@@ -20,8 +20,8 @@ from napari_nst.core.control import RunControl
 from napari_nst.core.inputs import checked_steering, style_arrays
 from napari_nst.core.memory import held_heap
 from napari_nst.core.network.preprocess import mean_colour
-from napari_nst.core.picture import Picture, read_picture, write_array
-from napari_nst.core.run import Pictures, Run
+from napari_nst.core.picture import Picture, Pictures, read_picture, write_array
+from napari_nst.core.run import Run
 from napari_nst.errors import is_out_of_memory
 from napari_nst.planning.estimate import Plan, learn, plan_of
 from napari_nst.planning.past_runs import OwnTime

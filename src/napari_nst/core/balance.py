@@ -1,4 +1,4 @@
-"""Fitting the terms to weights that a preset was not published with.
+"""Fit the terms to weights that a preset was not published with.
 
 With mean activation a at a tap, the content term grows with a² and the style term with a⁴, so
 published constants mean nothing on other weights. There both terms get a factor, such that on a
@@ -6,11 +6,11 @@ generated pair, halfway between its content and its style,
 
 - |∇style| / |∇content| equals the preset's reference ratio;
 - the style term's mean slope on the optimised variable is of the size that published constants
-  give on Caffe's VGG-19: L-BFGS has absolute thresholds, and stands still far below it.
+  give on Caffe's VGG-19: L-BFGS has absolute thresholds, and takes no steps far below it.
 
 For the loss "local_wasserstein" each layer, of content and of style, first gets the factor that
 makes its own gradient on that pair 1 long. Layer weights are then shares of the pull, and mean the
-same on any weights, however large a layer's activations are.
+same on any weights, whatever the scale of a layer's activations.
 """
 
 import math
@@ -21,10 +21,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from napari_nst.core.evaluate import loss_and_gradient
-from napari_nst.core.loss.objective import PUBLISHED, VARIABLE_MAXIMUM, Balance, Objective
+from napari_nst.core.loss.objective import PUBLISHED, Balance, Objective, layer_name
 from napari_nst.core.loss.targets import build_objective
 from napari_nst.core.network.encoder import Encoder
-from napari_nst.settings.config import StyleConfig
+from napari_nst.settings.config import VARIABLE_MAXIMUM, StyleConfig
 
 PICTURE_PX = 128
 """Side of the generated pair."""
@@ -52,7 +52,7 @@ def matched_balance(
     reference_ratio
         |∇style| / |∇content| halfway between the generated content and style.
     weights_hash
-        Tells the encoder's weights from others.
+        Identifies the encoder's weights.
 
     Returns
     -------
@@ -107,10 +107,10 @@ def _layer_factors(
         content_weight=1.0, style_weight=1.0, content_layer_weights=(), style_layer_weights=()
     )
     alone = {
-        f"content/{tap}": replace(objective, content={tap: target}, style={})
+        layer_name("content", tap): replace(objective, content={tap: target}, style={})
         for tap, target in objective.content.items()
     } | {
-        f"style/{tap}": replace(objective, content={}, style={tap: target})
+        layer_name("style", tap): replace(objective, content={}, style={tap: target})
         for tap, target in objective.style.items()
     }
     norms = {

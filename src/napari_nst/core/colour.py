@@ -145,12 +145,12 @@ class Palette:
         return colour_map(self.content, self.style)(content)
 
     def after(self, painted: Tensor, colors: Colors, alpha: Tensor | None = None) -> Tensor:
-        """Return a painted picture in the colours asked for.
+        """Return a picture in the colours asked for.
 
         Parameters
         ----------
         painted : Tensor, shape (1, 3, H, W)
-            As the run painted it.
+            As the run left it.
         colors
             As in StyleConfig.
         alpha : Tensor, shape (1, 1, H, W)

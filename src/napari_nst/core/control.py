@@ -12,6 +12,10 @@ from napari_nst.errors import ConfigError
 from napari_nst.settings.config import STEERABLE, StyleConfig
 
 
+class Stopped(Exception):
+    """A stop was asked for in the middle of a step."""
+
+
 class RunControl:
     """Thread-safe flags between whoever started a run and the run itself."""
 
@@ -44,6 +48,11 @@ class RunControl:
         self._stopped.set()
         self._running.set()
 
+    def raise_if_stopped(self) -> None:
+        """Raise Stopped if a stop was asked for."""
+        if self.stopped:
+            raise Stopped
+
     def pause(self) -> None:
         """Hold the run before its next step."""
         if not self.stopped:
@@ -71,12 +80,12 @@ class RunControl:
             self._changes |= {name: getattr(self._config, name) for name in changes}
 
     def begin(self, config: StyleConfig) -> None:
-        """Tell the settings of the run, against which changes are checked."""
+        """Set the settings of the run, against which changes are checked."""
         with self._lock:
             self._config = config.replace(**self._changes)
 
     def take_changes(self) -> dict[str, Any]:
-        """Hand over, once, the changes asked for since the last call."""
+        """Return the changes asked for since the last call, once."""
         with self._lock:
             changes, self._changes = self._changes, {}
         return changes

@@ -1,4 +1,4 @@
-"""Which device computes, in which precision, and what to tell the user about it."""
+"""Choose the device and the precision, and describe them to the user."""
 
 import platform
 import shutil
@@ -28,7 +28,7 @@ class DeviceReport:
     name
         The processor's or card's name.
     advice
-        What to do where a GPU lies idle; None where there is nothing to do.
+        What to do where a GPU is idle; None where there is nothing to do.
     """
 
     kind: str
@@ -65,7 +65,7 @@ def resolve_device(device: str = "auto") -> torch.device:
 def resolve_precision(precision: Precision, device: torch.device) -> torch.dtype:
     """Turn "auto" into bfloat16 where the hardware has units for it, else float32.
 
-    By capability and never by timing, so that a machine always decides alike.
+    By capability and never by timing, so that a machine always decides the same.
     """
     if precision != "auto":
         return _DTYPES[precision]
@@ -73,12 +73,12 @@ def resolve_precision(precision: Precision, device: torch.device) -> torch.dtype
 
 
 def finest_dtype(device: torch.device) -> torch.dtype:
-    """Give float64, or float32 on Apple's GPUs, which have no other."""
+    """Return float64, or float32 on Apple's GPUs, which have no float64."""
     return torch.float32 if device.type == "mps" else torch.float64
 
 
 def describe(device: str = "auto") -> DeviceReport:
-    """Say which device will compute, and what to do if a GPU lies idle."""
+    """Describe the device that will compute, and what to do if a GPU is idle."""
     chosen = resolve_device(device)
     if chosen.type == "cuda":
         return DeviceReport("GPU", torch.cuda.get_device_name(chosen), None)

@@ -1,39 +1,15 @@
 """Loss and gradient of a picture; the one place where network and objective meet."""
 
-from dataclasses import dataclass
 from functools import partial
 
 import torch
 from torch import Tensor
 
-from napari_nst.core.loss.objective import (
-    VARIABLE_MAXIMUM,
-    Objective,
-    Slopes,
-    Sums,
-    total_variation,
-)
+from napari_nst.core.loss.objective import Objective, Slopes, Sums
 from napari_nst.core.network.encoder import Encoder
+from napari_nst.core.network.window import Window
+from napari_nst.core.optim.evaluator import Evaluation
 from napari_nst.settings.config import StyleConfig
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """The loss at a picture.
-
-    Parameters
-    ----------
-    loss
-        Sum of the terms.
-    terms
-        Weighted "content", "style" and, where it has weight, "tv".
-    gradient : Tensor, shape (1, 3, H, W)
-        ∂loss/∂picture, for the picture in [0, 1].
-    """
-
-    loss: float
-    terms: dict[str, float]
-    gradient: Tensor
 
 
 def loss_and_gradient(
@@ -48,41 +24,33 @@ def loss_and_gradient(
     ----------
     picture : Tensor, shape (1, 3, H, W), nominally in [0, 1]
     """
+    window = Window.whole((picture.shape[-2], picture.shape[-1]))
+    wide = torch.promote_types(encoder.dtype, torch.float32)
     with torch.no_grad():
         statistics: Sums = {}
-        tape = encoder.forward(picture, partial(objective.observe, statistics))
-    terms, slopes = _value_and_slopes(statistics, objective, config)
+        tape = encoder.forward(picture, partial(objective.observe, statistics, window=window))
+        objective.observe_picture(statistics, picture.to(wide), config, window=window)
+    terms, slopes = value_and_slopes(statistics, objective, config)
     with torch.no_grad():
-        gradient = encoder.backward(
-            tape,
-            lambda tap, rows, features, above: objective.pullback(
-                tap, rows, features, above, slopes
-            ),
+        pullback = partial(objective.pullback, window=window, slopes=slopes)
+        gradient = encoder.backward(tape, pullback)
+        objective.pullback_to_picture(
+            gradient, picture.to(wide), config, window=window, slopes=slopes
         )
-    if config.tv_weight:
-        terms["tv"], smoothing = _tv_and_gradient(picture.to(gradient.dtype), config)
-        gradient += smoothing
     return Evaluation(sum(terms.values()), terms, gradient)
 
 
-def _value_and_slopes(
+def value_and_slopes(
     statistics: Sums, objective: Objective, config: StyleConfig
 ) -> tuple[dict[str, float], Slopes]:
-    leaves = {name: value.requires_grad_() for name, value in statistics.items()}
+    """Compute the weighted terms and ∂loss/∂statistics, by autograd on these few numbers."""
+    leaves = {key: value.requires_grad_() for key, value in statistics.items()}
     with torch.enable_grad():
         terms = objective.value(leaves, config)
         total = torch.stack(list(terms.values())).sum()
     slopes = torch.autograd.grad(total, list(leaves.values()), allow_unused=True)
     values = {name: float(term.detach()) for name, term in terms.items()}
-    # A GPU that has just been waited for is asked for its scalars now, not on the way back.
+    # Copy scalar slopes to the CPU here: the GPU is already synchronised; in the backward pass
+    # each copy would synchronise it again.
     near = [slope if slope is None or slope.ndim else slope.cpu() for slope in slopes]
     return values, dict(zip(leaves, near, strict=True))
-
-
-def _tv_and_gradient(picture: Tensor, config: StyleConfig) -> tuple[float, Tensor]:
-    leaf = picture.detach().requires_grad_()
-    with torch.enable_grad():
-        maximum = VARIABLE_MAXIMUM[config.variable]
-        term = config.tv_weight * total_variation(leaf, config.tv_loss, maximum)
-    (gradient,) = torch.autograd.grad(term, leaf)
-    return float(term.detach()), gradient

@@ -1,8 +1,8 @@
-"""The C library's heap, held for a run and given back behind it.
+"""Keep the C library's heap during a run and return it to the system afterwards.
 
-glibc asks the system for every large block anew and hands it back when freed; the system then
-clears each page again at its first touch, in every layer of every step. Held, the same pages
-serve all steps: a step takes 5 to 20 % less time. Other C libraries are left as they are.
+glibc maps every large block anew and unmaps it when freed; the system then clears each page again
+at its first touch, in every layer of every step. Kept, the same pages serve all steps: a step takes
+5 to 20 % less time. Other C libraries are left as they are.
 """
 
 import ctypes
@@ -13,16 +13,16 @@ from contextlib import contextmanager
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # malloc.h
 _MOST = 2**31 - 1
 _HELD_BYTES = 9 << 20
-"""From here up blocks go back to the system. What comes at every step of a picture of 512 px stays
-below: 512 channels in float32, as Gram matrices in eight parts or as content, take 8 MiB."""
+"""Blocks of this size and above go back to the system. Those of every step at 512 px are smaller:
+512 channels in float32, as Gram matrices in eight parts or as content features, take 8 MiB."""
 
 _GROWN_BYTES = 32 << 20
-"""Where glibc's threshold for blocks of their own ends up by itself in programs like this."""
+"""Where glibc's own, adaptive threshold for mapped blocks ends up in programs like this one."""
 
 
 @contextmanager
 def held_heap() -> Iterator[None]:
-    """Keep what is freed inside of the process until the block ends."""
+    """Keep freed memory in the process until the block ends."""
     _set(_MMAP_THRESHOLD, _HELD_BYTES)
     _set(_TRIM_THRESHOLD, _MOST)
     try:

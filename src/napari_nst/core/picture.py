@@ -1,6 +1,8 @@
-"""Pictures in and out: numpy arrays of any kind to tensors in [0, 1], and back again."""
+"""Convert pictures between numpy arrays of any kind and tensors in [0, 1]; resize them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from napari_nst.core.arrays import as_array
+from napari_nst.core.colour import Palette, blended, colour_statistics
 from napari_nst.errors import ImageError
 from napari_nst.settings.config import Resample
 
@@ -24,7 +27,7 @@ _PILLOW_FILTERS: dict[Resample, Image.Resampling] = {
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture as the engine sees it, and what is needed to give it back in kind.
+    """A picture as tensors, and what is needed to return a result of the same kind.
 
     Parameters
     ----------
@@ -56,6 +59,36 @@ class Picture:
         rgb = resized(self.rgb, size, resample)
         alpha = None if self.alpha is None else resize(self.alpha, size, resample)
         return Picture(rgb, alpha, self.dtype)
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What a run works on.
+
+    Parameters
+    ----------
+    content
+        The picture that keeps its structure.
+    styles
+        The pictures whose style it gets, blended equally.
+    start
+        The picture to start from, or None to start as the settings say.
+    style_hashes
+        What tells each style from others, where runs share what they measure of styles.
+    """
+
+    content: Picture
+    styles: Sequence[Picture]
+    start: Picture | None = None
+    style_hashes: Sequence[str] = ()
+
+    @cached_property
+    def palette(self) -> Palette:
+        """The colours that the result can be given."""
+        return Palette(
+            colour_statistics(self.content.rgb, self.content.alpha),
+            blended([colour_statistics(style.rgb, style.alpha) for style in self.styles]),
+        )
 
 
 def resize(image: Tensor, size: tuple[int, int], resample: Resample) -> Tensor:
@@ -111,7 +144,7 @@ def read_picture(array: npt.NDArray[Any], role: str) -> Picture:
 
 
 def write_array(rgb: Tensor, like: Picture) -> npt.NDArray[Any]:
-    """Give a picture back in the kind of `like`.
+    """Convert a picture to an array of the dtype and opacity of `like`.
 
     Parameters
     ----------
@@ -143,7 +176,7 @@ def fit_longest_side(size: tuple[int, int], longest: int | None) -> tuple[int, i
 
 
 def _planes(pixels: npt.NDArray[Any], maximum: int = 255) -> Tensor:
-    """Give an array of (H, W) or (H, W, C) as a tensor of (1, C, H, W), grey as RGB."""
+    """Convert an array of (H, W) or (H, W, C) to a tensor of (1, C, H, W), grey to RGB."""
     planes = torch.from_numpy(pixels.astype(np.float32)) / maximum
     if planes.ndim == 2:
         planes = planes[..., None].expand(-1, -1, 3)
@@ -157,7 +190,7 @@ def _size_of(image: Tensor) -> tuple[int, int]:
 def _without_hidden_colours(rgb: Tensor, alpha: Tensor) -> Tensor:
     """Put the visible colours' mean where a picture is transparent.
 
-    Colours under full transparency are arbitrary, often black, and would be painted.
+    Colours under full transparency are arbitrary, often black, and would enter the result.
     """
     visible = (rgb * alpha).sum((2, 3), keepdim=True) / alpha.sum().clamp(min=1e-6)
     return rgb * alpha + visible * (1 - alpha)

@@ -64,7 +64,7 @@ def split_steps(count: int, config: StyleConfig) -> list[int]:
 
 
 def style_size(style: Size, content: Size, config: StyleConfig) -> Size:
-    """Give the (H, W) that a style of size `style` gets beside a content of size `content`."""
+    """Return the (H, W) to which a style of (H, W) is resized for a content of (H, W)."""
     if config.style_fit == "short_side":
         wanted = min(content) * config.style_scale
         if min(style) <= 1.1 * wanted:

@@ -17,9 +17,9 @@ from napari_nst.core.evaluate import loss_and_gradient
 from napari_nst.core.loss.objective import PUBLISHED
 from napari_nst.core.loss.targets import build_objective
 from napari_nst.core.network.encoder import Encoder, encoder_for
-from napari_nst.core.picture import Picture
+from napari_nst.core.picture import Picture, Pictures
 from napari_nst.core.pyramid import Size
-from napari_nst.core.run import Pictures, Run
+from napari_nst.core.run import Run
 from napari_nst.planning.meta_kernels import META
 from napari_nst.planning.op_counter import OpCounter, Work
 from napari_nst.settings.config import StyleConfig
@@ -215,7 +215,7 @@ def _scale_cost(
         run.enter_scale(index)
         entered, entering_bytes = counter.work, counter.peak_bytes
         counter.start_peak()
-        steps = run.descend(index)
+        steps = run.descend()
         next(steps)
         stepped = counter.work
         next(steps)

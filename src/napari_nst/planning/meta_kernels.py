@@ -263,7 +263,7 @@ _OPERATIONS: dict[Callable[..., Any], tuple[Any, ...]] = {
         aten.avg_pool2d_backward,
         aten.replication_pad2d_backward,
     ),
-    _of_shape: (aten.slice_backward, aten.diagonal_backward),
+    _of_shape: (aten.slice_backward, aten.select_backward, aten.diagonal_backward),
     _eigenvectors: (aten._linalg_eigh,),
     _dot: (aten.dot,),
     _number: (aten._local_scalar_dense,),

@@ -39,6 +39,9 @@ Precision = Literal["auto", "float32", "bfloat16", "float64"]
 COLORS_LABELS = {"style": "of the style", "content": "of the content", "none": "as painted"}
 """Labels of the choices of `colors` in forms and menus."""
 
+VARIABLE_MAXIMUM: dict[Variable, float] = {"unit": 1.0, "byte": 255.0}
+"""What 1 on the [0, 1] picture is on each optimised variable."""
+
 FORMAT = 1
 """Format number of `StyleConfig.to_dict`; older files have none."""
 

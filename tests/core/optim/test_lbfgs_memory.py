@@ -1,5 +1,7 @@
 """What L-BFGS remembers: the table for GPUs gives the directions that the pairs give."""
 
+from functools import partial
+
 import pytest
 import torch
 
@@ -44,3 +46,23 @@ def test_a_direction_may_be_asked_for_again():
     past.add(change, 2 * change, float(2 * change.dot(change)))
     first, second = (past.direction(change, 1.0) for _ in range(2))
     assert torch.equal(first, second)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("kind", [Pairs, PairTable])
+@pytest.mark.parametrize("known", [0, 1, 3, 14, 25])
+def test_a_memory_loaded_from_its_state_gives_the_same_directions(kind, dtype, known):
+    generator = torch.Generator().manual_seed(3)
+    make = partial(kind, VALUES, 12, dtype=dtype, device=torch.device("cpu"))
+    memories = [make()]
+    for step in range(known + 5):
+        if step == known:
+            memories.append(make())
+            memories[1].load(memories[0].state())
+        s, gradient = torch.randn((2, VALUES), generator=generator)
+        y = 0.5 * s + 0.05 * s.roll(1)
+        directions = []
+        for memory in memories:
+            memory.add(s, y, float(y.dot(s)))
+            directions.append(memory.direction(gradient, 0.7))
+        assert torch.equal(directions[0], directions[-1])

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from napari_nst.core.descent import Descent
-from napari_nst.core.evaluate import Evaluation
+from napari_nst.core.optim.descent import Descent
+from napari_nst.core.optim.evaluator import Evaluation
 from napari_nst.core.optim.lbfgs import LBFGS
 from napari_nst.core.optim.preconditioner import Smoothing, smoothed
 from napari_nst.settings.config import StyleConfig

@@ -5,20 +5,18 @@
 - content, P the content's features: mse C = mean (F - P)²; half_sum C = ½ Σ (F - P)²
   (Gatys 2015, equation 1)
 - style: see `napari_nst.core.loss.statistics`
-- smoothness, on the optimised variable v (l1) or on the picture in [0, 1] (l2):
-  l1 = Σ |∂x v| + Σ |∂y v| (neural-style-pt); l2, on the picture padded by one replicated pixel,
-  = 2 (d₁/3 + d₂/3 + d₃/12 + d₄/12) with d₁, d₂ the mean squared differences to the right and
-  below, d₃, d₄ those along the diagonals (style-transfer-pytorch)
+- smoothness: see `napari_nst.core.loss.variation`
 
-The statistics add up over tiles; `value` sees sums only.
+All statistics are sums over windows of the picture: `observe` and `observe_picture` add them up,
+`value` sees the sums only, and the pullbacks carry its slopes back, window by window.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from napari_nst.core.loss.bures import BuresMetric, local_wasserstein_loss
 from napari_nst.core.loss.statistics import (
@@ -30,16 +28,60 @@ from napari_nst.core.loss.statistics import (
     sums,
     wasserstein_loss,
 )
-from napari_nst.settings.config import StyleConfig, TvLoss
+from napari_nst.core.loss.variation import add_variation_pullback, variation, variation_sums
+from napari_nst.core.network.window import Box, Size, Window
+from napari_nst.settings.config import VARIABLE_MAXIMUM, StyleConfig
 
-Sums = dict[str, Tensor]
-"""Additive statistics by name, such as "content/relu4_2" or "style/relu1_1/gram"."""
+Term = Literal["content", "style", "tv"]
 
-Slopes = dict[str, Tensor | None]
-"""∂loss/∂statistics by the same names; None where the loss does not read one."""
 
-VARIABLE_MAXIMUM = {"unit": 1.0, "byte": 255.0}
-"""What 1 on the [0, 1] picture is on each optimised variable."""
+class SumKey(NamedTuple):
+    """Names one of the sums: the term that reads it, what is added up, and at which tap."""
+
+    term: Term
+    statistic: Literal["squares", "total", "gram", "differences"]
+    tap: str = ""
+
+
+Sums = dict[SumKey, Tensor]
+"""Additive statistics."""
+
+Slopes = dict[SumKey, Tensor | None]
+"""∂loss/∂statistics; None where the loss does not read one."""
+
+
+class Source(Protocol):
+    """Something that the whole picture has at each position of a tap, wherever it is stored."""
+
+    @property
+    def count(self) -> int:
+        """How many values there are in all."""
+        ...
+
+    def at(self, box: Box) -> Tensor:
+        """Return the values at some positions, shape (1, N, rows, columns)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Held:
+    """A source in memory.
+
+    Parameters
+    ----------
+    whole : Tensor, shape (1, N, h, w)
+    """
+
+    whole: Tensor
+
+    @property
+    def count(self) -> int:
+        """How many values there are in all."""
+        return self.whole.numel()
+
+    def at(self, box: Box) -> Tensor:
+        """Return a view of the values at some positions."""
+        return _at(self.whole, box)
 
 
 @dataclass(frozen=True)
@@ -58,6 +100,10 @@ class Balance:
     style: float = 1.0
     layers: Mapping[str, float] = field(default_factory=dict)
 
+    def on_layer(self, term: Term, tap: str) -> float:
+        """Return the factor on a single layer."""
+        return self.layers.get(layer_name(term, tap), 1.0)
+
 
 PUBLISHED = Balance()
 """The constants as published."""
@@ -69,44 +115,70 @@ class Objective:
 
     Parameters
     ----------
+    size
+        Height and width of the picture.
     content
-        Per content layer, the content's features, Tensor of shape (1, N, h, w).
+        Per content layer, the content's features.
     style
         Per style layer, the style's moments.
     positions
-        Per style layer, how many positions the whole picture has there.
+        Per style layer, how many positions the whole picture has there, or their weights' total.
     balance
         Fits the terms to the weights in use.
     exactly
         As in `napari_nst.core.loss.statistics.sums`.
     metrics
         Per style layer, the metric that "local_wasserstein" measures with; else empty.
+    weights
+        Per style layer, how much each position counts, N = 1; all count alike where it is absent.
     """
 
-    content: Mapping[str, Tensor]
+    size: Size
+    content: Mapping[str, Source]
     style: Mapping[str, Moments]
-    positions: Mapping[str, int]
+    positions: Mapping[str, float]
     balance: Balance = PUBLISHED
     exactly: bool = False
     metrics: Mapping[str, BuresMetric] = field(default_factory=dict)
+    weights: Mapping[str, Source] = field(default_factory=dict)
 
-    def observe(self, found: Sums, tap: str, rows: slice, features: Tensor) -> None:
-        """Add to `found` what the loss needs of rows of a tap; the rest is up to `value`."""
+    def observe(
+        self, found: Sums, tap: str, rows: slice, features: Tensor, *, window: Window
+    ) -> None:
+        """Add to `found` what the loss needs of a strip of a tap's features.
+
+        Parameters
+        ----------
+        rows
+            The strip's rows, counted at the tap from the top of the window's outer part.
+        features : Tensor, shape (1, N, rows, w), channels last
+        """
+        in_strip, in_tap = window.own(tap, rows)
+        own = _at(features, in_strip)
+        if not own.numel():
+            return
         if tap in self.content:
-            difference = features - self.content[tap][:, :, rows]
+            difference = own - self.content[tap].at(in_tap)
             squares = difference.square_().sum(dtype=_wide(difference))
-            _add(found, f"content/{tap}", squares)
+            _add(found, SumKey("content", "squares", tap), squares)
         if tap in self.style:
-            add_style_sums(found, tap, features, exactly=self.exactly)
+            add_style_sums(found, tap, own, self._weights_at(tap, in_tap), exactly=self.exactly)
+
+    def observe_picture(
+        self, found: Sums, picture: Tensor, config: StyleConfig, *, window: Window
+    ) -> None:
+        """Add to `found` what the loss needs of the picture itself, the window's outer part."""
+        if config.tv_weight:
+            _add(found, _DIFFERENCES, variation_sums(picture, window, config.tv_loss))
 
     def value(self, statistics: Sums, config: StyleConfig) -> dict[str, Tensor]:
-        """Give the weighted terms "content" and "style", each a scalar Tensor."""
+        """Compute the weighted terms "content", "style" and "tv", each a scalar Tensor."""
         terms = {}
         if self.content:
             weight_of = _by_layer(config.content_layers, config.content_layer_weights)
             parts = [
                 weight_of[tap]
-                * self.balance.layers.get(f"content/{tap}", 1.0)
+                * self.balance.on_layer("content", tap)
                 * self._content_value(tap, statistics, config)
                 for tap in self.content
             ]
@@ -117,23 +189,36 @@ class Objective:
             weight_of = _by_layer(config.style_layers, config.style_layer_weights)
             parts = [
                 weight_of[tap]
-                * self.balance.layers.get(f"style/{tap}", 1.0)
+                * self.balance.on_layer("style", tap)
                 * self._style_value(tap, statistics, config)
                 for tap in self.style
             ]
             factor = config.style_weight * config.style_strength * self.balance.style
             terms["style"] = factor * torch.stack(parts).sum()
+        if config.tv_weight:
+            maximum = VARIABLE_MAXIMUM[config.variable]
+            differences = statistics[_DIFFERENCES]
+            terms["tv"] = config.tv_weight * variation(
+                differences, self.size, config.tv_loss, maximum
+            )
         return terms
 
     def pullback(
-        self, tap: str, rows: slice, features: Tensor, gradient: Tensor | None, slopes: Slopes
+        self,
+        tap: str,
+        rows: slice,
+        features: Tensor,
+        gradient: Tensor | None,
+        *,
+        window: Window,
+        slopes: Slopes,
     ) -> Tensor:
-        """Add ∂⟨slopes, statistics⟩/∂features at rows of a tap to `gradient`, in place.
+        """Add ∂⟨slopes, statistics⟩/∂features at a strip of a tap to `gradient`, in place.
 
         Parameters
         ----------
         rows
-            Which rows of the picture's features these are.
+            As for `observe`.
         features : Tensor, shape (1, N, rows, w), channels last
         gradient : Tensor or None, shape (1, N, rows, w), channels last
         slopes
@@ -141,19 +226,42 @@ class Objective:
         """
         if gradient is None:
             gradient = torch.zeros_like(features)
+        in_strip, in_tap = window.own(tap, rows)
+        own, place = _at(features, in_strip), _at(gradient, in_strip)
+        if not own.numel():
+            return gradient
+        added = place.contiguous(memory_format=torch.channels_last)  # itself where rows are whole
         if tap in self.style:
-            slope = (slopes[f"style/{tap}/total"], slopes[f"style/{tap}/gram"])
-            add_sums_pullback(gradient, features, *slope)
-        slope_of_content = slopes.get(f"content/{tap}")
-        if slope_of_content is not None:
-            twice = 2 * float(slope_of_content)
-            target = self.content[tap][:, :, rows]
-            gradient.add_(features, alpha=twice).sub_(target, alpha=twice)
+            total, gram = (slopes[key] for key in _style_keys(tap))
+            add_sums_pullback(added, own, total, gram, self._weights_at(tap, in_tap))
+        slope = slopes.get(SumKey("content", "squares", tap))
+        if slope is not None:
+            twice = 2 * float(slope)
+            added.add_(own, alpha=twice).sub_(self.content[tap].at(in_tap), alpha=twice)
+        if added is not place:
+            place.copy_(added)
         return gradient
 
+    def pullback_to_picture(
+        self,
+        gradient: Tensor,
+        picture: Tensor,
+        config: StyleConfig,
+        *,
+        window: Window,
+        slopes: Slopes,
+    ) -> None:
+        """Add ∂⟨slopes, statistics⟩/∂picture of `observe_picture` to a gradient, in place."""
+        slope = slopes.get(_DIFFERENCES)
+        if slope is not None:
+            add_variation_pullback(gradient, picture, window, config.tv_loss, slope)
+
+    def _weights_at(self, tap: str, in_tap: Box) -> Tensor | None:
+        return self.weights[tap].at(in_tap) if tap in self.weights else None
+
     def _content_value(self, tap: str, statistics: Sums, config: StyleConfig) -> Tensor:
-        squares = statistics[f"content/{tap}"]
-        count = 2 if config.content_loss == "half_sum" else self.content[tap].numel()
+        squares = statistics[SumKey("content", "squares", tap)]
+        count = 2 if config.content_loss == "half_sum" else self.content[tap].count
         return squares / count
 
     def _style_value(self, tap: str, statistics: Sums, config: StyleConfig) -> Tensor:
@@ -172,52 +280,45 @@ class Objective:
         return loss
 
 
-def add_style_sums(found: Sums, tap: str, features: Tensor, *, exactly: bool) -> None:
+def layer_name(term: Term, tap: str) -> str:
+    """Return the name of a layer of a term in `Balance.layers`, "content/relu4_2"."""
+    return f"{term}/{tap}"
+
+
+def add_style_sums(
+    found: Sums, tap: str, features: Tensor, weights: Tensor | None = None, *, exactly: bool
+) -> None:
     """Add the sums of features, shape (1, N, rows, w), to those that were found so far."""
-    total, gram = sums(features, exactly=exactly)
-    _add(found, f"style/{tap}/total", total)
-    _add(found, f"style/{tap}/gram", gram)
+    for key, value in zip(_style_keys(tap), sums(features, weights, exactly=exactly), strict=True):
+        _add(found, key, value)
 
 
-def style_moments(found: Sums, tap: str, positions: int) -> Moments:
+def style_moments(found: Sums, tap: str, positions: float) -> Moments:
     """Divide the sums of a tap by the number of positions."""
-    total, gram = found[f"style/{tap}/total"], found[f"style/{tap}/gram"]
+    total, gram = (found[key] for key in _style_keys(tap))
     return Moments(total / positions, gram / positions)
 
 
-def total_variation(picture: Tensor, kind: TvLoss, maximum: float) -> Tensor:
-    """Measure how rough a picture is; see this module's header.
+_DIFFERENCES = SumKey("tv", "differences")
 
-    Parameters
-    ----------
-    picture : Tensor, shape (1, 3, H, W), nominally in [0, 1]
-    kind
-        "l1" or "l2".
-    maximum
-        What 1 on the picture is on the optimised variable; only "l1" is read there.
-    """
-    if kind == "l1":
-        right = picture[..., :, 1:] - picture[..., :, :-1]
-        below = picture[..., 1:, :] - picture[..., :-1, :]
-        return maximum * (right.abs().sum() + below.abs().sum())
-    padded = functional.pad(picture, (1, 1, 1, 1), mode="replicate")
-    here = padded[..., 1:-1, 1:-1]
-    right = (padded[..., 1:-1, 2:] - here).square().mean()
-    below = (padded[..., 2:, 1:-1] - here).square().mean()
-    falling = (padded[..., 1:, 1:] - padded[..., :-1, :-1]).square().mean()
-    rising = (padded[..., 1:, :-1] - padded[..., :-1, 1:]).square().mean()
-    return 2 * (right / 3 + below / 3 + falling / 12 + rising / 12)
+
+def _style_keys(tap: str) -> tuple[SumKey, SumKey]:
+    return SumKey("style", "total", tap), SumKey("style", "gram", tap)
+
+
+def _at(values: Tensor, box: Box) -> Tensor:
+    return values[:, :, box.rows, box.columns]
 
 
 def _by_layer(layers: tuple[str, ...], weights: tuple[float, ...]) -> dict[str, float]:
     return dict(zip(layers, weights or (1.0,) * len(layers), strict=True))
 
 
-def _add(found: Sums, name: str, value: Tensor) -> None:
-    if name in found:
-        found[name].add_(value)
+def _add(found: Sums, key: SumKey, value: Tensor) -> None:
+    if key in found:
+        found[key].add_(value)
     else:
-        found[name] = value
+        found[key] = value
 
 
 def _wide(tensor: Tensor) -> torch.dtype:

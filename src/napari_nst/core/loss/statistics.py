@@ -44,7 +44,7 @@ class Moments:
 
     @cached_property
     def root(self) -> Tensor:
-        """Σ^½ by `matrix_square_root`, shape (N, N); read for styles, so worked out once."""
+        """Σ^½ by `matrix_square_root`, shape (N, N); read for styles only, so computed once."""
         return matrix_square_root(self.floored_covariance)
 
     @property
@@ -64,22 +64,27 @@ def flat(features: Tensor) -> Tensor:
     return features.permute(0, 2, 3, 1).reshape(-1, features.shape[1])
 
 
-def sums(features: Tensor, *, exactly: bool = False) -> tuple[Tensor, Tensor]:
+def sums(
+    features: Tensor, weights: Tensor | None = None, *, exactly: bool = False
+) -> tuple[Tensor, Tensor]:
     """Add up s (N,) and G (N, N) in float32 at least, in pieces so that memory stays small.
 
     16-bit features are multiplied as they are, which takes a quarter of the time. The products
-    are added up in float32 by the hardware but handed over with 8 bits, so the positions are
-    parted, 8 parts for 512 channels, 64 for 64, and these added in float32: s and G are within
+    are accumulated in float32 by the hardware but returned with 8 bits, so the positions are
+    split, into 8 parts for 512 channels, 64 for 64, and these added in float32: s and G are within
     1e-3 of their norms.
 
     Parameters
     ----------
     features : Tensor, shape (1, N, h, w)
+    weights : Tensor, shape (1, 1, h, w)
+        How much each position counts, s = F w and G = F diag(w) Fᵀ; 1 by default.
     exactly
         Multiply 16-bit features in float32 too: roundings that depend on the part make G - s sᵀ/M
         no covariance any more, and its square root diverges.
     """
     rows = flat(features)
+    weighted = rows if weights is None else flat(weights).to(rows.dtype) * rows
     wide = torch.promote_types(rows.dtype, torch.float32)
     channels = rows.shape[1]
     total = rows.new_zeros(channels, dtype=wide)
@@ -87,19 +92,24 @@ def sums(features: Tensor, *, exactly: bool = False) -> tuple[Tensor, Tensor]:
     count = max(1, _NARROW_CHANNELS // channels)
     part = len(rows) // count
     if not exactly and rows.dtype != wide and part >= _NARROW_POSITIONS:
-        parts = rows[: part * count].view(count, part, channels)
-        gram += torch.bmm(parts.transpose(1, 2), parts).sum(0, dtype=wide)
-        total += torch.bmm(parts.new_ones(count, 1, part), parts).sum((0, 1), dtype=wide)
-        rows = rows[part * count :]
-    for piece in torch.split(rows, _CHUNK_POSITIONS):
-        values = piece.to(wide)
+        left, right = (each[: part * count].view(count, part, -1) for each in (rows, weighted))
+        gram += torch.bmm(left.transpose(1, 2), right).sum(0, dtype=wide)
+        total += torch.bmm(right.new_ones(count, 1, part), right).sum((0, 1), dtype=wide)
+        rows, weighted = rows[part * count :], weighted[part * count :]
+    pieces = (torch.split(each, _CHUNK_POSITIONS) for each in (rows, weighted))
+    for left, right in zip(*pieces, strict=True):
+        values = right.to(wide)
         total += values.sum(0)
-        gram.addmm_(values.T, values)
+        gram.addmm_((values if weights is None else left.to(wide)).T, values)
     return total, gram
 
 
 def add_sums_pullback(
-    gradient: Tensor, features: Tensor, d_total: Tensor | None, d_gram: Tensor | None
+    gradient: Tensor,
+    features: Tensor,
+    d_total: Tensor | None,
+    d_gram: Tensor | None,
+    weights: Tensor | None = None,
 ) -> None:
     """Add ∂⟨d, sums⟩ / ∂features to a gradient, in place.
 
@@ -109,16 +119,23 @@ def add_sums_pullback(
     d_total : Tensor, shape (N,)
     d_gram : Tensor, shape (N, N)
         Each None where the loss does not read these sums.
+    weights
+        As of `sums`.
     """
-    rows = gradient.permute(0, 2, 3, 1).view(-1, gradient.shape[1])
+    rows, values = gradient.permute(0, 2, 3, 1).view(-1, gradient.shape[1]), flat(features)
+    per_row = None if weights is None else flat(weights).to(values.dtype)
     if d_gram is not None:
-        rows.addmm_(flat(features), (d_gram + d_gram.T).to(features.dtype))
+        values = values if per_row is None else per_row * values
+        rows.addmm_(values, (d_gram + d_gram.T).to(values.dtype))
     if d_total is not None:
-        rows.add_(d_total.to(features.dtype))
+        added = d_total.to(values.dtype)
+        rows.add_(added if per_row is None else per_row * added)
 
 
 def blend(parts: list[Moments]) -> Moments:
     """Average the moments of several styles; R is blended, not Σ."""
+    if len(parts) == 1:
+        return parts[0]  # itself, with the root that it may have
     return Moments(
         torch.stack([part.mean for part in parts]).mean(0),
         torch.stack([part.second for part in parts]).mean(0),

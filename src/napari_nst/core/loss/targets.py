@@ -1,5 +1,8 @@
 """From content and styles to the objective of one scale."""
 
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+
 import torch
 from torch import Tensor
 
@@ -7,6 +10,7 @@ from napari_nst.core.loss.bures import bures_metric
 from napari_nst.core.loss.objective import (
     PUBLISHED,
     Balance,
+    Held,
     Objective,
     Sums,
     add_style_sums,
@@ -17,12 +21,56 @@ from napari_nst.core.network.encoder import Encoder, Observe
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.vgg_layers import tap_geometry
 
+StyleMoments = dict[str, Moments]
+"""The moments of a style at each style layer."""
 
-@torch.no_grad()
+
+class StyleTargets:
+    """Moments of styles, kept so that runs with one encoder measure each style once per size.
+
+    Parameters
+    ----------
+    encoder
+        The network of the runs.
+    limit_bytes
+        How much is kept; those that were used longest ago go first. A style to relu5_1 has 2.4 MB.
+    """
+
+    def __init__(self, encoder: Encoder, *, limit_bytes: int = 128 << 20) -> None:
+        self._encoder = encoder
+        self._limit_bytes = limit_bytes
+        self._kept: OrderedDict[Hashable, StyleMoments] = OrderedDict()
+
+    def moments(
+        self, key: Hashable | None, picture: Callable[[], Tensor], config: StyleConfig
+    ) -> StyleMoments:
+        """Return a style's moments, measured unless they are kept.
+
+        Parameters
+        ----------
+        key
+            Identifies the style's pixels and their size; with None nothing is kept.
+        picture
+            Returns the style at that size, Tensor of shape (1, 3, H, W).
+        config
+            Its style layers and loss are read.
+        """
+        if key is None:
+            return measured(self._encoder, picture(), config)
+        key = (key, config.style_layers, _exactly(config))
+        if key not in self._kept:
+            self._kept[key] = measured(self._encoder, picture(), config)
+        self._kept.move_to_end(key)
+        found = self._kept[key]
+        while self._kept and sum(map(_bytes, self._kept.values())) > self._limit_bytes:
+            self._kept.popitem(last=False)
+        return found
+
+
 def build_objective(
     encoder: Encoder,
     content: Tensor,
-    styles: list[Tensor],
+    styles: Sequence[Tensor],
     config: StyleConfig,
     *,
     balance: Balance = PUBLISHED,
@@ -39,38 +87,51 @@ def build_objective(
     balance
         Fits the terms to the weights, see `napari_nst.core.balance`.
     """
-    exactly = config.style_loss == "wasserstein"
+    moments = [measured(encoder, style, config) for style in styles]
+    return objective_of(encoder, content, moments, config, balance=balance)
+
+
+@torch.no_grad()
+def objective_of(
+    encoder: Encoder,
+    content: Tensor,
+    styles: Sequence[StyleMoments],
+    config: StyleConfig,
+    *,
+    balance: Balance = PUBLISHED,
+) -> Objective:
+    """Measure the content, styles being measured; parameters as for `build_objective`."""
     is_local = config.style_loss == "local_wasserstein"
     found: Sums = {}
-    observe = _observer(found, config.style_layers, exactly=exactly) if is_local else None
+    observe = _observer(found, config) if is_local else None
     contents = encoder.features(content, config.content_layers, observe=observe)
-    measured = [_measured(encoder, style, config.style_layers, exactly=exactly) for style in styles]
-    blended = {tap: blend([each[tap] for each in measured]) for tap in config.style_layers}
+    blended = {tap: blend([each[tap] for each in styles]) for tap in config.style_layers}
     metrics = {}
     if is_local:
-        own = _moments(found, content, config.style_layers)
+        own = _moments(found, content, config)
         metrics = {tap: bures_metric(blended[tap], own[tap]) for tap in config.style_layers}
     return Objective(
-        contents,
+        (content.shape[-2], content.shape[-1]),
+        {tap: Held(features) for tap, features in contents.items()},
         blended,
         {tap: _positions(tap, content) for tap in config.style_layers},
         balance,
-        exactly,
+        _exactly(config),
         metrics,
     )
 
 
-def _measured(
-    encoder: Encoder, style: Tensor, taps: tuple[str, ...], *, exactly: bool
-) -> dict[str, Moments]:
-    """Measure a style's moments at some of the encoder's taps."""
+@torch.no_grad()
+def measured(encoder: Encoder, style: Tensor, config: StyleConfig) -> StyleMoments:
+    """Measure a style's moments at the style layers."""
     found: Sums = {}
-    encoder.show(style, _observer(found, taps, exactly=exactly))
-    return _moments(found, style, taps)
+    encoder.show(style, _observer(found, config))
+    return _moments(found, style, config)
 
 
-def _observer(found: Sums, taps: tuple[str, ...], *, exactly: bool) -> Observe:
-    """Give a function that adds the style's sums at some taps to `found`."""
+def _observer(found: Sums, config: StyleConfig) -> Observe:
+    """Return a function that adds a picture's sums at the style layers to `found`."""
+    taps, exactly = config.style_layers, _exactly(config)
 
     def observe(tap: str, _rows: slice, features: Tensor) -> None:
         if tap in taps:
@@ -79,8 +140,12 @@ def _observer(found: Sums, taps: tuple[str, ...], *, exactly: bool) -> Observe:
     return observe
 
 
-def _moments(found: Sums, picture: Tensor, taps: tuple[str, ...]) -> dict[str, Moments]:
-    return {tap: style_moments(found, tap, _positions(tap, picture)) for tap in taps}
+def _exactly(config: StyleConfig) -> bool:
+    return config.style_loss == "wasserstein"
+
+
+def _moments(found: Sums, picture: Tensor, config: StyleConfig) -> StyleMoments:
+    return {tap: style_moments(found, tap, _positions(tap, picture)) for tap in config.style_layers}
 
 
 def _positions(tap: str, picture: Tensor) -> int:
@@ -88,3 +153,7 @@ def _positions(tap: str, picture: Tensor) -> int:
     stride = tap_geometry(tap).stride_px
     height, width = picture.shape[-2:]
     return (height // stride) * (width // stride)
+
+
+def _bytes(style: StyleMoments) -> int:
+    return sum(each.mean.nbytes + each.second.nbytes for each in style.values())

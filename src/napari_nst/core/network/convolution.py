@@ -1,12 +1,12 @@
-"""One frozen 3x3 convolution, row by row, by the fastest way that the hardware has.
+"""One frozen 3x3 convolution, by rows, with the fastest kernel that the hardware has.
 
 The network never learns, so no gradient is taken of weights, and the backward pass to the input
-is itself a 3x3 convolution: with the kernel transposed and turned by 180°.
+is itself a 3x3 convolution: with the kernel transposed and rotated by 180°.
 
 - float32 on a CPU, 128 channels or more: Winograd's F(4x4, 3x3), see `winograd`
-- else on a CPU: oneDNN with the ReLU inside of the convolution; bfloat16 weights laid out once
-- on an NVIDIA GPU: cuDNN, with bias and ReLU inside, and 16-bit channels in multiples of 8, which
-  its matrix units want
+- else on a CPU: oneDNN with the ReLU inside of the convolution; bfloat16 weights reordered once
+- on an NVIDIA GPU: cuDNN, with bias and ReLU inside, and 16-bit channels padded to multiples of 8,
+  which its matrix units need
 - else: what torch calls
 """
 
@@ -107,7 +107,7 @@ class Convolution:
         return rows.relu_() if relu else rows
 
     def backward(self, window: Tensor, size: tuple[int, int], *, top: int, count: int) -> Tensor:
-        """Carry a gradient to the input: `forward` with outputs and inputs exchanged."""
+        """Back-propagate to the input: `forward` with outputs and inputs exchanged."""
         if self._is_winograd(*size):
             turned = self._transformed.transpose(1, 2)
             return convolve(window, turned, top=top, count=count, points=TURNED_POINTS)
@@ -115,7 +115,7 @@ class Convolution:
         return rows[:, : self._inputs]
 
     def backward_beyond(self, window: Tensor, edges: tuple[int, int]) -> Tensor:
-        """Carry a gradient to an input that is one pixel wider at each edge.
+        """Back-propagate to an input that is one pixel wider at each edge.
 
         Parameters
         ----------
@@ -201,7 +201,7 @@ class Convolution:
         return rows.relu_() if relu else rows
 
     def _laid_out(self, weight: Tensor) -> Tensor:
-        """Fill 16-bit weights up for cuDNN, or lay them out as oneDNN else does at every call.
+        """Pad 16-bit weights for cuDNN, or reorder them once as oneDNN else does at every call.
 
         oneDNN's order gains nothing in float32, and fits one size of picture: at 9x12 positions and
         512 channels oneDNN turns it back and takes 220 ms in place of 11.
@@ -216,7 +216,7 @@ class Convolution:
 
 
 def _filled(tensor: Tensor, dim: int) -> Tensor:
-    """Fill a dimension up with zeros to what cuDNN wants, keeping channels last."""
+    """Pad a dimension with zeros to a multiple of what cuDNN needs, keeping channels last."""
     shape = list(tensor.shape)
     shape[dim] = -shape[dim] % _CUDNN_CHANNELS
     return torch.cat([tensor, tensor.new_zeros(shape)], dim) if shape[dim] else tensor

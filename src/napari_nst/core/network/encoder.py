@@ -1,43 +1,67 @@
 """The frozen VGG-19 as a chain with a hand-written backward pass.
 
-General autograd does work here that nobody needs, and keeps what nobody reads. Instead:
+General autograd would compute gradients of the weights and keep tensors that nothing reads.
+Instead:
 
-- the work goes by strips of rows that stay in the processor's cache
-  (`Convolution.strip_rows`), so that no picture-sized tensor is made only to be pooled;
-- taps are shown strip by strip as they come, for statistics that add up;
-- a layer is kept only where a tap reads it or its ReLU is undone by it; behind a max pooling
+- layers are computed in strips of rows that stay in the processor's cache
+  (`Convolution.strip_rows`), so that no picture-sized tensor is allocated only to be pooled;
+- observers get taps strip by strip as they are computed, for statistics that add up;
+- a layer is kept only where a tap reads it or its ReLU's backward pass does; after a max pooling
   the source of each result suffices;
-- the first layer, with the next one the widest by far, is never made as a whole: its rows are
-  worked out where they are read, going forth and again going back, from the input;
-- on the way back the gradient at a layer takes the place of the layer's own features.
+- the first layer, with the next one the largest by far, is never stored: its rows are computed
+  where they are read, in the forward and again in the backward pass, from the input;
+- in the backward pass the gradient at a layer overwrites the layer's own features.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from napari_nst.core.network.buffers import Rooms, Sheet
+from napari_nst.core.network.buffers import BufferPool, StripBuffer
 from napari_nst.core.network.convolution import Convolution
 from napari_nst.core.network.pooling import MaxRoutes, pool, unpool
-from napari_nst.core.network.preprocess import Feed, FeedKind
-from napari_nst.core.network.tape import Tape
+from napari_nst.core.network.preprocess import FeedKind, Preprocessor
 from napari_nst.errors import ImageError, WeightsError
 from napari_nst.settings.config import Padding, Pooling, StyleConfig
 from napari_nst.settings.vgg_layers import CONVS, convolutions_to, tap_geometry
 
 Observe = Callable[[str, slice, Tensor], None]
-"""Is shown a tap's name, which of its rows, and the features there; every row once."""
+"""Called with a tap's name, which of its rows, and the features there; once for every row."""
 
 Pullback = Callable[[str, slice, Tensor, Tensor | None], Tensor]
 Rows = Callable[[int, int], Tensor]
-"""Gives rows of a picture-sized tensor, from the first to before the last."""
+"""Returns rows of a picture-sized tensor, from the first to before the last."""
 
 aten = torch.ops.aten
 
 
+@dataclass
+class Tape:
+    """What one forward pass leaves for the backward pass.
+
+    Parameters
+    ----------
+    size
+        Height and width of the picture.
+    fed
+        The network's input, as of `Preprocessor.to_input`.
+    outputs
+        Per convolution that is kept, Tensor of shape (1, N, h, w), channels last: before its ReLU
+        where that is a tap, else after it.
+    routes
+        Per block, the sources of its max pooling.
+    """
+
+    size: tuple[int, int]
+    fed: Tensor
+    outputs: dict[str, Tensor] = field(default_factory=dict)
+    routes: dict[str, MaxRoutes] = field(default_factory=dict)
+
+
 class Encoder:
-    """VGG-19, cut behind the deepest tap in use.
+    """VGG-19, cut after the deepest tap in use.
 
     Parameters
     ----------
@@ -76,8 +100,8 @@ class Encoder:
         self._padding = padding
         self._names = convolutions_to(self.taps)
         self._check_depth(tensors)
-        self._feed = Feed(feed, padding, self.device, dtype)
-        self._rooms = Rooms(self.device)
+        self._preprocessor = Preprocessor(feed, padding, self.device, dtype)
+        self._buffers = BufferPool(self.device)
         self._convolutions = [
             self._load(name, tensors, bgr=feed == "caffe") for name in self._names
         ]
@@ -96,36 +120,38 @@ class Encoder:
     ) -> dict[str, Tensor]:
         """Read taps, all by default, of a picture of shape (1, 3, H, W), as (1, N, h, w).
 
-        `observe` is shown every tap on the way.
+        `observe` is called with every tap.
         """
-        sheets = {
-            tap: Sheet(picture.shape[-2] // tap_geometry(tap).stride_px, Rooms(self.device), tap)
+        buffers = {
+            tap: StripBuffer(
+                picture.shape[-2] // tap_geometry(tap).stride_px, BufferPool(self.device), tap
+            )
             for tap in (self.taps if taps is None else taps)
         }
 
         def keep(tap: str, rows: slice, features: Tensor) -> None:
             if observe is not None:
                 observe(tap, rows, features)
-            if tap in sheets:
-                sheets[tap].put(rows, features)
+            if tap in buffers:
+                buffers[tap].put(rows, features)
 
         self.show(picture, keep)
-        return {tap: sheet.whole for tap, sheet in sheets.items()}
+        return {tap: buffer.whole for tap, buffer in buffers.items()}
 
     def show(self, picture: Tensor, observe: Observe) -> None:
-        """Show the taps of a picture of shape (1, 3, H, W), keeping nothing."""
+        """Call `observe` with the taps of a picture of shape (1, 3, H, W); keep nothing."""
         self._forward(picture, observe, keep=False)
 
     def forward(self, picture: Tensor, observe: Observe) -> Tape:
-        """Show the taps and keep what `backward` needs, one tape at a time.
+        """Call `observe` with the taps; return what `backward` needs.
 
-        Its tensors lie where the last tape's did.
+        Its tensors overwrite those of the last tape: use one at a time.
 
         Parameters
         ----------
         picture : Tensor, shape (1, 3, H, W), nominally in [0, 1]
         observe
-            Is shown every row of every tap once; what it is shown it may not change or keep.
+            Called once for every row of every tap; it may not change or keep the features.
 
         Raises
         ------
@@ -135,20 +161,20 @@ class Encoder:
         return self._forward(picture, observe, keep=True)
 
     def release(self) -> None:
-        """Give back the memory in which tapes lay."""
-        self._rooms.clear()
+        """Free the memory of tapes."""
+        self._buffers.clear()
 
     def backward(self, tape: Tape, pullback: Pullback) -> Tensor:
-        """Carry the losses' gradient from the taps to the picture, using up the tape.
+        """Back-propagate the losses from the taps to the picture; this consumes the tape.
 
         Parameters
         ----------
         tape
-            Of `forward`; its tensors are overwritten and released on the way.
+            Of `forward`; its tensors are overwritten and released.
         pullback
             ``pullback(tap, rows, features, gradient)`` adds the loss's gradient at rows of a tap
             to the gradient from deeper layers (None at the deepest), in place where it can. Rows
-            may be asked for more than once.
+            may come more than once.
 
         Returns
         -------
@@ -163,7 +189,7 @@ class Encoder:
     def _forward(self, picture: Tensor, observe: Observe, *, keep: bool) -> Tape:
         self._check_size(picture)
         height, width = picture.shape[-2:]
-        tape = Tape((height, width), self._feed.to_input(picture))
+        tape = Tape((height, width), self._preprocessor.to_input(picture))
         flow = self._first(tape, observe)
         for position in range(1, len(self._names)):
             flow = _rows_of(self._layer(position, flow, tape, observe, keep=keep))
@@ -173,7 +199,7 @@ class Encoder:
         return tape
 
     def _first(self, tape: Tape, observe: Observe) -> Rows:
-        """Give rows of the first layer, showing those that were not asked for before."""
+        """Return a function that computes rows of the first layer and observes each row once."""
         before, after = self._taps_at(0)
         shown = 0
 
@@ -189,7 +215,7 @@ class Encoder:
         return rows_of_first
 
     def _first_rows(self, tape: Tape, first: int, last: int) -> tuple[Tensor, Tensor]:
-        """Work out rows of the first layer, before its ReLU where that is a tap, and behind it."""
+        """Compute rows of the first layer, before its ReLU where that is a tap, and after it."""
         before, _ = self._taps_at(0)
         relu, rows = before is None, slice(first, last)
         raw = self._convolve(0, _rows_of(tape.fed), rows, tape.size, relu=relu)
@@ -198,7 +224,7 @@ class Encoder:
     def _layer(
         self, position: int, flow: Rows, tape: Tape, observe: Observe, *, keep: bool
     ) -> Tensor:
-        """Run a convolution, its ReLU and the pooling behind it; give what the next one reads."""
+        """Run a convolution, its ReLU and the pooling after it; return what the next one reads."""
         name, size = self._names[position], self._size(position, tape)
         before, after = self._taps_at(position)
         ends = self._ends_block(position)
@@ -206,11 +232,13 @@ class Encoder:
         if ends and keep and self._pooling == "max":
             channels = self._convolutions[position].channels
             shape = (1, channels, size[0] // 2, size[1] // 2)
-            codes = self._rooms.take(f"{name} sources", shape, torch.int8)
+            codes = self._buffers.take(f"{name} sources", shape, torch.int8)
             routes = MaxRoutes(codes, size, self.dtype)
-        rooms = self._rooms if keep else Rooms(self.device)
-        raw, output = (Sheet(size[0], rooms, f"{name} {kind}") for kind in ("raw", "output"))
-        pooled = Sheet(size[0] // 2, rooms, f"{name} pooled")
+        buffers = self._buffers if keep else BufferPool(self.device)
+        raw, output = (
+            StripBuffer(size[0], buffers, f"{name} {kind}") for kind in ("raw", "output")
+        )
+        pooled = StripBuffer(size[0] // 2, buffers, f"{name} pooled")
         is_kept = keep and not (ends and before is None and after is None and routes)
         for rows in self._strips(position, size):
             strip = self._convolve(position, flow, rows, size, relu=before is None)
@@ -236,7 +264,7 @@ class Encoder:
     def _at_output(
         self, position: int, tape: Tape, pullback: Pullback, arriving: Rows | None
     ) -> Rows:
-        """Undo a ReLU and add the losses' gradients; the result takes the features' place."""
+        """Back-propagate through a ReLU, add the losses' gradients; overwrites the features."""
         name, size = self._names[position], self._size(position, tape)
         output = tape.outputs.pop(name, None)
         if output is None:
@@ -253,7 +281,7 @@ class Encoder:
         return _rows_of(output)
 
     def _at_first(self, tape: Tape, pullback: Pullback, arriving: Rows | None) -> Rows:
-        """Do at the first layer what `_at_output` does, where rows are asked for."""
+        """Return a function that does for rows of the first layer what `_at_output` does."""
 
         def gradient_at(first: int, last: int) -> Tensor:
             gradient = None if arriving is None else arriving(first, last)
@@ -271,9 +299,9 @@ class Encoder:
         pullback: Pullback,
         target: Tensor | None = None,
     ) -> Tensor:
-        """Carry a gradient back through a ReLU, adding the losses' behind and before it.
+        """Back-propagate through a ReLU, adding the losses' gradients after and before it.
 
-        The features are those before and behind; the result lies in `target`, if there is one.
+        `features` are those before and after it; the result is written to `target`, if given.
         """
         before, after = self._taps_at(position)
         if after is not None:
@@ -289,7 +317,7 @@ class Encoder:
         return gradient
 
     def _through(self, position: int, tape: Tape, gradient: Rows) -> Rows:
-        """Carry a gradient from a convolution's output to the output of the one before it."""
+        """Back-propagate from a convolution's output to the output of the one before it."""
         size, convolution = self._size(position, tape), self._convolutions[position]
 
         def carried(first: int, last: int) -> Tensor:
@@ -299,13 +327,13 @@ class Encoder:
 
         if not self._ends_block(position - 1):
             return carried
-        pooled = Sheet(size[0], self._rooms, f"{self._names[position - 1]} pooled")
+        pooled = StripBuffer(size[0], self._buffers, f"{self._names[position - 1]} pooled")
         for rows in self._strips(position, size):
             pooled.put(rows, carried(rows.start, rows.stop))
         return self._unpooled(position - 1, tape, pooled.whole)
 
     def _unpooled(self, position: int, tape: Tape, gradient: Tensor) -> Rows:
-        """Carry a gradient from pooled features to those that were pooled."""
+        """Back-propagate from pooled features to those that were pooled."""
         name = self._names[position]
         if self._pooling == "max":
             routes = tape.routes.pop(name)
@@ -331,10 +359,10 @@ class Encoder:
         return convolution.forward(window, size, top=top - (rows.start - 1), count=count, relu=relu)
 
     def _to_picture(self, gradient: Rows, size: tuple[int, int]) -> Tensor:
-        """Carry a gradient from the first convolution's output to the picture."""
+        """Back-propagate from the first convolution's output to the picture."""
         first, height = self._convolutions[0], size[0]
         beyond = 1 if self._padding == "replicate" else 0
-        at_input = Sheet(height + 2 * beyond, Rooms(self.device), "input")
+        at_input = StripBuffer(height + 2 * beyond, BufferPool(self.device), "input")
         for rows in self._strips(0, (height + 2 * beyond, size[1])):
             # Row r of the input is seen by rows r - 1 - beyond to r + 1 - beyond of the output.
             start, stop = rows.start - 1 - beyond, rows.stop + 1 - beyond
@@ -345,10 +373,10 @@ class Encoder:
             else:
                 top, count = max(0, -start), rows.stop - rows.start
                 at_input.put(rows, first.backward(window, size, top=top, count=count))
-        return self._feed.to_picture(at_input.whole)
+        return self._preprocessor.to_picture(at_input.whole)
 
     def _strips(self, position: int, size: tuple[int, int]) -> Iterator[slice]:
-        """Part the rows of a picture into strips of an even number, a last odd row added."""
+        """Split the rows of a picture into strips of an even number, a last odd row added."""
         count = self._convolutions[position].strip_rows(*size)
         for top in range(0, max(size[0] - 1, 1), count):
             is_last = top + count >= size[0] - 1
@@ -374,7 +402,7 @@ class Encoder:
         if name == "conv1_1":
             weight = weight.flip(1) if bgr else weight
             channels = weight.shape[1]
-            weight = torch.cat([weight] * self._feed.parts, dim=1)
+            weight = torch.cat([weight] * self._preprocessor.parts, dim=1)
         return Convolution(
             weight,
             tensors[f"{name}.bias"],

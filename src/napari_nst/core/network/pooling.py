@@ -1,6 +1,6 @@
 """2x2 pooling, strip by strip, and its backward pass.
 
-- max: keeps a code of four bits for each result, where it came from, if the ReLU left it anything
+- max: keeps a code of four bits for each result, which says where it came from, if above zero
 - average, and average_x2 with twice its result
 - l2: 0.78 sqrt(Σ x²) of the four, scaled like an average of the same energy
 """
@@ -21,7 +21,7 @@ _WHOLE = {
     torch.float32: torch.int32,
     torch.float64: torch.int64,
 }
-"""Whole numbers as wide as features, so that the one can be read as the other."""
+"""Integers of the same width as features, so that one can be viewed as the other."""
 
 aten = torch.ops.aten
 
@@ -45,7 +45,7 @@ def pool(flow: Tensor, kind: Pooling) -> Tensor:
 
 
 def unpool(gradient: Tensor, flow: Tensor, kind: Pooling) -> Tensor:
-    """Carry a gradient back through `pool` of average or l2 kind.
+    """Back-propagate a gradient through `pool` of average or l2 kind.
 
     Parameters
     ----------
@@ -65,13 +65,14 @@ def unpool(gradient: Tensor, flow: Tensor, kind: Pooling) -> Tensor:
 class MaxRoutes:
     """Where the results of a max pooling came from: all that its backward pass needs.
 
-    Of the four values that a result was chosen from, the first that is largest is its source. The
-    code's bits, from the third down, say which ones were still wanted when their turn came: bit 3
-    is set where the result is above zero, bit 2 where besides the first is smaller, bit 1 where
-    the second is too, bit 0 where all three are. So a value is the source where its bit differs
-    from the next. Numbers without a sign are in the order of their bits read as whole ones, whose
-    differences take torch a quarter of the time; comparisons take longer still. What a ReLU leaves
-    has none but at times on a zero or on what is no number, where it is taken off.
+    The source of a result is the first of the four values that is largest. The code has four bits:
+    bit 3 is set where the result is above zero, bit 2 where also the first value is smaller than
+    it, bit 1 where the second is too, bit 0 where all of the first three are. So a value is the
+    source where its bit differs from the next lower one.
+
+    Non-negative floats sort like their bit patterns read as integers, and subtracting integers
+    takes torch a quarter of the time of floats; comparisons take longer still. ReLU output is
+    non-negative except for -0.0 and NaN, so the sign bit is cleared first.
 
     Parameters
     ----------
@@ -98,7 +99,7 @@ class MaxRoutes:
         torch.maximum(largest, third, out=largest)
         torch.maximum(largest, fourth, out=largest)
         below = largest.neg()
-        wanted = below >> self._sign_bit  # -1 where it is, else 0
+        wanted = below >> self._sign_bit  # -1 (all bits) where the result is above zero, else 0
         code = wanted.clone()
         for corner in (first, second, third):
             torch.sub(corner, largest, out=below)
@@ -108,14 +109,14 @@ class MaxRoutes:
         return largest.view(flow.dtype)
 
     def unpool(self, gradient: Tensor, rows: tuple[int, int]) -> Tensor:
-        """Carry a gradient back to rows of what was pooled, and through its ReLU.
+        """Back-propagate a gradient to rows of what was pooled, and through its ReLU.
 
         Parameters
         ----------
         gradient : Tensor, shape (1, N, h // 2, w // 2), channels last
             At the pooled features, all rows.
         rows
-            First, and one behind the last.
+            The first, and the one after the last.
 
         Returns
         -------
@@ -143,7 +144,7 @@ class MaxRoutes:
 
 
 def _corners(flow: Tensor, size: Sequence[int]) -> list[Tensor]:
-    """View the four values behind each of height x width results, row by row."""
+    """View the four values of each of height x width results, row by row."""
     below, right = 2 * size[0], 2 * size[1]
     return [flow[:, :, y:below:2, x:right:2] for y in (0, 1) for x in (0, 1)]
 

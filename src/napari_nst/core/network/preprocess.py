@@ -1,4 +1,4 @@
-"""How a network wants its input, for RGB in [0, 1] (PRESETS.md, section on inputs).
+"""How a network wants its input, for RGB in [0, 1] (docs/presets.md).
 
 - torchvision: ``(rgb - (.485, .456, .406)) / (.229, .224, .225)``
 - caffe: BGR of ``255 rgb - (123.68, 116.779, 103.939)``
@@ -21,19 +21,19 @@ _CAFFE_MEAN = (123.68, 116.779, 103.939)
 _BYTE_MEAN = (123.675, 116.28, 103.53)
 
 
-class Feed:
+class Preprocessor:
     """Turns pictures into the network's input, and the input's gradient into the picture's.
 
-    Channels stay in RGB order; the encoder turns the weights of networks that want BGR.
-    In bfloat16 the input is a rounded part and the rest, six channels in all, so that the small
-    changes that an optimiser makes are seen.
+    Channels stay in RGB order; the encoder flips the weights of networks that want BGR.
+    In bfloat16 the input is a rounded part and the remainder, six channels in all, so that the
+    small changes that an optimiser makes are not rounded away.
 
     Parameters
     ----------
     kind
         How the network wants its input.
     padding
-        As in StyleConfig; "replicate" gives the input an edge of its own, one pixel wide.
+        As in StyleConfig; "replicate" adds a border of one pixel to the input.
     device, dtype
         Of the input.
     """
@@ -41,21 +41,21 @@ class Feed:
     def __init__(
         self, kind: FeedKind, padding: Padding, device: torch.device, dtype: torch.dtype
     ) -> None:
-        self._has_edge = padding == "replicate"
+        self._has_border = padding == "replicate"
         self._gain, self._offset = _affine(kind, device)
         self._dtype = dtype
 
     @property
     def parts(self) -> int:
-        """How many parts the input has, of three channels each."""
+        """Number of parts of the input, of three channels each."""
         return 2 if self._dtype == torch.bfloat16 else 1
 
     def to_input(self, picture: Tensor) -> Tensor:
-        """Turn a picture of shape (1, 3, H, W), nominally in [0, 1], into the input.
+        """Compute the input for a picture of shape (1, 3, H, W), nominally in [0, 1].
 
         Returns
         -------
-        Tensor, shape (1, 3 parts, H, W), or (1, 3 parts, H + 2, W + 2) with an edge, channels last
+        Tensor, shape (1, 3 parts, H, W), or (1, 3 parts, H + 2, W + 2) with a border, channels last
         """
         if self.parts == 2:
             picture = picture.float()
@@ -65,11 +65,11 @@ class Feed:
         if self.parts == 2:
             fed = torch.cat([fed, wide.sub_(fed).to(self._dtype)], dim=1)
         fed = fed.contiguous(memory_format=torch.channels_last)
-        return functional.pad(fed, (1, 1, 1, 1), mode="replicate") if self._has_edge else fed
+        return functional.pad(fed, (1, 1, 1, 1), mode="replicate") if self._has_border else fed
 
     def to_picture(self, gradient: Tensor) -> Tensor:
-        """Turn ∂loss/∂input into ∂loss/∂picture, shape (1, 3, H, W), float32 or float64."""
-        if self._has_edge:
+        """Compute ∂loss/∂picture from ∂loss/∂input; shape (1, 3, H, W), float32 or float64."""
+        if self._has_border:
             gradient = _fold_border(gradient)
         wide = torch.promote_types(self._dtype, torch.float32)
         found = torch.empty(gradient.shape, dtype=wide, device=gradient.device)
@@ -77,7 +77,7 @@ class Feed:
 
 
 def mean_colour(kind: FeedKind) -> Tensor:
-    """Give the RGB colour that the network sees as zero, shape (1, 3, 1, 1), in [0, 1]."""
+    """Return the RGB colour that the network sees as zero, shape (1, 3, 1, 1), in [0, 1]."""
     gain, offset = _affine(kind, torch.device("cpu"))
     return -offset / gain
 

@@ -9,7 +9,7 @@ points. Winograd, "Arithmetic complexity of computations", 1980; Lavin & Gray, "
 for convolutional neural networks", 2016.
 
 Deviation: their points are 0, ±1, ±2, ∞; here 0, 1, -1, 2, ½, ∞. This set is its own inverse
-(0 ↔ ∞, 2 ↔ ½), so the kernel turned by 180°, which the backward pass needs, has the same
+(0 ↔ ∞, 2 ↔ ½), so the kernel rotated by 180°, which the backward pass needs, has the same
 transform with points 0 and ∞, and 2 and ½, exchanged: one set of numbers serves both ways. In
 float32 the result differs from the direct one by about 2e-6 of its norm.
 """
@@ -23,7 +23,7 @@ TILE = 4
 POINTS = (0, 1, 2, 3, 4, 5)
 """Places of the points 0, 1, -1, 2, ½ and ∞ in the transformed weights."""
 TURNED_POINTS = (5, 1, 2, 4, 3, 0)
-"""The same for the kernel turned by 180°."""
+"""The same for the kernel rotated by 180°."""
 
 _G = (
     (1, 0, 0),
@@ -68,13 +68,13 @@ def convolve(
     window : Tensor, shape (1, in, rows, W), channels last
         The rows that the wanted ones see, as far as the picture has them.
     weights : Tensor, shape (36, in, out)
-        Of `transform_weights`; transposed in its last two for the turned kernel.
+        Of `transform_weights`; transposed in its last two for the rotated kernel.
     top
         Rows of zeros above the window, 0 or 1.
     count
         How many rows of output are wanted.
     points
-        `TURNED_POINTS` for the turned kernel.
+        `TURNED_POINTS` for the rotated kernel.
     bias : Tensor, shape (out,)
 
     Returns
@@ -89,7 +89,7 @@ def convolve(
 
 
 def _phases(window: Tensor, top: int, down: int, across: int) -> Tensor:
-    """Part the columns by their number modulo 4, so that neighbouring tiles lie side by side.
+    """Split the columns by their index modulo 4, so that neighbouring tiles are contiguous.
 
     Returns a Tensor of shape (4 down + 2, 4, across + 1, in), zeros beyond the edges.
     """

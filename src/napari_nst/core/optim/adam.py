@@ -8,16 +8,14 @@ laptop) that serve torch's compiler; a test compares the two.
 """
 
 import math
-from collections.abc import Callable
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-_EPSILON = 1e-8
+from napari_nst.core.optim.optimizer import Closure, State
 
-Closure = Callable[[], tuple[float, Tensor]]
-"""Evaluates loss and gradient at the variable."""
+_EPSILON = 1e-8
 
 
 class Adam:
@@ -53,8 +51,18 @@ class Adam:
         length = self.learning_rate / (1 - beta1**self._count)
         self._variable.addcdiv_(self._mean, spread.add_(_EPSILON), value=-length)
 
+    def state(self) -> State:
+        """Return the step count and the moments; the latter change with the next step."""
+        return {"count": self._count, "mean": self._mean, "square": self._square}
+
+    def load(self, state: State) -> None:
+        """Copy in what `state` returned."""
+        self._count = state["count"]
+        self._mean.copy_(state["mean"])
+        self._square.copy_(state["square"])
+
     def adopt(self, coarser: "Adam") -> None:
-        """Carry the step count and the enlarged moments over from a coarser scale.
+        """Take over the step count and the enlarged moments of a coarser scale.
 
         The first moment is enlarged bicubic, the second bilinear and kept positive, as
         style-transfer-pytorch does.

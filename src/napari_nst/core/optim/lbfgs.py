@@ -11,21 +11,22 @@ strong Wolfe line search is torch's own.
 """
 
 import math
+from copy import deepcopy
 
 import torch
 from torch import Tensor
 
-from napari_nst.core.optim.adam import Closure
 from napari_nst.core.optim.lbfgs_memory import Pairs, PairTable
+from napari_nst.core.optim.optimizer import Closure, State
 from napari_nst.core.optim.preconditioner import Smoothing, smoothed
 
 _LEAST_CURVATURE = 1e-10
 
 
 def kept_dtype(computing: torch.dtype) -> torch.dtype | None:
-    """Give the dtype in which to keep past steps of a network that computes in a dtype.
+    """Return the dtype in which past steps are kept, for a network that computes in a dtype.
 
-    None is the variable's own.
+    None means the variable's own.
     """
     return torch.bfloat16 if computing.itemsize == 2 else None
 
@@ -72,7 +73,7 @@ class LBFGS:
         self._longest = longest * variable.numel() ** 0.5
         self._tolerances = tolerance_grad, tolerance_change
         kind = PairTable if variable.is_cuda else Pairs
-        self._past = kind(
+        self._memory = kind(
             variable.numel(),
             history,
             dtype=kept_dtype or variable.dtype,
@@ -93,38 +94,51 @@ class LBFGS:
             direction = gradient.neg()
         else:
             self._learn(gradient)
-            direction = self._past.direction(gradient, self._scale)
+            direction = self._memory.direction(gradient, self._scale)
         moves = float(gradient.dot(direction)) <= -self._tolerances[1]
-        change = direction.mul_(length)
-        step = self._carried(change)
+        s = direction.mul_(length)
+        step = self._carried(s)
         share = self._share(step)
         if moves:
             self._variable.add_(step, alpha=share)
-        self._last = gradient, change.mul_(share)
+        self._last = gradient, s.mul_(share)
 
     def _carried(self, vector: Tensor) -> Tensor:
-        """Carry a gradient to the variable of the steps, or a step back to the picture's."""
+        """Multiply by L: a gradient of x becomes that of z, a step of z that of x."""
         if self._smoothing is None:
             return vector
         return smoothed(vector.view(self._shape), self._smoothing).view(-1)
 
     def _share(self, step: Tensor) -> float:
-        """Give how much of a step is taken, so that it is not too long."""
+        """Return the factor that shortens a step to the longest one allowed."""
         if math.isinf(self._longest):
             return 1.0
         norm = float(torch.linalg.vector_norm(step))
         return min(1.0, self._longest / norm) if norm > 0 else 1.0
 
+    def state(self) -> State:
+        """Return the pairs, the last gradient and step; they change with the next step."""
+        last = None if self._last is None else list(self._last)
+        return {"memory": self._memory.state(), "scale": self._scale, "last": last}
+
+    def load(self, state: State) -> None:
+        """Copy in what `state` returned, of an optimiser that has taken no step yet."""
+        self._memory.load(state["memory"])
+        self._scale = state["scale"]
+        if state["last"] is not None:
+            gradient, s = (each.to(self._variable.device, copy=True) for each in state["last"])
+            self._last = gradient, s
+
     def _learn(self, gradient: Tensor) -> None:
         assert self._last is not None
-        before, change = self._last
-        bend = gradient - before
-        curvature = float(bend.dot(change))
+        before, s = self._last
+        y = gradient - before
+        curvature = float(y.dot(s))
         if curvature > _LEAST_CURVATURE:
-            self._past.add(change, bend, curvature)
-            bends = float(bend.dot(bend))
-            # With slopes below 1e-22 the squares vanish in float32; steps keep their scale then.
-            self._scale = curvature / bends if bends > 0 else self._scale
+            self._memory.add(s, y, curvature)
+            squares = float(y.dot(y))
+            # Below 1e-22 the squares of y vanish in float32; the scale stays what it was then.
+            self._scale = curvature / squares if squares > 0 else self._scale
 
 
 class SearchingLBFGS:
@@ -168,3 +182,14 @@ class SearchingLBFGS:
         for group in self._optimizer.param_groups:
             group["lr"] = self.learning_rate
         self._optimizer.step(closure)  # type: ignore[no-untyped-call]
+
+    def state(self) -> State:
+        """Return what torch's optimiser keeps; it changes with the next step."""
+        return {"torch": self._optimizer.state_dict()["state"].get(0)}
+
+    def load(self, state: State) -> None:
+        """Copy in what `state` returned."""
+        if state["torch"] is not None:
+            groups = self._optimizer.state_dict()["param_groups"]
+            kept = deepcopy(state["torch"])  # torch would share its tensors
+            self._optimizer.load_state_dict({"state": {0: kept}, "param_groups": groups})

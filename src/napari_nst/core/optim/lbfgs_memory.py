@@ -1,10 +1,11 @@
-"""What L-BFGS remembers of past steps, and the direction that follows from it.
+"""The past steps s and changes of gradient y that L-BFGS keeps, and the direction they give.
 
-    d = -H g by the two-loop recursion over the last (s, y), H₀ = scale
+    d = -H g by the two-loop recursion over the last (s, y), ρ = 1 / sᵀy, H₀ = scale
+    (Nocedal & Wright, "Numerical Optimization", algorithm 7.4)
 
 `Pairs` does it pair by pair, a sum and the next product in one pass. `PairTable` works with inner
 products alone (Chen et al., "Large-scale L-BFGS using MapReduce", 2014): a GPU then passes over the
-pairs twice, and is waited for once, where pair by pair it is waited for at each of them.
+pairs twice and is synchronised once, where `Pairs` synchronises it at each pair.
 """
 
 from collections import deque
@@ -16,28 +17,28 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from napari_nst.core.optim.optimizer import State
+
 BLOCK_PAIRS = 10
-"""Pairs are kept in blocks: single ones come to lie in gaps that the network's layers leave, and
-the layers of the next step then find none."""
+"""Pairs are allocated in blocks: single ones would fill the gaps that the network's layers leave,
+and the layers of the next step would find none."""
 
 _Addend = tuple[Tensor, float]
 _PIECE = 1 << 18
 _PARTS, _ALIGNED = 256, 8
 
 
-class _Past:
-    """What both ways of remembering are told.
+class Pairs:
+    """The last pairs, one by one.
 
     Parameters
     ----------
     values
         Length of s and y.
     history
-        How many pairs there may be.
-    dtype
-        In which they are kept.
-    device
-        Where.
+        How many pairs are kept.
+    dtype, device
+        Of the pairs that are kept.
     """
 
     def __init__(
@@ -47,41 +48,44 @@ class _Past:
         self._history = history
         self._dtype = dtype
         self._device = device
-
-
-class Pairs(_Past):
-    """The last pairs, one by one. Parameters as for `_Past`."""
-
-    def __init__(
-        self, values: int, history: int, *, dtype: torch.dtype, device: torch.device
-    ) -> None:
-        super().__init__(values, history, dtype=dtype, device=device)
         self._pairs: deque[tuple[Tensor, float]] = deque()
         self._unused: list[Tensor] = []
 
-    def add(self, change: Tensor, bend: Tensor, curvature: float) -> None:
-        """Remember s, y and sᵀy in the place of the oldest."""
-        kept = self._room()
-        kept[0].copy_(change)
-        kept[1].copy_(bend)
-        self._pairs.append((kept, 1 / curvature))
+    def add(self, s: Tensor, y: Tensor, curvature: float) -> None:
+        """Keep s, y and their product, in the place of the oldest where the history is full."""
+        self._keep((s, y), 1 / curvature)
 
     def direction(self, gradient: Tensor, scale: float) -> Tensor:
-        """Give -H g."""
+        """Compute -H g."""
         direction = gradient.neg()
-        shares: list[float] = []
+        alphas: list[float] = []
         last: _Addend | None = None
-        for (change, bend), inverse in reversed(self._pairs):
-            shares.append(_add_and_multiply(direction, last, change) * inverse)
-            last = bend, -shares[-1]
+        for (s, y), rho in reversed(self._pairs):
+            alphas.append(_add_and_multiply(direction, last, s) * rho)
+            last = y, -alphas[-1]
         _add(direction, last)
         direction.mul_(scale)
         last = None
-        for (change, bend), inverse in self._pairs:
-            share = _add_and_multiply(direction, last, bend) * inverse
-            last = change, shares.pop() - share
+        for (s, y), rho in self._pairs:
+            beta = _add_and_multiply(direction, last, y) * rho
+            last = s, alphas.pop() - beta
         _add(direction, last)
         return direction
+
+    def state(self) -> State:
+        """Return the pairs, oldest first; they are overwritten when they are the oldest."""
+        return {"pairs": [pair for pair, _ in self._pairs], "rho": [rho for _, rho in self._pairs]}
+
+    def load(self, state: State) -> None:
+        """Copy in what `state` returned; there may be no pairs yet."""
+        for pair, rho in zip(state["pairs"], state["rho"], strict=True):
+            self._keep(pair, rho)
+
+    def _keep(self, pair: Tensor | tuple[Tensor, Tensor], rho: float) -> None:
+        kept = self._room()
+        kept[0].copy_(pair[0])
+        kept[1].copy_(pair[1])
+        self._pairs.append((kept, rho))
 
     def _room(self) -> Tensor:
         """Find room for a pair, shape (2, values): the oldest one's where the history is full."""
@@ -95,7 +99,7 @@ class Pairs(_Past):
 
 
 def _add_and_multiply(direction: Tensor, addend: _Addend | None, other: Tensor) -> float:
-    """Add to a direction, and give the sum's inner product with another kept vector."""
+    """Add to a direction in place; return the sum's inner product with another kept vector."""
     kept, factor = ([], 0.0) if addend is None else ([addend[0]], addend[1])
     products = []
     for piece, multiplied, *added in _pieces(direction, other, *kept):
@@ -112,29 +116,33 @@ def _add(direction: Tensor, addend: _Addend | None) -> None:
 
 
 def _pieces(direction: Tensor, *kept: Tensor) -> Iterator[list[Tensor]]:
-    """Part vectors alike; kept ones of fewer bits are widened a piece at a time, in the cache."""
+    """Split vectors alike; 16-bit ones are converted a piece at a time, in the cache."""
     length = len(direction) if kept[0].dtype == direction.dtype else _PIECE
     for pieces in zip(*(torch.split(vector, length) for vector in (direction, *kept)), strict=True):
         yield [piece.to(direction.dtype) for piece in pieces]
 
 
-class PairTable(_Past):
+class PairTable:
     """The last pairs as rows of tables, and all their inner products.
 
-    The k-th pair has rows 2k and 2k + 1, counted over the tables. Parameters as for `_Past`.
+    The k-th pair has rows 2k (s) and 2k + 1 (y), counted over the tables. Parameters as for
+    `Pairs`.
     """
 
     def __init__(
         self, values: int, history: int, *, dtype: torch.dtype, device: torch.device
     ) -> None:
-        super().__init__(values, history, dtype=dtype, device=device)
+        self._values = values
+        self._history = history
+        self._dtype = dtype
+        self._device = device
         self._tables: list[Tensor] = []
         self._order: deque[tuple[int, float]] = deque()
         self._products: NDArray[np.float64] = np.zeros((0, 0))
         self._fresh: Tensor | None = None
 
-    def add(self, change: Tensor, bend: Tensor, curvature: float) -> None:
-        """Remember s, y and sᵀy in the place of the oldest."""
+    def add(self, s: Tensor, y: Tensor, curvature: float) -> None:
+        """Keep s, y and their product, in the place of the oldest where the history is full."""
         if len(self._order) == self._history:
             pair, _ = self._order.popleft()
         else:
@@ -143,27 +151,43 @@ class PairTable(_Past):
             self._grow()
         self._order.append((pair, 1 / curvature))
         self._fresh = self._rows(pair)
-        self._fresh[0, : self._values] = change
-        self._fresh[1, : self._values] = bend
+        self._fresh[0, : self._values] = s
+        self._fresh[1, : self._values] = y
 
     def direction(self, gradient: Tensor, scale: float) -> Tensor:
-        """Give -H g."""
+        """Compute -H g, as the coefficients of a sum of all rows and the gradient."""
         if not self._order:
             return gradient.neg().mul_(scale)
         with_gradient = self._multiplied_with(gradient)
-        shares, own = np.zeros(len(self._products)), -1.0
+        of_rows, of_gradient = np.zeros(len(self._products)), -1.0
 
         def dot(row: int) -> float:
-            return float(self._products[row] @ shares + own * with_gradient[row])
+            return float(self._products[row] @ of_rows + of_gradient * with_gradient[row])
 
-        at_first = []
-        for pair, inverse in reversed(self._order):
-            at_first.append(inverse * dot(2 * pair))
-            shares[2 * pair + 1] -= at_first[-1]
-        shares, own = shares * scale, own * scale
-        for pair, inverse in self._order:
-            shares[2 * pair] += at_first.pop() - inverse * dot(2 * pair + 1)
-        return self._sum_of(shares).add_(gradient, alpha=own)
+        alphas = []
+        for pair, rho in reversed(self._order):
+            alphas.append(rho * dot(2 * pair))
+            of_rows[2 * pair + 1] -= alphas[-1]
+        of_rows, of_gradient = of_rows * scale, of_gradient * scale
+        for pair, rho in self._order:
+            of_rows[2 * pair] += alphas.pop() - rho * dot(2 * pair + 1)
+        return self._sum_of(of_rows).add_(gradient, alpha=of_gradient)
+
+    def state(self) -> State:
+        """Return the tables and products; both are overwritten by the next pairs."""
+        return {
+            "tables": list(self._tables),
+            "order": [list(each) for each in self._order],
+            "products": torch.from_numpy(self._products),
+            "is_fresh": self._fresh is not None,
+        }
+
+    def load(self, state: State) -> None:
+        """Copy in what `state` returned."""
+        self._tables = [table.to(self._device, copy=True) for table in state["tables"]]
+        self._order = deque((pair, rho) for pair, rho in state["order"])
+        self._products = state["products"].clone().numpy()
+        self._fresh = self._rows(self._order[-1][0]) if state["is_fresh"] else None
 
     def _multiplied_with(self, gradient: Tensor) -> NDArray[np.float64]:
         """Multiply all rows with a gradient, and take in the products with the fresh pair."""
@@ -180,18 +204,18 @@ class PairTable(_Past):
         summed: NDArray[np.float64] = products.sum(1)
         return summed
 
-    def _sum_of(self, shares: NDArray[np.float64]) -> Tensor:
-        """Add up all rows, each times its share."""
+    def _sum_of(self, coefficients: NDArray[np.float64]) -> Tensor:
+        """Add up all rows, each times its coefficient."""
         wide = torch.promote_types(self._dtype, torch.float32)
-        coefficients = self._split(torch.as_tensor(shares, dtype=wide)).to(self._device)
-        parts = torch.split(coefficients, [len(table) for table in self._tables], dim=1)
+        rows = self._split(torch.as_tensor(coefficients, dtype=wide)).to(self._device)
+        parts = torch.split(rows, [len(table) for table in self._tables], dim=1)
         total = torch.zeros(self._width, dtype=wide, device=self._device)
         for part, table in zip(parts, self._tables, strict=True):
             total += _wide(part, table).sum(0)
         return total[: self._values]
 
     def _split(self, vector: Tensor) -> Tensor:
-        """Part a vector into rows of the tables' dtype that add up to it."""
+        """Split a vector into rows of the tables' dtype that add up to it."""
         if self._dtype == vector.dtype:
             return vector[None]
         rounded = vector.to(self._dtype)
@@ -199,7 +223,7 @@ class PairTable(_Past):
 
     @property
     def _width(self) -> int:
-        """Length of a row: that of s, filled up to whole, aligned parts."""
+        """Length of a row: that of s, filled up to full, aligned parts."""
         step = _PARTS * _ALIGNED
         return -(-self._values // step) * step
 
@@ -221,7 +245,7 @@ def _products(table: Tensor, columns: Tensor) -> Tensor:
 
 
 def _wide(left: Tensor, right: Tensor) -> Tensor:
-    """Multiply matrices; what 16-bit ones give is added up, and handed over, in float32."""
+    """Multiply matrices; products of 16-bit ones are accumulated and returned in float32."""
     multiply = torch.bmm if left.ndim == 3 else torch.mm
     if left.dtype.itemsize > 2:
         return multiply(left, right)

@@ -2,13 +2,13 @@
 
     L = B + ε 1,   B = [1 2 1; 2 4 2; 1 2 1] / 16,   ∂/∂z = L ∂/∂x,   Δx = L Δz
 
-The losses bend far more along a picture's finest detail than along all else: on the built-in
-features, at a half-painted picture of 512 px, 25 to 100 times as much near the highest frequency as
-at a quarter of it (the mean of δᵀ(g(x + δ) - g(x - δ))/2|δ|² over noise δ of a hundredth, by
-frequency), so that steps which suit the one are too short for the other. Bending in z is L times
-that in x times L, so the highest frequency's is brought down by (ε / (1 + ε))², a nineteenth of the
-lowest's share. L is invertible: the minima of a loss stay where they were, where nothing is
-clamped. A clamp cuts steps off in x, as it does without.
+The curvature of the losses is far larger along a picture's finest detail than elsewhere: on the
+built-in features, halfway through a run at 512 px, it is 25 to 100 times as large near the highest
+frequency as at a quarter of it (the mean of δᵀ(g(x + δ) - g(x - δ))/2|δ|² over noise δ of a
+hundredth, by frequency), so steps that suit the one are too short for the other. The Hessian in z
+is L times that in x times L, so the highest frequency's curvature falls by (ε / (1 + ε))², to a
+nineteenth relative to the lowest's. L is invertible: the minima of a loss stay where they were,
+where nothing is clamped. A clamp cuts steps off in x, as it does without.
 
 "wide" has, at scales whose longest side is below 400 px, two more terms: L = B + ε 1 + K₃K₃ + K₇K₇,
 K_n the mean over n x n pixels with zeros beyond the border. Coarse scales are where large masses
@@ -37,7 +37,7 @@ def smoothed(picture: Tensor, kind: Smoothing = "binomial") -> Tensor:
     Parameters
     ----------
     picture : Tensor, shape (1, C, H, W)
-        For B it goes on beyond its border as it ends there.
+        For B its border pixels are repeated beyond it.
     kind
         Which L.
 

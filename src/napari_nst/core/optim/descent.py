@@ -7,20 +7,16 @@ holds near 0 and loses near 120. For the same reason pictures are evaluated in f
 """
 
 import math
-from collections.abc import Callable
 from functools import partial
 
 import torch
 from torch import Tensor
 
-from napari_nst.core.device import finest_dtype
-from napari_nst.core.evaluate import Evaluation
-from napari_nst.core.loss.objective import VARIABLE_MAXIMUM
 from napari_nst.core.optim.adam import Adam
+from napari_nst.core.optim.evaluator import Evaluation, Evaluator
 from napari_nst.core.optim.lbfgs import LBFGS, SearchingLBFGS
-from napari_nst.settings.config import StyleConfig
-
-Evaluate = Callable[[Tensor], Evaluation]
+from napari_nst.core.optim.optimizer import Optimizer, State
+from napari_nst.settings.config import VARIABLE_MAXIMUM, StyleConfig
 
 
 class Descent:
@@ -32,14 +28,16 @@ class Descent:
         The picture to start from.
     config
         Optimiser, learning rate, clamp, averaging, variable.
-    evaluate
-        Loss and gradient of a picture in [0, 1].
+    evaluator
+        Evaluates loss and gradient of a picture in [0, 1].
     first_scale
         Whether this is the coarsest scale (L-BFGS may keep more history there).
     grey : Tensor, shape (1, 3, 1, 1), values in [0, 1]
         The network's zero, which is made 0 on a variable of bytes; None leaves black 0.
     dtype
         Of the variable; the start's where it is None.
+    evaluated_dtype
+        Of the pictures that are evaluated.
     kept_dtype
         As in LBFGS.
     longest
@@ -50,22 +48,23 @@ class Descent:
         self,
         start: Tensor,
         config: StyleConfig,
-        evaluate: Evaluate,
+        evaluator: Evaluator,
         *,
         first_scale: bool = True,
         grey: Tensor | None = None,
         dtype: torch.dtype | None = None,
+        evaluated_dtype: torch.dtype = torch.float64,
         kept_dtype: torch.dtype | None = None,
         longest: float = math.inf,
     ) -> None:
         self._maximum = VARIABLE_MAXIMUM[config.variable]
-        self._fine = finest_dtype(start.device)
+        self._fine = evaluated_dtype
         zero = torch.zeros(1) if grey is None or config.variable == "unit" else grey
         self._zero = zero.to(start.device, self._fine)
         variable = (start.to(self._fine) - self._zero) * self._maximum
         self._variable = variable.to(dtype or start.dtype).contiguous()
         self._config = config
-        self._evaluate = evaluate
+        self._evaluator = evaluator
         self._first_scale = first_scale
         self._kept_dtype = kept_dtype
         self._longest = longest * self._maximum
@@ -123,16 +122,36 @@ class Descent:
         self._optimizer.learning_rate = config.learning_rate
 
     def adopt_moments(self, coarser: "Descent") -> None:
-        """Carry Adam's moments over from a coarser scale; L-BFGS starts anew."""
+        """Take over Adam's moments from a coarser scale; L-BFGS starts with no history."""
         if isinstance(self._optimizer, Adam) and isinstance(coarser._optimizer, Adam):
             self._optimizer.adopt(coarser._optimizer)
+
+    def state(self) -> State:
+        """Return all that the next step depends on; its tensors change with the next step.
+
+        In the middle of a line search, where a stop may end a step, it is not defined.
+        """
+        return {
+            "variable": self._variable.detach(),
+            "optimizer": self._optimizer.state(),
+            "average": self._average.state(),
+            "idle_steps": self._idle_steps,
+        }
+
+    def load(self, state: State) -> None:
+        """Copy in what `state` returned, of a descent with the same settings and size."""
+        with torch.no_grad():
+            self._variable.copy_(state["variable"])
+        self._optimizer.load(state["optimizer"])
+        self._average.load(state["average"])
+        self._idle_steps = state["idle_steps"]
 
     def _evaluation(self) -> Evaluation:
         """Evaluate, unless the line search of the last step ended with an evaluation here."""
         variable = self._variable.detach()
         if self._cached is not None and torch.equal(self._cached[0], variable):
             return self._cached[1]
-        evaluation = self._evaluate(self._as_picture(variable))
+        evaluation = self._evaluator(self._as_picture(variable))
         if self._config.line_search != "none":
             self._cached = (variable.clone(), evaluation)
         return evaluation
@@ -146,7 +165,7 @@ class Descent:
         with torch.no_grad():
             torch.clamp(self._variable, black, black + self._maximum, out=self._variable)
 
-    def _new_optimizer(self) -> Adam | LBFGS | SearchingLBFGS:
+    def _new_optimizer(self) -> Optimizer:
         config = self._config
         if config.optimizer == "adam":
             betas = (config.adam_beta1, config.adam_beta2)
@@ -190,11 +209,21 @@ class RunningAverage:
         self.add(start.detach())
 
     def add(self, sample: Tensor) -> None:
-        """Take a sample in."""
+        """Add a sample to the average."""
         if self._sum is not None:
             self._missing *= self._decay
             self._sum.mul_(self._decay).add_(sample, alpha=1 - self._decay)
 
+    def state(self) -> State:
+        """Return the sum so far, which changes with the next sample, and the start's share."""
+        return {"sum": self._sum, "missing": self._missing}
+
+    def load(self, state: State) -> None:
+        """Copy in what `state` returned, of an average with the same decay."""
+        if self._sum is not None:
+            self._sum.copy_(state["sum"])
+        self._missing = state["missing"]
+
     def value(self, last: Tensor) -> Tensor:
-        """Give the average, or `last` where nothing is averaged."""
+        """Return the average, or `last` where nothing is averaged."""
         return last if self._sum is None else self._sum / (1 - self._missing)

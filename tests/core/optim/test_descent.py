@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from napari_nst.core.descent import Descent, RunningAverage
-from napari_nst.core.evaluate import Evaluation
+from napari_nst.core.optim.descent import Descent, RunningAverage
+from napari_nst.core.optim.evaluator import Evaluation
 from napari_nst.settings.config import StyleConfig
 
 TARGET = torch.linspace(0.2, 0.8, 3 * 4 * 5).reshape(1, 3, 4, 5).double()

@@ -1,0 +1,109 @@
+"""Windows: rectangles of a picture that are worked on one at a time.
+
+The inner parts of a picture's windows cover it once; statistics are taken there. The outer part is
+what the network has to see for that: the inner one and a halo around it, cut off at the picture's
+border. Interior edges are on multiples of the deepest tap's stride: elsewhere pooling would pair
+other pixels than it does on the whole picture.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Self
+
+from napari_nst.settings.vgg_layers import tap_geometry
+
+Size = tuple[int, int]
+
+
+class Box(NamedTuple):
+    """A rectangle, `bottom` and `right` exclusive."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    @property
+    def rows(self) -> slice:
+        """The rows as a slice."""
+        return slice(self.top, self.bottom)
+
+    @property
+    def columns(self) -> slice:
+        """The columns as a slice."""
+        return slice(self.left, self.right)
+
+    def moved(self, down: int, right: int) -> "Box":
+        """Return the rectangle moved down and to the right."""
+        return Box(self.top + down, self.bottom + down, self.left + right, self.right + right)
+
+
+@dataclass(frozen=True)
+class Window:
+    """A part of a picture, in its pixels.
+
+    Parameters
+    ----------
+    inner
+        What the window accounts for.
+    outer
+        What has to be seen for that.
+    """
+
+    inner: Box
+    outer: Box
+
+    @classmethod
+    def whole(cls, size: Size) -> Self:
+        """Return the one window that covers a picture of (H, W)."""
+        box = Box(0, size[0], 0, size[1])
+        return cls(box, box)
+
+    @classmethod
+    def around(cls, inner: Box, size: Size, *, halo_px: int) -> Self:
+        """Return the window of an inner part in a picture of (H, W)."""
+        outer = Box(
+            max(0, inner.top - halo_px),
+            min(size[0], inner.bottom + halo_px),
+            max(0, inner.left - halo_px),
+            min(size[1], inner.right + halo_px),
+        )
+        return cls(inner, outer)
+
+    @property
+    def inner_in_outer(self) -> Box:
+        """The inner part, counted from the outer one's corner."""
+        return self.inner.moved(-self.outer.top, -self.outer.left)
+
+    def own(self, tap: str, rows: slice) -> tuple[Box, Box]:
+        """Find the positions that the window accounts for in a strip of a tap's features.
+
+        Parameters
+        ----------
+        tap
+            Where the features were read.
+        rows
+            The strip's rows, counted at the tap from the outer part's top.
+
+        Returns
+        -------
+        in_strip, in_tap : Box
+            The positions, counted from the strip's corner and from the whole picture's. Empty
+            where the strip is all halo.
+        """
+        stride = tap_geometry(tap).stride_px
+        top, bottom, left, right = (edge // stride for edge in self.inner)
+        strip_top, strip_left = self.outer.top // stride + rows.start, self.outer.left // stride
+        first = max(top, strip_top)
+        last = max(first, min(bottom, strip_top + rows.stop - rows.start))
+        in_tap = Box(first, last, left, right)
+        return in_tap.moved(-strip_top, -strip_left), in_tap
+
+
+def halo_px(taps: Sequence[str]) -> int:
+    """Return the least halo, on the grid of the strides, that all of a window's positions see."""
+    geometries = [tap_geometry(tap) for tap in taps]
+    stride = max(each.stride_px for each in geometries)
+    # A position stands for stride x stride pixels, and sees as far on either side of them.
+    reach = max((each.receptive_field_px - each.stride_px) // 2 for each in geometries)
+    return -(-reach // stride) * stride
