@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from napari_nst import StyleConfig, Stylizer, iter_stylize, stylize
+from napari_nst.core.loss import targets
 from napari_nst.core.network import encoder as encoder_module
 from napari_nst.errors import ImageError, WeightsError
 from napari_nst.planning.estimate import plan_of
@@ -95,3 +96,25 @@ def test_two_runs_on_one_network_may_take_turns(
     both = [stylizer.iter_stylize(*pair, shallow()) for pair in pairs]
     taken = [[one.loss, two.loss] for one, two in zip(*both, strict=True)]
     assert [list(losses) for losses in zip(*taken, strict=True)] == alone
+
+
+def test_a_style_is_measured_once_for_contents_of_one_size(
+    content: np.ndarray, style: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    genuine, sizes = targets.measured, []
+
+    def counting(encoder: object, picture: object, config: object) -> object:
+        sizes.append(tuple(picture.shape[-2:]))
+        return genuine(encoder, picture, config)
+
+    monkeypatch.setattr(targets, "measured", counting)
+    stylizer = Stylizer(weights="untrained", device="cpu")
+    results = [
+        stylizer.stylize(each, style, shallow(steps=2)).image for each in (content, content[::-1])
+    ]
+    assert len(sizes) == len(set(sizes)) > 0
+    alone = stylize(content[::-1], style, shallow(steps=2), weights="untrained", device="cpu")
+    np.testing.assert_array_equal(results[1], alone.image)
+    before = len(sizes)
+    stylizer.stylize(content, style[::-1], shallow(steps=2))
+    assert len(sizes) > before, "another style of the same size is measured"

@@ -7,6 +7,7 @@ import torch
 from napari_nst.core.balance import matched_balance
 from napari_nst.core.device import resolve_precision
 from napari_nst.core.loss.objective import PUBLISHED, Balance
+from napari_nst.core.loss.targets import StyleTargets
 from napari_nst.core.network.encoder import Encoder, encoder_for
 from napari_nst.core.network.preprocess import FeedKind
 from napari_nst.settings.config import StyleConfig
@@ -21,9 +22,10 @@ from napari_nst.weights import Weights
 
 @dataclass(frozen=True)
 class Network:
-    """An encoder, and the settings that it was made for; what runs share belongs here."""
+    """An encoder, the styles that it has measured, and the settings that it was made for."""
 
     encoder: Encoder
+    style_targets: StyleTargets
     feed: FeedKind
     made_for: tuple[object, ...]
 
@@ -40,7 +42,7 @@ def network_for(
     if last is not None and last.made_for == made_for:
         return last
     encoder = encoder_for(config, weights.tensors, feed=feed, device=device, dtype=dtype)
-    return Network(encoder, feed, made_for)
+    return Network(encoder, StyleTargets(encoder), feed, made_for)
 
 
 def suited(config: StyleConfig, weights: Weights) -> StyleConfig:

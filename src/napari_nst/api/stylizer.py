@@ -242,6 +242,7 @@ class Stylizer:
             balance=balance,
             control=job.control,
             events=job.events,
+            style_targets=network.style_targets,
         )
         resolved = {
             "device": str(device),
@@ -285,12 +286,14 @@ def _read(
     """Read the arrays, and give the pictures' hashes for the record."""
     content, styles = as_array(content, "content"), style_arrays(style)
     init = None if init is None else as_array(init, "the picture to start from")
+    hashes = _hashes(content, list(styles.values()), init)
     pictures = Pictures(
         read_picture(content, "content"),
         [read_picture(each, role) for role, each in styles.items()],
         None if init is None else read_picture(init, "the picture to start from"),
+        hashes["styles"],
     )
-    return pictures, _hashes(content, list(styles.values()), init)
+    return pictures, hashes
 
 
 def _hashes(content: Array, styles: list[Array], init: Array | None) -> dict[str, Any]:
