@@ -15,6 +15,7 @@ from napari_nst.settings.config import StyleConfig, choices
 from napari_nst.settings.presets import DEFAULT_PRESET, PRESETS
 from napari_nst.settings.record import RunRecord
 from napari_nst.settings.text import parse_setting, split_assignment
+from napari_nst.settings.vgg_layers import WEIGHTS_NAMES
 
 if TYPE_CHECKING:
     from napari_nst.weights import Weights
@@ -143,7 +144,7 @@ def chosen_weights(name: str | None, feed: str | None, record: RunRecord | None)
     if feed is not None and feed not in get_args(InputKind):
         raise WeightsError(f"--weights-input is caffe or torchvision; got {feed!r}")
     recorded = record.weights if record else "auto"
-    if recorded not in ("imagenet", "builtin", "untrained"):
+    if recorded not in WEIGHTS_NAMES:
         recorded = "auto"  # a file, of which a record knows only the name
     weights = load(name or recorded, weights_input=feed)  # type: ignore[arg-type] # checked above
     if weights.note:

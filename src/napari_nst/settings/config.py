@@ -33,7 +33,7 @@ Clamp = Literal["none", "step", "closure"]
 Pyramid = Literal["single", "down_to", "until_within"]
 Resample = Literal["bilinear", "bicubic"]
 StyleFit = Literal["longest", "shrink", "short_side"]
-Balance = Literal["auto", "published", "matched"]
+BalanceMode = Literal["auto", "published", "matched"]
 Precision = Literal["auto", "float32", "bfloat16", "float64"]
 
 COLORS_LABELS = {"style": "of the style", "content": "of the content", "none": "as painted"}
@@ -303,7 +303,7 @@ class StyleConfig:
         minimum=0.01,
         maximum=1e6,
     )
-    balance: Balance = _setting(
+    balance: BalanceMode = _setting(
         "auto",
         "Balance",
         "published: constants as printed. matched: style fitted to the weights in use. auto: "
