@@ -17,9 +17,7 @@ from napari_nst.plugin.dock.staging_note import StagingNote
 from napari_nst.plugin.dock.studio import Studio
 from napari_nst.plugin.dock.welcome import Welcome
 from napari_nst.plugin.form.settings_form import SettingsForm
-from napari_nst.plugin.form.sweep_form import SweepForm
-from napari_nst.plugin.form.sweep_panel import SweepPanel
-from napari_nst.plugin.form.sweep_pictures import PicturesForm
+from napari_nst.plugin.form.sweep_form import PicturesForm, SweepForm, SweepPanel
 from napari_nst.plugin.form.weights_panel import WeightsPanel
 from napari_nst.plugin.gallery.drops import FileDrops
 from napari_nst.plugin.layers.staging import Staging
