@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QFileDialog, QLabel, QLineEdit
 
 from napari_nst.files.names import record_of
 from napari_nst.plugin.common.preferences import LastUsed
@@ -42,11 +42,11 @@ def steer(docked, name, value, qtbot):
     """Edit a setting as a user would, with Steer on, and wait until it has acted."""
     docked.panel.steer.setChecked(True)
     widget = docked.form._settings()[name].native
-    if hasattr(widget, "setValue"):
-        widget.setValue(value)
-    else:
+    if isinstance(widget, QLineEdit):
         widget.setText(value)
         widget.editingFinished.emit()
+    else:
+        widget.setValue(value)
     docked.steering.flush()
     taken = docked.current.points[-1].iteration if docked.current.points else 0
     qtbot.waitUntil(
@@ -158,7 +158,8 @@ def test_settings_edited_in_vain_are_refused_in_words(shallow, qtbot, done):
 
 
 def test_live_settings_are_marked_only_while_they_act(shallow, qtbot, done):
-    label = shallow.form._labels["style_strength"]
+    labels = shallow.form.findChildren(QLabel)
+    (label,) = (each for each in labels if each.text() == "Style strength")
     assert "●" not in label.text()
     shallow.form.basic["steps"].value = 5000
     shallow.run()

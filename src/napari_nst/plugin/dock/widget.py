@@ -32,9 +32,7 @@ from napari_nst.plugin.dock.notes import StagingNote, Welcome
 from napari_nst.plugin.dock.shortcuts import add_shortcuts, append_keys
 from napari_nst.plugin.form.folders_form import FoldersForm
 from napari_nst.plugin.form.settings_form import SettingsForm
-from napari_nst.plugin.form.sweep_form import SweepForm
-from napari_nst.plugin.form.sweep_panel import SweepPanel
-from napari_nst.plugin.form.sweep_pictures import PicturesForm
+from napari_nst.plugin.form.sweep_form import PicturesForm, SweepForm, SweepPanel
 from napari_nst.plugin.form.weights_panel import WeightsPanel
 from napari_nst.plugin.gallery.drops import FileDrops
 from napari_nst.plugin.layers.canvas import CANVAS
