@@ -160,3 +160,25 @@ def test_states_of_another_format_or_run_are_refused(tiny_tensors: Mapping[str, 
         run.resume(run.state() | {"format": 9})
     with pytest.raises(ConfigError, match="other sizes or steps"):
         run.resume(run_of(config.replace(steps=3), tiny_tensors).state())
+
+
+@pytest.mark.parametrize("name", ["course", "done", "scale", "taken", "events", "last_good"])
+@pytest.mark.parametrize("value", [None, "x"], ids=["missing", "text"])
+def test_a_damaged_state_is_a_sentence(
+    tiny_tensors: Mapping[str, Tensor], name: str, value: str | None
+) -> None:
+    config = SETTINGS[next(iter(SETTINGS))]
+    run = run_of(config, tiny_tensors)
+    next(iter(run.steps()))
+    state = restored(serialised(run.state()))
+    if value is None:
+        del state[name]
+    else:
+        state[name] = value
+    with pytest.raises(ConfigError, match="this state"):
+        run_of(config, tiny_tensors).resume(state)
+
+
+def test_what_is_no_state_is_a_sentence(tiny_tensors: Mapping[str, Tensor]) -> None:
+    with pytest.raises(ConfigError, match="is a dict"):
+        run_of(SETTINGS[next(iter(SETTINGS))], tiny_tensors).resume([])

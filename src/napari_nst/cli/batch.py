@@ -38,7 +38,7 @@ from napari_nst.planning.text import duration_words, estimate_text, memory_words
 from napari_nst.runs.batch.pairs import INDEX_FILE, Pair
 from napari_nst.runs.batch.plan import BatchPlan, BatchRequest, plan_batch
 from napari_nst.runs.batch.run import BatchStep, PairResult, fault_lines, run_batch
-from napari_nst.runs.naming import shortened
+from napari_nst.runs.naming import counted, shortened
 
 Contents = Annotated[
     list[Path], typer.Argument(metavar="CONTENT", help="Pictures to paint, or folders of them.")
@@ -58,7 +58,11 @@ Format = Annotated[
     Literal["png", "jpg", "tif", "webp"], typer.Option("--format", help="Of the results.")
 ]
 Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="Run also what is finished, and replace any file.")
+    bool,
+    typer.Option(
+        "--overwrite",
+        help="Run also what is finished; replace also files of others.",
+    ),
 ]
 DryRun = Annotated[
     bool,
@@ -119,6 +123,7 @@ def batch(
             _tell_faults([*plan.faults.values(), *_named(plan.refused)])
             return 2
         if dry_run:
+            _tell_faults([*plan.faults.values(), *_named(plan.refused)])
             return 0 if fits else 2
         control = RunControl()
         ending.stops(control.stop)
@@ -135,9 +140,14 @@ def _tell_of_plan(plan: BatchPlan, *, on_stdout: bool) -> bool:
         more = f" and {len(plan.left_out) - 5} more" if len(plan.left_out) > 5 else ""
         say(f"napari-nst: no pictures by their names: {names}{more}")
     contents, styles = ({getattr(p, role) for p in plan.pairs} for role in ("content", "style"))
-    parts = [f"{_pairs(len(plan.pairs))} of {len(contents)} contents and {len(styles)} styles"]
+    counts = counted(len(contents), "content"), counted(len(styles), "style")
+    parts = [f"{counted(len(plan.pairs), 'pair')} of {' and '.join(counts)}"]
     if plan.kept:
         parts.append(f"{len(plan.kept)} finished before")
+    if failing := len(plan.pairs) - len(plan.kept) - len(plan.due):
+        parts.append(f"{failing} cannot be run (the reasons follow)")
+    if replaced := plan.replaced:
+        parts.append(f"{counted(replaced, 'result')} of other settings or pictures replaced")
     fits = True
     if plan.due:
         expected = plan.estimate()
@@ -226,7 +236,8 @@ def _tell_of(result: PairResult) -> None:
         height, width = result.size
         seconds = duration_words(result.seconds or 0)
         done = f"{result.record.reason} after {result.record.steps_done} steps in {seconds}"
-        say(f"{result.pair.output}: {width}x{height} px, {done}", on_stdout=True)
+        name = " ".join(str(result.pair.output).splitlines())
+        say(f"{name}: {width}x{height} px, {done}", on_stdout=True)
     elif result.state == "failed" and result.size:
         say(f"napari-nst: {result.pair.output}: {result.reason}")
 
@@ -239,7 +250,10 @@ def _tell_of_end(plan: BatchPlan, results: list[PairResult]) -> int:
     told += [f"{missing} not run"] if missing else []
     _tell_faults(fault_lines(plan, results))
     sheet = plan.request.folder / INDEX_FILE
-    say(f"{', '.join(told) or 'nothing done'}; contact sheet: {sheet}", on_stdout=True)
+    where = f"contact sheet: {sheet}" if sheet.exists() else "no contact sheet was written"
+    say(f"{', '.join(told) or 'nothing done'}; {where}", on_stdout=True)
+    if missing:
+        say("napari-nst: the same command goes on from here")
     return 1 if count["failed"] or missing else 0
 
 
@@ -253,7 +267,3 @@ def _named(refused: Mapping[Pair, str]) -> list[str]:
 def _tell_faults(reasons: Iterable[str]) -> None:
     for reason in reasons:
         say(f"napari-nst: {' '.join(reason.split())}")
-
-
-def _pairs(count: int) -> str:
-    return "1 pair" if count == 1 else f"{count} pairs"

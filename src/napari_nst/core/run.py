@@ -21,7 +21,7 @@ from napari_nst.core.optim.optimizer import State
 from napari_nst.core.picture import Pictures, fit_longest_side, resize
 from napari_nst.core.pyramid import scale_sizes, split_steps
 from napari_nst.core.whole_picture import WholePicture
-from napari_nst.errors import ConfigError, DeviceError, shown
+from napari_nst.errors import ConfigError, DeviceError, is_out_of_memory, shown
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.record import SteeringEvent
 from napari_nst.settings.results import Reason, Scale
@@ -36,6 +36,8 @@ in full precision, the original's course is kept, whatever it does.
 
 
 _STATE_FORMAT = 1
+_DAMAGE = (KeyError, TypeError, AttributeError, IndexError, ValueError, RuntimeError)
+"""What reading a damaged or foreign state raises."""
 
 
 @dataclass(frozen=True)
@@ -170,9 +172,23 @@ class Run:
         Raises
         ------
         ConfigError
-            If the state is of another format, or of a run with other sizes or steps.
+            If the state is damaged, of another format, or of a run with other sizes, steps or
+            settings. This run is of no use then.
         """
         self._check(state)
+        try:
+            self._load(state)
+        except _DAMAGE as error:
+            if is_out_of_memory(error):
+                raise
+            raise ConfigError(
+                "this state of a run is damaged or of a run with other settings; run it again from "
+                "the start"
+            ) from error
+
+    def _load(self, state: State) -> None:
+        if not all(type(state[name]) is int for name in ("done", "scale", "taken")):
+            raise TypeError("steps and scales are counted in integers")
         self.done, self._scale = state["done"], state["scale"]
         self.events, self._to_repeat = (
             [SteeringEvent(*each) for each in state[name]] for name in ("events", "to_repeat")
@@ -276,12 +292,14 @@ class Run:
         return [[*size, share] for size, share in zip(self.sizes, self._shares, strict=True)]
 
     def _check(self, state: State) -> None:
+        if not isinstance(state, dict):
+            raise ConfigError(f"the state of a run is a dict; got {shown(state)}")
         if state.get("format") != _STATE_FORMAT:
             raise ConfigError(
                 f"this state of a run has the format {shown(state.get('format'))}, and this "
                 f"version reads {_STATE_FORMAT}; run it again from the start"
             )
-        if state["course"] != self._course():
+        if state.get("course") != self._course():
             raise ConfigError(
                 "this state is of a run with other sizes or steps; resume it with the pictures and "
                 "settings that it was started with"

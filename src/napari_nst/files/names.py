@@ -88,6 +88,11 @@ def record_of(path: Path) -> RunRecord | None:
     return _read_record(path) if suffix == ".json" else None
 
 
+def is_result(path: Path) -> bool:
+    """Return whether a file names us as its maker, even if its record cannot be read."""
+    return _names_us(path) or sidecar_of(path).is_file()
+
+
 def safe_name(name: str) -> str:
     """Convert a layer's name to a file name that is valid on every system."""
     safe = _FORBIDDEN.sub("-", name)[:_NAME_LIMIT].strip(" .") or "run"

@@ -93,6 +93,11 @@ def pair_name(content: str, style: str, letters: int) -> str:
     return " × ".join(shortened(name, letters) for name in (content, style))
 
 
+def counted(number: int, noun: str) -> str:
+    """Return "1 pair" or "4 pairs"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def shortened(name: str, letters: int) -> str:
     """Return a name of so many letters at most, the middle left out where it is longer."""
     if len(name) <= letters:

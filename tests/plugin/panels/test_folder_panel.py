@@ -7,6 +7,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QDesktopServices
 
 from napari_nst.plugin.commands import run_folder
+from napari_nst.plugin.layers.extents import overlap, rectangle_of, union
 from napari_nst.plugin.layers.records import record_in
 from napari_nst.runs.progress import RunState
 from tests.plugin.fakes import fake_engine
@@ -119,7 +120,7 @@ def test_stop_keeps_what_is_done(panel, folders, over, docked, qtbot):
     qtbot.waitUntil(lambda: panel.text.text().startswith("Pair 1 of 4"), timeout=60_000)
     panel.stop.click()
     over()
-    assert panel.text.text() == "0 new results."
+    assert panel.text.text() == ("Stopped. 0 new results, 4 not run. Run folder goes on from here.")
     assert written(folders) == []
     assert panel.start.isVisibleTo(panel)
 
@@ -129,7 +130,47 @@ def test_a_missing_folder_is_asked_for_by_name(panel, docked, missing):
     getattr(panel, missing).line_edit.value = ""
     panel.start.click()
     assert not panel.running
-    assert docked._refusal == f"Choose a folder for the {missing}."
+    assert panel.text.text() == f"Choose a folder for the {missing}."
+
+
+def test_results_of_other_settings_are_counted_before_they_are_replaced(
+    panel, folders, over, docked, qtbot
+):
+    panel.start.click()
+    over()
+    docked.form.basic["steps"].value = 2000
+    said = []
+    panel.start.click()
+    qtbot.waitUntil(lambda: said.append(panel.text.text()) or "Pair 1" in said[-1], timeout=60_000)
+    panel.stop.click()
+    over()
+    assert any("replaces 4 results of other settings" in text for text in said)
+    assert written(folders) == NAMES, "nothing was replaced by the pair that was stopped"
+
+
+def test_the_running_pair_stands_beside_what_is_open(panel, pictures, viewer, docked, qtbot, over):
+    docked.form.basic["steps"].value = 2000
+    chosen = docked.form.pickers.style.value
+    panel.start.click()
+    qtbot.waitUntil(lambda: len(viewer.layers) == 3, timeout=60_000)
+    live = viewer.layers[-1]
+    others = union(rectangle_of(layer, viewer.dims) for layer in pictures)
+    assert overlap(rectangle_of(live, viewer.dims), others) == 0
+    assert live not in docked.form.pickers.images()
+    panel.stop.click()
+    over()
+    assert docked.form.pickers.style.value == chosen
+
+
+def test_a_refused_run_leaves_the_list_of_the_last_one(panel, folders, over):
+    panel.start.click()
+    over()
+    panel.results.value = folders / "content"
+    panel.start.click()
+    over()
+    assert "holds the pictures that are read" in panel.text.text()
+    assert panel.list.count() == 4
+    assert panel.show_layers.isEnabled()
 
 
 def test_an_empty_folder_is_a_sentence(panel, folders, over):

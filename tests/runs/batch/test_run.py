@@ -287,3 +287,51 @@ def test_a_disk_that_fills_up_ends_the_runs(
     monkeypatch.setattr(genuine_check, refuse)
     ended = [event for event in events if isinstance(event, PairResult)]
     assert [result.state for result in ended] == ["failed"], "no more are tried on a full disk"
+
+
+@pytest.mark.parametrize("name", ["new\nline", "tab\tbell\a", "Tübingen – Münch", "<script>"])
+def test_a_name_of_any_letters_is_run_and_drawn(call: Call, folder: Path, name: str) -> None:
+    (folder / "content" / "a.png").rename(folder / "content" / f"{name}.png")
+    assert set(_states(call()).values()) == {"done"}
+    with Image.open(folder / "out" / SHEET_FILE) as sheet:
+        sheet.load()
+    assert "<script>" not in (folder / "out" / INDEX_FILE).read_text()
+
+
+@pytest.mark.parametrize("role", ["contents", "styles", "folder"])
+def test_a_name_that_is_too_long_is_a_sentence(call: Call, folder: Path, role: str) -> None:
+    with pytest.raises(ImageError, match=r"too long"):
+        call(**{role: "x" * 300})
+
+
+def test_two_names_that_are_too_long_together_are_a_sentence(call: Call, folder: Path) -> None:
+    (folder / "content" / "a.png").rename(folder / "content" / f"{'a' * 200}.png")
+    (folder / "style" / "s.png").rename(folder / "style" / f"{'s' * 200}.png")
+    with pytest.raises(ImageError, match="name is too long"):
+        call()
+
+
+def test_a_damaged_result_costs_only_its_own_pair(call: Call, folder: Path) -> None:
+    call()
+    bad = folder / "out" / "a-x-s.png"
+    bad.write_bytes(bad.read_bytes().replace(b'"format": 1', b'"format": 9'))
+    before = bad.read_bytes()
+    results = call()
+    assert _states(results) == dict.fromkeys(ALL, "kept") | {"a-x-s.png": "failed"}
+    assert "damaged or of a newer version" in results[0].reason
+    assert bad.read_bytes() == before
+    assert _states(call(overwrite=True)) == dict.fromkeys(ALL, "done")
+
+
+def test_names_in_the_parent_of_a_new_folder_do_not_matter(call: Call, folder: Path) -> None:
+    (folder / "parent" / "a-x-s.png").mkdir(parents=True)
+    assert set(_states(call(folder="parent/new")).values()) == {"done"}
+
+
+def test_the_plan_counts_what_it_replaces(folder: Path, config: StyleConfig, call: Call) -> None:
+    call()
+    request = BatchRequest(
+        [folder / "content"], [folder / "style"], folder / "out", config, weights="untrained"
+    )
+    assert plan_batch(request).replaced == 0
+    assert plan_batch(replace(request, config=config.replace(steps=3))).replaced == 4

@@ -464,7 +464,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         self.runs_section.hide()
         self.add_section("History", self.snapshots_form)
         self.add_section("Compare", self.compare_panel)
-        self.add_section("Folders", self.folders)
+        self.add_section("Files", self.folders)
         self.sections.add(self.panel.plot)
         column = QVBoxLayout(self)
         column.setContentsMargins(8, 8, 8, 8)

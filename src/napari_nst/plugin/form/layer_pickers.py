@@ -17,6 +17,7 @@ from napari_nst.plugin.layers.canvas import (
 )
 from napari_nst.plugin.layers.captions import full_name
 from napari_nst.plugin.layers.visible_picture import (
+    PASSING,
     LayerPicture,
     is_painted,
     picture_of,
@@ -150,7 +151,11 @@ class LayerPickers:
         """Give the viewer's image layers, the lowest first."""
         from napari.layers import Image
 
-        return [layer for layer in self._viewer.layers if isinstance(layer, Image)]
+        return [
+            layer
+            for layer in self._viewer.layers
+            if isinstance(layer, Image) and PASSING not in layer.metadata
+        ]
 
     def _contents(self, _: Any = None) -> list[tuple[str, Any]]:  # noqa: ANN401 - magicgui's widget
         layers = [(full_name(layer), layer) for layer in self.images()]

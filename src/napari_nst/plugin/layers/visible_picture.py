@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 PAINTED = "napari-nst-painted"
 """Key in the metadata of each layer that a run of this session has added."""
 
+PASSING = "napari-nst-passing"
+"""In the metadata of a layer that is gone soon: of the pair that a folder run is at."""
+
 
 @dataclass(frozen=True)
 class LayerPicture:

@@ -1,5 +1,6 @@
 """The dock's section on folders: every content of a folder in every style of another."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING
 from magicgui.types import FileDialogMode
 from magicgui.widgets import FileEdit
 from napari.utils.notifications import show_error
-from qtpy.QtCore import Qt, QUrl, Signal
+from qtpy.QtCore import Qt, QTimer, QUrl, Signal
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -18,6 +19,7 @@ from qtpy.QtWidgets import (
     QListWidgetItem,
     QProgressBar,
     QPushButton,
+    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -29,6 +31,7 @@ from napari_nst.plugin.runs.folder_run import FolderFrame, FolderPlan, FolderRun
 from napari_nst.runs.batch.pairs import INDEX_FILE, Pair
 from napari_nst.runs.batch.plan import BatchPlan, BatchRequest
 from napari_nst.runs.batch.run import PairResult
+from napari_nst.runs.naming import counted
 from napari_nst.runs.progress import duration_text
 from napari_nst.settings.text import in_words
 
@@ -66,6 +69,7 @@ class FolderPanel(QWidget):
         self._form = form
         self._session = session
         self._run: FolderRun | None = None
+        self._stopped = False
         self._folder = Path()
         self._rows: dict[Path, QListWidgetItem] = {}
         self._tally = _Tally()
@@ -113,28 +117,27 @@ class FolderPanel(QWidget):
             self._run.abandon()
 
     def _ask(self) -> None:
-        self.asked.emit(self._start)
+        """Say beside the button what is missing, else ask for a start."""
+        try:
+            self._request("auto")
+        except NstError as error:
+            self._say(in_words(error))
+        else:
+            self.asked.emit(self._start)
 
     def _start(self, weights: str) -> None:
         """Start, or raise NstError with what is missing."""
         if self._run is not None:
             return
-        request = self._request(weights)
-        self._folder = request.folder
-        self._rows.clear()
-        self.list.clear()
-        self._tally = _Tally()
         self.bar.setValue(0)
-        run = FolderRun(request, self._viewer, self._session)
+        run = FolderRun(self._request(weights), self._viewer, self._session)
         run.planned.connect(self._on_planned)
         run.stepped.connect(self._on_step)
         run.settled.connect(self._on_settled)
         run.ended.connect(self._on_ended)
         self._run = run
         busy = self._session.busy
-        self.text.setText(
-            "Starts when the current run has ended." if busy else "Looking at the pictures…"
-        )
+        self._say("Starts when the current run has ended." if busy else "Looking at the pictures…")
         self._offer()
         run.start()
 
@@ -157,7 +160,8 @@ class FolderPanel(QWidget):
 
     def _stop(self) -> None:
         if self._run is not None:
-            self.text.setText("Stopping…")
+            self._stopped = True
+            self._say("Stopping…")
             self._run.stop()
 
     def _suggest(self) -> None:
@@ -168,12 +172,18 @@ class FolderPanel(QWidget):
 
     def _on_planned(self, planned: FolderPlan) -> None:
         plan = planned.plan
+        self._folder = plan.request.folder
+        self._rows.clear()
+        self.list.clear()
+        self._tally = _Tally()
         for pair in plan.pairs:
             row = QListWidgetItem(f"· {pair.output.name}")
             row.setToolTip(str(pair.output))
             self._rows[pair.output] = row
             self.list.addItem(row)
-        self.text.setText(_plan_text(plan, planned.seconds))
+        self._say(_plan_text(plan, planned.seconds))
+        self._offer()
+        QTimer.singleShot(0, self._reveal)
 
     def _on_step(self, frame: FolderFrame) -> None:
         at = frame.step
@@ -183,7 +193,7 @@ class FolderPanel(QWidget):
         ]
         if at.left_s is not None:
             parts.append(f"{duration_text(at.left_s)} left of all")
-        self.text.setText(" · ".join(parts))
+        self._say(" · ".join(parts))
         self.bar.setValue(round(_BAR_STEPS * at.share))
         self._mark(at.pair)
 
@@ -200,9 +210,28 @@ class FolderPanel(QWidget):
 
     def _on_ended(self, fault: str) -> None:
         self._run = None
-        self.text.setText(fault or self._tally.text())
-        self.bar.setValue(_BAR_STEPS if self._tally.is_whole(len(self._rows)) else 0)
+        left = len(self._rows) - self._tally.ended
+        if fault:
+            self._say(fault)
+        elif self._stopped:
+            self._say(f"Stopped. {self._tally.text(left)} Run folder goes on from here.")
+        else:
+            self._say(self._tally.text(left))
+        self._stopped = False
         self._offer()
+        QTimer.singleShot(0, self._reveal)
+
+    def _say(self, text: str) -> None:
+        self.text.setText(text)
+        self.text.setVisible(bool(text))
+
+    def _reveal(self) -> None:
+        """Scroll the dock to the state of the run."""
+        area = self.parent()
+        while area is not None and not isinstance(area, QScrollArea):
+            area = area.parent()
+        if area is not None and self.isVisible():
+            area.ensureWidgetVisible(self.show_layers, 0, 0)
 
     def _mark(self, pair: Pair) -> None:
         row = self._rows[pair.output]
@@ -234,7 +263,6 @@ class FolderPanel(QWidget):
         self.format.setEnabled(idle)
         self.again.setEnabled(idle)
         self.list.setVisible(bool(self._rows))
-        self.text.setVisible(bool(self.text.text()))
         self.bar.setVisible(not idle)
         has_results = self._tally.written > 0
         self.show_layers.setEnabled(has_results)
@@ -285,15 +313,18 @@ class _Tally:
     def written(self) -> int:
         return self.done + self.kept
 
-    def is_whole(self, pairs: int) -> bool:
-        return self.written + self.failed == pairs > 0
+    @property
+    def ended(self) -> int:
+        return self.written + self.failed
 
-    def text(self) -> str:
-        parts = [f"{self.done} new {'result' if self.done == 1 else 'results'}"]
+    def text(self, left: int) -> str:
+        parts = [counted(self.done, "new result")]
         if self.kept:
             parts.append(f"{self.kept} of before kept")
         if self.failed:
             parts.append(f"{self.failed} failed (point at ✗ to read why)")
+        if left:
+            parts.append(f"{left} not run")
         return ", ".join(parts) + "."
 
 
@@ -303,6 +334,8 @@ def _plan_text(plan: BatchPlan, seconds: float) -> str:
         parts.append(f"about {duration_text(seconds)}")
     if plan.kept:
         parts.append(f"{len(plan.kept)} finished already")
+    if replaced := plan.replaced:
+        parts.append(f"replaces {counted(replaced, 'result')} of other settings or pictures")
     return " · ".join(parts)
 
 
@@ -316,4 +349,4 @@ def _folder_line(title: str, tip: str) -> FileEdit:
 def _folder_of(line: FileEdit) -> Path | None:
     """Return the folder that a line names; None if it is empty."""
     text = str(line.line_edit.value or "").strip()
-    return Path(text).expanduser() if text else None
+    return Path(os.path.expanduser(text)) if text else None  # Path's own raises for ~nobody

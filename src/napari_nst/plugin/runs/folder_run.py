@@ -13,8 +13,8 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_nst.core.control import RunControl
 from napari_nst.errors import NstError
 from napari_nst.files.depth import as_uint8
-from napari_nst.plugin.layers.extents import bring_layer_into_view
-from napari_nst.plugin.layers.visible_picture import PAINTED
+from napari_nst.plugin.layers.extents import bring_layer_into_view, rectangle_of, union
+from napari_nst.plugin.layers.visible_picture import PAINTED, PASSING
 from napari_nst.plugin.runs.worker import EngineWorker, load_engine
 from napari_nst.runs.batch.pairs import Pair
 from napari_nst.runs.batch.plan import BatchPlan, BatchRequest
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_nst.plugin.runs.session import Session
+
+_GAP = 0.05
+"""Between the other layers and the pair that is running, as a share of their width."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,7 @@ class FolderRun(QObject):
         self._worker: EngineWorker | None = None
         self._layer: Image | None = None
         self._shown: Pair | None = None
+        self._goal: tuple[float, float, float] | None = None
         self._drawn = (0.0, False)
         self._fault = ""
 
@@ -108,6 +112,7 @@ class FolderRun(QObject):
     def abandon(self) -> None:
         """End it and touch the viewer no more, as when the viewer closes; safe to repeat."""
         self._layer = None
+        self._control.stop()  # it may still wait for a run to end
         if self._worker is not None:
             self._worker.quit()
 
@@ -147,18 +152,28 @@ class FolderRun(QObject):
 
     def _show(self, pair: Pair, picture: npt.NDArray[np.uint8]) -> None:
         """Show a picture in the layer, unless the user has removed it."""
-        layer = self._layer
-        if layer is None and self._shown is None:
-            layer = self._viewer.add_image(
-                picture, rgb=True, name=pair.output.stem, metadata={PAINTED: True}
+        name = f"folder run: {pair.output.stem}"
+        if self._shown is None:
+            self._goal = _place_beside(self._viewer)
+            self._layer = self._viewer.add_image(
+                picture, rgb=True, name=name, metadata={PAINTED: True, PASSING: True}
             )
-            self._layer = layer
-            bring_layer_into_view(self._viewer, layer)
-        elif layer is not None and layer in self._viewer.layers:
-            layer.data = picture
+            self._lay(self._layer, picture)
+            bring_layer_into_view(self._viewer, self._layer)
+        elif self._layer is not None and self._layer in self._viewer.layers:
+            self._layer.data = picture
+            self._lay(self._layer, picture)
             if pair != self._shown:
-                layer.name = pair.output.stem
+                self._layer.name = name
         self._shown = pair
+
+    def _lay(self, layer: "Image", picture: npt.NDArray[np.uint8]) -> None:
+        """Lay the layer beside what was there before, as high as that is."""
+        if self._goal is not None:
+            top, left, height = self._goal
+            factor = height / picture.shape[0]
+            layer.scale = (factor, factor)
+            layer.translate = (top + factor / 2, left + factor / 2)
 
     def _on_error(self, error: Exception) -> None:
         self._fault = in_words(error) if isinstance(error, NstError) else repr(error)
@@ -172,6 +187,15 @@ class FolderRun(QObject):
         self.ended.emit(self._fault)
 
 
+def _place_beside(viewer: "Viewer") -> tuple[float, float, float] | None:
+    """Return top, left and height of a place at the right of the visible layers, if there are."""
+    shown = [rectangle_of(layer, viewer.dims) for layer in viewer.layers if layer.visible]
+    if not shown or viewer.dims.ndisplay != 2 or viewer.canvas.grid.enabled:
+        return None
+    (top, left), (bottom, right) = union(shown)
+    return float(top), float(right + _GAP * (right - left)), float(bottom - top)
+
+
 def folder_events(
     request: BatchRequest, control: RunControl, gate: FrameGate
 ) -> Generator[FolderPlan | FolderFrame | PairResult, None, None]:
@@ -182,6 +206,8 @@ def folder_events(
 
     plan = plan_batch(request)
     yield FolderPlan(plan, plan.estimate().seconds if plan.due else 0.0)
+    if control.stopped:
+        return
     with closing(run_batch(plan, control)) as events:
         for event in events:
             if isinstance(event, PairResult):

@@ -10,8 +10,10 @@ import os
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from html import escape
 from typing import Any
+from unicodedata import combining, normalize
 from urllib.parse import quote
 
 import numpy.typing as npt
@@ -20,7 +22,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from napari_nst import __version__
 from napari_nst.files.depth import as_uint8
-from napari_nst.runs.naming import shortened
+from napari_nst.runs.naming import counted, shortened
 
 THUMBNAIL_PX = 320
 _QUALITY = 82
@@ -28,6 +30,13 @@ _QUALITY = 82
 _CELL_PX, _LEAST_CELL_PX = 240, 24
 _SHEET_LONGEST_PX = 8000
 _GAP_PX, _LABEL_PX, _FONT_PX = 12, 22, 14
+_FONTS = (
+    "DejaVuSans.ttf",
+    "NotoSans-Regular.ttf",
+    "LiberationSans-Regular.ttf",
+    "arial.ttf",
+    "Helvetica.ttc",
+)
 _PAPER, _INK = (246, 244, 240), (60, 56, 52)
 
 _STYLES = """
@@ -141,7 +150,7 @@ def make_thumbnail(picture: npt.NDArray[Any]) -> bytes:
 
 def sheet_html(sheet: Sheet) -> bytes:
     """Write a contact sheet as a page of HTML, in UTF-8."""
-    title = f"{_count(sheet.contents, 'content')} in {_count(sheet.styles, 'style')}"
+    title = f"{counted(len(sheet.contents), 'content')} in {counted(len(sheet.styles), 'style')}"
     heads = "".join(f'<th scope="col">{_face(style, "style")}</th>' for style in sheet.styles)
     rows = "\n".join(map(_row, [sheet] * len(sheet.contents), range(len(sheet.contents))))
     faults = "".join(f"<li>{_bdi(fault)}</li>" for fault in sheet.faults)
@@ -178,7 +187,7 @@ def sheet_png(sheet: Sheet) -> bytes:
     grid: list[list[tuple[bytes | None, str]]] = [
         [(None, ""), *((style.thumbnail, style.name) for style in sheet.styles)],
         *(
-            [(content.thumbnail, content.name), *((cell.thumbnail, "") for cell in cells)]
+            [(content.thumbnail, content.name), *map(_labelled, cells)]
             for content, cells in zip(sheet.contents, sheet.cells, strict=True)
         ),
     ]
@@ -202,14 +211,14 @@ def _strip(row: Sequence[tuple[bytes | None, str]], cell_px: int) -> Image.Image
     height = max((each.height for each in fitted if each), default=0)
     width = len(row) * (cell_px + _GAP_PX) + _GAP_PX
     strip = Image.new("RGB", (width, height + _LABEL_PX + _GAP_PX), _PAPER)
-    draw, font = ImageDraw.Draw(strip), ImageFont.load_default(_FONT_PX)
+    draw, (font, is_plain) = ImageDraw.Draw(strip), _font()
     for column, (picture, (_, name)) in enumerate(zip(fitted, row, strict=True)):
         left = _GAP_PX + column * (cell_px + _GAP_PX)
         if picture is not None:
             place = left + (cell_px - picture.width) // 2, _GAP_PX + (height - picture.height) // 2
             strip.paste(picture, place)
-        # A file's name may hold bytes that are no text.
-        text = shortened(name.encode("utf-8", "replace").decode(), max(3, cell_px // 8))
+        text = shortened(_on_one_line(name), max(3, cell_px // 8))
+        text = _in_ascii(text) if is_plain else text
         shift = max(0.0, (cell_px - draw.textlength(text, font)) / 2)
         draw.text((left + shift, _GAP_PX + height + 2), text, _INK, font)
     return strip
@@ -218,6 +227,34 @@ def _strip(row: Sequence[tuple[bytes | None, str]], cell_px: int) -> Image.Image
 def _fitted(jpeg: bytes, side_px: int) -> Image.Image:
     with Image.open(io.BytesIO(jpeg)) as picture:
         return ImageOps.contain(picture, (side_px, side_px), Image.Resampling.LANCZOS)
+
+
+def _labelled(cell: Cell) -> tuple[bytes | None, str]:
+    """Return a cell's thumbnail, or why there is none."""
+    return cell.thumbnail, "" if cell.thumbnail else cell.note
+
+
+@cache
+def _font() -> tuple[ImageFont.FreeTypeFont | ImageFont.ImageFont, bool]:
+    """Return a font of this machine, and whether it is Pillow's own, which has ASCII only."""
+    for name in _FONTS:
+        try:
+            return ImageFont.truetype(name, _FONT_PX), False
+        except OSError:
+            continue
+    return ImageFont.load_default(_FONT_PX), True
+
+
+def _on_one_line(text: str) -> str:
+    """Replace what cannot be drawn in a line: line breaks, control characters, odd bytes."""
+    letters = text.encode("utf-8", "replace").decode()
+    return "".join(each if each.isprintable() else "?" for each in letters)
+
+
+def _in_ascii(text: str) -> str:
+    """Write a text without accents; what has no plain letter becomes a question mark."""
+    letters = (each for each in normalize("NFKD", text) if not combining(each))
+    return "".join(letters).encode("ascii", "replace").decode()
 
 
 def _row(sheet: Sheet, index: int) -> str:
@@ -251,7 +288,3 @@ def _img(jpeg: bytes, text: str) -> str:
 def _bdi(text: str) -> str:
     """Escape a text and keep letters in it that turn the writing's direction from the rest."""
     return f"<bdi>{escape(text)}</bdi>"
-
-
-def _count(faces: Sequence[Face], noun: str) -> str:
-    return f"1 {noun}" if len(faces) == 1 else f"{len(faces)} {noun}s"

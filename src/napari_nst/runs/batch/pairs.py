@@ -20,6 +20,10 @@ PICTURE_SUFFIXES = RAW_SUFFIXES | {
 }
 """What is a picture by its name; some of them are refused by a sentence when they are read."""
 
+_UNUSED_NAME = ".napari-nst-unused"
+_NAME_BYTES = 255
+"""What most disks take."""
+
 INDEX_FILE, SHEET_FILE = "index.html", "contact-sheet.png"
 
 
@@ -51,16 +55,18 @@ def find_pictures(places: Sequence[Path], role: str) -> tuple[list[Path], list[P
     found: dict[str, Path] = {}
     left_out: list[Path] = []
     for place in places:
+        with disk_errors_translated(place):
+            if not place.exists():
+                raise ImageError(
+                    f"{place} does not exist; name a {role} picture or a folder of them"
+                )
+            visible = list(filter(_is_visible, place.iterdir())) if place.is_dir() else None
         files = [place]
-        if place.is_dir():
-            with disk_errors_translated(place):
-                visible = [each for each in place.iterdir() if _is_visible(each)]
+        if visible is not None:
             files = sorted(filter(_has_suffix, visible), key=_natural)
             left_out += sorted((each for each in visible if not _has_suffix(each)), key=_natural)
             if not files:
                 raise ImageError(f"the {role} folder {place} holds no picture; put one into it")
-        elif not place.exists():
-            raise ImageError(f"{place} does not exist; name a {role} picture or a folder of them")
         for file in files:
             found.setdefault(os.path.realpath(file), file)
     return list(found.values()), left_out
@@ -122,10 +128,13 @@ def check_outputs(
         If the folder is one of those that are read from, a result would replace a file that is
         read, or what is there cannot be replaced.
     """
-    if folder.exists() and not folder.is_dir():
+    if "\0" in str(folder):
+        raise ImageError("a folder's name holds no zero byte; name another folder for the results")
+    is_there = folder.exists()
+    if is_there and not folder.is_dir():
         raise ImageError(f"{folder} is a file; name a folder for the results")
     for place in places:
-        if place.is_dir() and folder.exists() and folder.samefile(place):
+        if place.is_dir() and is_there and folder.samefile(place):
             raise ImageError(
                 f"{folder} holds the pictures that are read; name another folder for the results"
             )
@@ -138,7 +147,10 @@ def check_outputs(
             )
     existing = next(each for each in (folder, *folder.absolute().parents) if each.is_dir())
     for pair in pairs:
-        check_place(existing / pair.output.name, longest_px=longest_px)
+        free = existing / f"{_UNUSED_NAME}{pair.output.suffix}"
+        check_place(pair.output if is_there else free, longest_px=longest_px)
+        if len(os.fsencode(pair.output.name)) > _NAME_BYTES:
+            raise ImageError(f"{pair.output}: the name is too long; rename an input")
     for name in (INDEX_FILE, SHEET_FILE):
         path = folder / name
         if path.exists() and not _is_ours(path):

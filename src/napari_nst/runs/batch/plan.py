@@ -11,8 +11,13 @@ import numpy.typing as npt
 
 from napari_nst.errors import ConfigError, ImageError
 from napari_nst.files.images import read_picture
-from napari_nst.files.names import record_of
-from napari_nst.files.outputs import LEAST_SHARE, LONGEST_PX, SUFFIXES
+from napari_nst.files.names import is_result, record_of
+from napari_nst.files.outputs import (
+    LEAST_SHARE,
+    LONGEST_PX,
+    SUFFIXES,
+    disk_errors_translated,
+)
 from napari_nst.runs.batch.contact_sheet import make_thumbnail
 from napari_nst.runs.batch.pairs import Pair, check_outputs, find_pictures, pair_up
 from napari_nst.settings.config import StyleConfig
@@ -157,6 +162,11 @@ class BatchPlan:
             if not (pair in self.kept or pair in self.refused or self.fault_of(pair))
         ]
 
+    @property
+    def replaced(self) -> int:
+        """How many results of other settings, pictures or weights the run will replace."""
+        return sum(pair.output.exists() for pair in self.due)
+
     def fault_of(self, pair: Pair) -> str:
         """Return why one of a pair's pictures cannot be read; empty if both can."""
         return self.faults.get(pair.content) or self.faults.get(pair.style) or ""
@@ -224,7 +234,8 @@ def plan_batch(request: BatchRequest) -> BatchPlan:
     places = [*request.contents, *request.styles]
     others = [*request.settings_files, *([request.init] if request.init else [])]
     longest_px = request.config.size or 0
-    check_outputs(pairs, request.folder, places, others, longest_px=longest_px)
+    with disk_errors_translated(request.folder):
+        check_outputs(pairs, request.folder, places, others, longest_px=longest_px)
     resolve_device(request.device)
     start = None if request.init is None else read_picture(request.init)
     stylizer = Stylizer(
@@ -233,8 +244,9 @@ def plan_batch(request: BatchRequest) -> BatchPlan:
     weights_hash = stylizer.weights.sha256
     sources, faults = _read_all([*contents, *styles])
     hashes = {} if start is None else {"init": picture_hash(start)}
-    kept = _find_kept(request, pairs, sources, hashes | {"weights": weights_hash})
-    refused = _find_refused(request, [pair for pair in pairs if pair not in kept], sources)
+    kept, unreadable = _find_kept(request, pairs, sources, hashes | {"weights": weights_hash})
+    rest = [pair for pair in pairs if pair not in kept and pair not in unreadable]
+    refused = unreadable | _find_refused(request, rest, sources)
     left_out = list(dict.fromkeys([*beside, *besides]))
     plan = BatchPlan(request, stylizer, start, pairs, sources, faults, refused, kept, left_out)
     _check_room(plan)
@@ -267,15 +279,25 @@ def _find_kept(
     pairs: Sequence[Pair],
     sources: Mapping[Path, Source],
     hashes: Mapping[str, Any],
-) -> dict[Pair, RunRecord]:
-    """Find the pairs whose files say that they are what this run would make."""
+) -> tuple[dict[Pair, RunRecord], dict[Pair, str]]:
+    """Find the pairs whose files say that they are what this run would make.
+
+    Also those whose files are ours and cannot be read, and why they are not replaced.
+    """
     kept: dict[Pair, RunRecord] = {}
+    unreadable: dict[Pair, str] = {}
     if request.overwrite:
-        return kept
+        return kept, unreadable
     for pair in pairs:
         if not pair.output.exists():
             continue
         record = record_of(pair.output)
+        if record is None and is_result(pair.output):
+            unreadable[pair] = (
+                "the result that is there is damaged or of a newer version of napari-nst, and is "
+                "left alone; delete it, or ask for everything to be overwritten"
+            )
+            continue
         if record is None:
             raise ImageError(
                 f"{pair.output} is there and is no result of napari-nst; move it, name another "
@@ -287,7 +309,7 @@ def _find_kept(
         is_whole = record.reason in ("finished", "converged") and record.events == request.events
         if is_whole and record.config == request.config and record.hashes == {**hashes, **made_of}:
             kept[pair] = record
-    return kept
+    return kept, unreadable
 
 
 def _find_refused(
