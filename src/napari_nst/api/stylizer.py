@@ -46,7 +46,7 @@ def stylize(
     events: Sequence[SteeringEvent] = (),
     check_memory: bool = True,
 ) -> StyleResult:
-    """Paint `content` in the manner of `style`; takes and raises what `iter_stylize` does."""
+    """Stylize `content`; parameters and errors are those of `iter_stylize`."""
     run = iter_stylize(
         content,
         style,
@@ -119,21 +119,15 @@ def iter_stylize(
     """
     stylizer = Stylizer(weights=weights, weights_input=weights_input, device=device)
     return stylizer.iter_stylize(
-        content,
-        style,
-        config,
-        control=control,
-        init=init,
-        events=events,
-        check_memory=check_memory,
+        content, style, config, control=control, init=init, events=events, check_memory=check_memory
     )
 
 
 class Stylizer:
-    """A network that is made ready once and runs many pictures, one run after another.
+    """Keep a network for many runs, one after another.
 
-    It is loaded by the first run, and made anew only where the settings of a run want another:
-    other layers, pooling, padding, feed or precision. Not for use from two threads at once.
+    The first run loads it. A run with other layers, pooling, padding, feed or precision replaces
+    it. Do not use one Stylizer from two threads at once.
 
     Parameters
     ----------

@@ -119,12 +119,10 @@ def batch(
         )
         plan = plan_batch(request)
         fits = _tell_of_plan(plan, on_stdout=dry_run)
-        if not (plan.due or plan.kept):
+        is_empty = not (plan.due or plan.kept)
+        if is_empty or dry_run:
             _tell_faults([*plan.faults.values(), *_named(plan.refused)])
-            return 2
-        if dry_run:
-            _tell_faults([*plan.faults.values(), *_named(plan.refused)])
-            return 0 if fits else 2
+            return 0 if fits and not is_empty else 2
         control = RunControl()
         ending.stops(control.stop)
         results = _show(run_batch(plan, control), save_every)

@@ -89,15 +89,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         self.sections = Sections()
         self.runs_list = RunsList(self.session)
         self.snapshots_form = SnapshotsForm(self.session)
-        pictures = PicturesForm(self.form.pickers)
-        self.sweep_panel = SweepPanel(
-            SweepForm(
-                self.form.config,
-                self.form.preset.own,
-                lambda: self.form.pickers.start_layer() is not None,
-            ),
-            pictures,
-        )
+        self.sweep_panel = self._make_sweep_panel()
         self.folder_panel = FolderPanel(napari_viewer, self.form, self.session)
         self.launcher = Launcher(napari_viewer, self.form, self.session, self.weights_panel)
         self.staging = Staging(napari_viewer)
@@ -144,6 +136,13 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
     def current(self) -> ViewerRun | None:
         """The run that the panel shows: the one that computes, else the last one."""
         return self.session.current
+
+    def _make_sweep_panel(self) -> SweepPanel:
+        form = self.form
+        settings = SweepForm(
+            form.config, form.preset.own, lambda: form.pickers.start_layer() is not None
+        )
+        return SweepPanel(settings, PicturesForm(form.pickers))
 
     def add_section(self, title: str, widget: QWidget) -> QCollapsible:
         """Append a folded section to the dock."""

@@ -255,27 +255,7 @@ def entries(
         *_entries_of_settings(actions),
         *_entries_of_queue(actions),
         *_entries_of_colors(actions),
-        RunAction(
-            "Show history",
-            "One layer of all snapshots kept; the slider scrubs through the run",
-            partial(actions.show_snapshot, snapshot_layers.show_stack),
-            _have_snapshots,
-            group=1,
-        ),
-        RunAction(
-            "Pin this picture",
-            "The picture that is seen, as a layer of its own",
-            partial(actions.show_snapshot, snapshot_layers.pin),
-            _have_pictures,
-            group=1,
-        ),
-        RunAction(
-            "Best so far",
-            "The snapshot of lowest loss at the final scale since the last change",
-            partial(actions.show_snapshot, snapshot_layers.pin_best),
-            _have_snapshots,
-            group=1,
-        ),
+        *_entries_of_snapshots(actions, snapshot_layers),
         RunAction(
             "Show / hide",
             "Hide the layers, or show them; a layer that was removed comes back",
@@ -310,6 +290,34 @@ def entries(
             actions.delete,
             lambda runs: True,
             group=4,
+        ),
+    ]
+
+
+def _entries_of_snapshots(
+    actions: "RunActions", snapshot_layers: "SnapshotLayers"
+) -> list[RunAction]:
+    return [
+        RunAction(
+            "Show history",
+            "One layer of all snapshots kept; the slider scrubs through the run",
+            partial(actions.show_snapshot, snapshot_layers.show_stack),
+            _have_snapshots,
+            group=1,
+        ),
+        RunAction(
+            "Pin this picture",
+            "The picture that is seen, as a layer of its own",
+            partial(actions.show_snapshot, snapshot_layers.pin),
+            _have_pictures,
+            group=1,
+        ),
+        RunAction(
+            "Best so far",
+            "The snapshot of lowest loss at the final scale since the last change",
+            partial(actions.show_snapshot, snapshot_layers.pin_best),
+            _have_snapshots,
+            group=1,
         ),
     ]
 

@@ -118,24 +118,17 @@ def stylize_folder(
 ) -> Generator[PairResult, None, None]:
     """Stylize every content in every style, into files named ``content-x-style.png``.
 
-    Pairs whose files are there, with the same settings, inputs and weights in their records, are
-    kept as they are; so a call that was interrupted goes on where it was. A contact sheet,
-    ``index.html`` and ``contact-sheet.png``, is written beside them.
+    A pair is skipped if its file has a record of the same settings, inputs and weights. A contact
+    sheet, ``index.html`` and ``contact-sheet.png``, is written beside the results.
 
     Parameters
     ----------
-    contents, styles
-        A folder, a file, or a list of them.
-    folder
-        For the results; made if need be.
-    config
-        The preset "default" where there is none.
+    contents, styles, folder
+        Each a folder, a file, or a list of them; and the folder for the results.
     suffix
         Of the results: ".png", ".jpg", ".tif" or ".webp".
-    weights, weights_input, device, events, check_memory
-        As for `iter_stylize`.
-    control
-        Stops, pauses and steers from another thread. A stop leaves the run in progress unwritten.
+    config, weights, weights_input, device, control, events, check_memory
+        As for `iter_stylize`. A stop leaves the current run unwritten.
     init
         A picture file that every run starts from, instead of ``config.init``.
     overwrite
@@ -144,14 +137,12 @@ def stylize_folder(
     Yields
     ------
     PairResult
-        One for each pair: first those that need no run, then each when its file is written. One
-        that fails does not end the others.
+        One for each pair: first those that need no run. A pair that fails does not end the others.
 
     Raises
     ------
     ImageError, ConfigError, WeightsError, DeviceError, DeviceMemoryError
-        At once, if something forbids all of it: a missing or empty folder, names that collide, a
-        result that would replace a file that is read, or no room for the largest run.
+        Before the first run: a missing folder, names that collide, a run that does not fit.
     """
     settings = StyleConfig.preset(DEFAULT_PRESET) if config is None else checked_config(config)
     request = BatchRequest(
@@ -168,8 +159,7 @@ def stylize_folder(
         overwrite=overwrite,
         check_memory=check_memory,
     )
-    events_of = run_batch(plan_batch(request), control)
-    return (event for event in events_of if isinstance(event, PairResult))
+    return (e for e in run_batch(plan_batch(request), control) if isinstance(e, PairResult))
 
 
 def run_batch(
