@@ -48,7 +48,7 @@ class Step:
     _record: Callable[[], RunRecord]
 
     def image(self) -> Array:
-        """Give the picture after this step; ask before asking for the next step.
+        """Return the picture after this step; ask before asking for the next step.
 
         Returns
         -------

@@ -116,7 +116,7 @@ def given_settings(
 def chosen_settings(
     file: Path | None, preset: str | None, given: Sequence[tuple[str, str]]
 ) -> tuple[StyleConfig, RunRecord | None]:
-    """Give the settings that --config or --preset names, with changes, and the file's record.
+    """Return the settings that --config or --preset names, with changes, and the file's record.
 
     What is given by hand holds for the whole run: the record's steering of it is left out.
 

@@ -78,7 +78,7 @@ def sidecar_of(path: Path) -> Path:
 
 
 def record_of(path: Path) -> RunRecord | None:
-    """Give the record in a file of ours, or else in the JSON beside it; None if none has one.
+    """Return the record in a file of ours, or else in the JSON beside it; None if none has one.
 
     Cheap for files of others, however large.
     """

@@ -75,6 +75,6 @@ def open_dock(viewer: Viewer) -> "StyleTransferWidget":
 
 
 def _selected_images(viewer: Viewer) -> list[Image]:
-    """Give the selected image layers, the lowest first."""
+    """Return the selected image layers, the lowest first."""
     selection = viewer.layers.selection
     return [layer for layer in viewer.layers if isinstance(layer, Image) and layer in selection]

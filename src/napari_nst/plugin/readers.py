@@ -20,7 +20,7 @@ PATTERNS = (RECORD_FILE, "*.jpg.json", "*.jpeg.json")
 
 
 def get_reader(path: str | list[str] = "") -> Callable[[str], list[LayerData]] | None:
-    """Give the reader of a picture of ours, or of the JSON that belongs to one.
+    """Return the reader of a picture of ours, or of the JSON that belongs to one.
 
     Returns
     -------

@@ -86,7 +86,7 @@ def _ending_in(path: Path, suffixes: tuple[str, ...]) -> Path:
 
 
 def _single(pixels: npt.NDArray[Any], *, rgb: bool) -> npt.NDArray[Any]:
-    """Give the one picture of a layer without its leading axes."""
+    """Return the one picture of a layer without its leading axes."""
     plane = 3 if rgb else 2
     count = int(np.prod(pixels.shape[:-plane]))
     if count != 1:

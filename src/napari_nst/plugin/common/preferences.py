@@ -105,7 +105,7 @@ class Preferences:
         )
 
     def config(self) -> StyleConfig:
-        """Give the settings that a form starts with; the defaults if the preset is gone."""
+        """Return the settings that a form starts with; the defaults if the preset is gone."""
         if own := own_preset(self.own_preset):
             return own.config
         try:
@@ -136,7 +136,7 @@ def _disk_may_refuse() -> Iterator[None]:
 
 
 def plugin_settings() -> "PluginSettings | None":
-    """Give napari's object of our preferences; None if the plugin is not registered."""
+    """Return napari's object of our preferences; None if the plugin is not registered."""
     from napari.settings import get_plugin_settings
 
     try:

@@ -52,7 +52,7 @@ class Sections(QScrollArea):
         return section
 
     def folds(self) -> list[QCollapsible]:
-        """Give the folded and unfolded sections, from above."""
+        """Return the folded and unfolded sections, from the top."""
         every = (self._column.itemAt(place) for place in range(self._column.count()))
         return [
             fold

@@ -144,11 +144,11 @@ class LayerPickers:
         return canvas_size(self._viewer, self.style.value)
 
     def start_layer(self) -> "Image | None":
-        """Give the layer to start from; None where the start is content or noise."""
+        """Return the layer to start from; None where the start is content or noise."""
         return None if isinstance(self.start.value, str) else self.start.value
 
     def images(self) -> "list[Image]":
-        """Give the viewer's image layers, the lowest first."""
+        """Return the viewer's image layers, the lowest first."""
         from napari.layers import Image
 
         return [

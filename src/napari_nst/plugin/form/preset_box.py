@@ -43,7 +43,7 @@ class PresetBox(QComboBox):
         return self._shown
 
     def own(self) -> NamedPreset | None:
-        """Give the preset that is shown, if it is the user's."""
+        """Return the preset that is shown, if it is the user's."""
         return self._shown if self._shown.is_own else None
 
     def showPopup(self) -> None:

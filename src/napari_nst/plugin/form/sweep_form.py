@@ -95,7 +95,7 @@ class SweepForm(QWidget):
         self.refresh()
 
     def variants(self) -> list[Variant[Any]]:
-        """Give the runs of the sweep; raises ConfigError in words if something does not fit."""
+        """Return the runs of the sweep; raises ConfigError in words if something does not fit."""
         axes = [
             Axis(box.currentData(), parse_values(box.currentData(), line.text()))
             for box, line in zip(self.settings, self.values, strict=True)
@@ -241,7 +241,7 @@ class PicturesForm(QWidget):
         return item is not None and item.checkState() == Qt.CheckState.Checked
 
     def pairs(self) -> "list[Variant[Image]]":
-        """Give the runs of the sweep; raises ConfigError in words if there are none."""
+        """Return the runs of the sweep; raises ConfigError in words if there are none."""
         contents, styles = self._ticked(_CONTENT), self._ticked(_STYLE)
         if not contents or not styles:
             raise ConfigError("Tick one picture under Content and one under Style at least.")

@@ -49,7 +49,7 @@ class Transfer:
         self.waits = False
 
     def report(self, done: int, total: int) -> None:
-        """Take note of the bytes there are, in the download's thread."""
+        """Record how many bytes have arrived, in the download's thread."""
         self.done_and_total = (done, total)
 
     def wait(self) -> None:
