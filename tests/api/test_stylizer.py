@@ -103,9 +103,9 @@ def test_a_style_is_measured_once_for_contents_of_one_size(
 ) -> None:
     genuine, sizes = targets.measured, []
 
-    def counting(encoder: object, picture: object, config: object) -> object:
-        sizes.append(tuple(picture.shape[-2:]))
-        return genuine(encoder, picture, config)
+    def counting(encoder: object, picture: Pixels, *rest: object) -> object:
+        sizes.append(picture.size)
+        return genuine(encoder, picture, *rest)
 
     monkeypatch.setattr(targets, "measured", counting)
     stylizer = Stylizer(weights="untrained", device="cpu")

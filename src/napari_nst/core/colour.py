@@ -140,9 +140,10 @@ class Palette:
     content: ColourStatistics
     style: ColourStatistics
 
-    def in_style(self, content: Tensor) -> Tensor:
-        """Return the content, shape (1, 3, H, W), in the style's colours."""
-        return colour_map(self.content, self.style)(content)
+    @property
+    def to_style(self) -> ColourMap:
+        """The map that gives the content the style's colours."""
+        return colour_map(self.content, self.style)
 
     def after(self, painted: Tensor, colors: Colors, alpha: Tensor | None = None) -> Tensor:
         """Return a picture in the colours asked for.

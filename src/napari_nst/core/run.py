@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -19,8 +19,11 @@ from napari_nst.core.optim.evaluator import Evaluation
 from napari_nst.core.optim.lbfgs import kept_dtype
 from napari_nst.core.optim.optimizer import State
 from napari_nst.core.picture import Pictures, fit_longest_side, resize
+from napari_nst.core.picture_evaluator import PictureEvaluator
 from napari_nst.core.pyramid import scale_sizes, split_steps
-from napari_nst.core.whole_picture import WholePicture
+from napari_nst.core.store.pixels import HeldPixels
+from napari_nst.core.store.store import InMemory, copied
+from napari_nst.core.tiling.layout import Layout
 from napari_nst.errors import ConfigError, DeviceError, is_out_of_memory, shown
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.record import SteeringEvent
@@ -68,6 +71,9 @@ class Run:
         Polled at every step and before every evaluation.
     events
         Steering to repeat.
+    layout
+        In which windows pictures are worked on, and where whole ones lie; one window in the
+        device's memory by default.
     style_targets
         Styles that runs with this encoder have measured, shared between them.
 
@@ -93,6 +99,7 @@ class Run:
         balance: Balance,
         control: RunControl,
         events: Sequence[SteeringEvent] = (),
+        layout: Layout | None = None,
         style_targets: StyleTargets | None = None,
     ) -> None:
         self._pictures = pictures
@@ -119,13 +126,16 @@ class Run:
         self._first_scale = self._scale
         self._taken = 0
         self._descent: Descent | None = None
-        self._evaluator = WholePicture(
+        layout = layout or Layout(store=InMemory(encoder.device))
+        self._layout = layout = replace(layout, between=control.raise_if_stopped)
+        self._evaluator = PictureEvaluator(
             pictures,
             encoder,
             config,
             grey=grey,
             balance=balance,
             control=control,
+            layout=layout,
             style_targets=style_targets,
         )
         self.picture = self._evaluator.starting_picture(self.sizes[self._scale])
@@ -198,7 +208,7 @@ class Run:
         self._control.begin(self._config)
         if state["descent"] is None:
             return
-        self.picture = state["last_good"].to(self.picture.device, copy=True)
+        self.picture = copied(self._layout.store, state["last_good"])
         self.enter_scale(self._scale)
         assert self._descent is not None
         self._descent.load(state["descent"])
@@ -223,7 +233,7 @@ class Run:
         """Evaluate the loss at `picture` once more, at the scale that was entered."""
         if self._descent is None:
             self.enter_scale(self._scale)
-        return self._evaluator.evaluate(self.picture)
+        return self._evaluator.evaluate(HeldPixels(self.picture))
 
     def release(self) -> None:
         """Drop the optimiser and the targets, so that only `picture` is left."""
@@ -244,6 +254,7 @@ class Run:
             evaluated_dtype=finest_dtype(self._encoder.device),
             kept_dtype=kept_dtype(self._encoder.dtype),
             longest=math.inf if self._keeps_course else _LONGEST_STEP,
+            store=self._layout.store,
         )
         if self._descent is not None:
             descent.adopt_moments(self._descent)
