@@ -6,6 +6,7 @@ import pytest
 from napari_nst import StyleConfig, Stylizer, iter_stylize, stylize
 from napari_nst.core.loss import targets
 from napari_nst.core.network import encoder as encoder_module
+from napari_nst.core.store.pixels import Pixels
 from napari_nst.errors import ImageError, WeightsError
 from napari_nst.planning.estimate import plan_of
 from napari_nst.weights import Weights
