@@ -20,13 +20,14 @@ from napari_nst.core.control import RunControl
 from napari_nst.core.inputs import checked_steering, style_arrays
 from napari_nst.core.memory import held_heap
 from napari_nst.core.network.preprocess import mean_colour
-from napari_nst.core.picture import Picture, Pictures, read_picture, write_array
+from napari_nst.core.picture import AnyPicture, Pictures, read_picture, write_array
 from napari_nst.core.run import Run
 from napari_nst.errors import is_out_of_memory
 from napari_nst.planning.estimate import Plan, learn, plan_of
 from napari_nst.planning.past_runs import OwnTime
 from napari_nst.planning.remedies import ran_out, refuse_if_too_large
 from napari_nst.settings.config import StyleConfig, checked_config
+from napari_nst.settings.pixels import PixelSource
 from napari_nst.settings.presets import DEFAULT_PRESET
 from napari_nst.settings.record import RunRecord, SteeringEvent, picture_hash
 from napari_nst.settings.results import LossPoint
@@ -278,19 +279,20 @@ def _read(
     content: Array, style: Array | Sequence[Array], init: Array | None
 ) -> tuple[Pictures, dict[str, Any]]:
     """Read the arrays, and give the pictures' hashes for the record."""
-    content, styles = as_array(content, "content"), style_arrays(style)
-    init = None if init is None else as_array(init, "the picture to start from")
-    hashes = _hashes(content, list(styles.values()), init)
-    pictures = Pictures(
-        read_picture(content, "content"),
+    source, styles = as_array(content, "content"), style_arrays(style)
+    start = None if init is None else as_array(init, "the picture to start from")
+    read = (
+        read_picture(source, "content"),
         [read_picture(each, role) for role, each in styles.items()],
-        None if init is None else read_picture(init, "the picture to start from"),
-        hashes["styles"],
+        None if start is None else read_picture(start, "the picture to start from"),
     )
-    return pictures, hashes
+    hashes = _hashes(source, list(styles.values()), start)
+    return Pictures(*read, hashes["styles"]), hashes
 
 
-def _hashes(content: Array, styles: list[Array], init: Array | None) -> dict[str, Any]:
+def _hashes(
+    content: PixelSource, styles: list[PixelSource], init: PixelSource | None
+) -> dict[str, Any]:
     hashes = {"content": picture_hash(content), "styles": [picture_hash(each) for each in styles]}
     return hashes if init is None else hashes | {"init": picture_hash(init)}
 
@@ -305,7 +307,7 @@ def _learn(expected: Plan, result: StyleResult, measured_s: float, *, was_ready:
 
 
 def _take_steps(
-    run: Run, record: RunRecord, like: Picture, began: float
+    run: Run, record: RunRecord, like: AnyPicture, began: float
 ) -> Generator[Step, None, StyleResult]:
     history: list[LossPoint] = []
     for step in run.steps():
@@ -330,7 +332,7 @@ def _last_point(run: Run, history: list[LossPoint], began: float) -> LossPoint:
     return LossPoint(run.done + 1, scale, evaluation.loss, evaluation.terms, seconds)
 
 
-def _show(run: Run, like: Picture) -> Array:
+def _show(run: Run, like: AnyPicture) -> Array:
     return write_array(run.shown(), like)
 
 

@@ -11,7 +11,7 @@ nearly grey photograph does not become coloured blotches. C_t is not raised: a g
 chroma at all.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -83,6 +83,28 @@ def colour_statistics(rgb: Tensor, alpha: Tensor | None = None) -> ColourStatist
     covariance = ((centred * weights) @ centred.T / total).cpu().double().numpy()
     centre = mean.cpu().double().numpy()
     return ColourStatistics(centre, covariance + np.outer(centre, centre))
+
+
+def colour_statistics_by_pieces(
+    pieces: Iterable[tuple[Tensor, Tensor | None]],
+) -> ColourStatistics:
+    """Measure the colours of a picture that comes in pieces.
+
+    Parameters
+    ----------
+    pieces
+        Pairs of rgb and alpha as `colour_statistics` takes them; each pixel in one piece.
+    """
+    parts, opacities, counts = [], [], []
+    for rgb, alpha in pieces:
+        parts.append(colour_statistics(rgb, alpha))
+        counts.append(rgb.shape[-2] * rgb.shape[-1])
+        opacities.append(counts[-1] if alpha is None else float(alpha.double().sum()))
+    weights = opacities if sum(opacities) > 0 else counts
+    return ColourStatistics(
+        np.average([part.mean for part in parts], axis=0, weights=weights),
+        np.average([part.second for part in parts], axis=0, weights=weights),
+    )
 
 
 def blended(parts: Sequence[ColourStatistics]) -> ColourStatistics:
