@@ -16,7 +16,7 @@ MOST_MODULES = 15
 CORE = {f"core{room}" for room in ("", ".network", ".loss", ".optim", ".store", ".tiling")}
 ARROWS = {
     "": {"settings", "errors", "api", "planning", "core", "cli"},  # the public names, by demand
-    "api": {*CORE, "planning", "weights", "settings", "errors"},
+    "api": {*CORE, "planning", "weights", "files", "settings", "errors"},
     "settings": {"errors"},
     "files": {"files.decode", "settings", "errors"},
     "files.decode": {"errors"},

@@ -87,6 +87,8 @@ class Run:
         Steering so far.
     done
         Steps taken.
+    is_resumable
+        Whether `state` is defined: a stop in the middle of a line search leaves none.
     """
 
     def __init__(
@@ -117,6 +119,7 @@ class Run:
         self._to_repeat = list(events)
         self.events: list[SteeringEvent] = []
         self.reason: Reason = "finished"
+        self.is_resumable = True
         full_size = fit_longest_side(pictures.content.size, config.size)
         self.sizes = scale_sizes(full_size, config, [each.size for each in pictures.styles])
         self._shares = split_steps(len(self.sizes), config)
@@ -287,6 +290,8 @@ class Run:
             evaluation = descent.step()
         except Stopped:
             self.reason = "stopped"
+            searching = self._config.optimizer == "lbfgs" and self._config.line_search != "none"
+            self.is_resumable = not searching
             return None
         if math.isfinite(evaluation.loss):
             self._last_good = self.picture
