@@ -28,7 +28,7 @@ from napari_nst.core.control import RunControl
 from napari_nst.core.inputs import checked_steering, style_arrays
 from napari_nst.core.memory import held_heap
 from napari_nst.core.network.preprocess import mean_colour
-from napari_nst.core.picture import AnyPicture, Pictures, read_picture, write_array
+from napari_nst.core.picture import Pictures, read_picture
 from napari_nst.core.run import Run
 from napari_nst.errors import is_out_of_memory
 from napari_nst.files.checkpoints import Checkpoint, read_checkpoint
@@ -376,18 +376,19 @@ def _learn(expected: Plan, result: StyleResult, measured_s: float, *, was_ready:
 def _take_steps(
     run: Run, record: RunRecord, job: _Job, began: float
 ) -> Generator[Step, None, StyleResult]:
-    like, checkpoints = job.pictures.content, job.checkpoints
+    checkpoints, stopped = job.checkpoints, partial(_stopped, run, record)
     history = list(job.resumed.history) if job.resumed else []
     if checkpoints is not None:
         checkpoints.begin()
     for step in run.steps():
-        evaluation, seconds = step.evaluation, time.perf_counter() - began
-        point = (evaluation.loss, evaluation.terms, seconds)
+        seconds = time.perf_counter() - began
+        point = (step.evaluation.loss, step.evaluation.terms, seconds)
         history.append(LossPoint(step.iteration, step.scale.index, *point))
         if checkpoints is not None and checkpoints.is_due:
             checkpoints.write(run, record, history, seconds)
-        show, stopped = partial(_show, run, like), partial(_stopped, run, record)
-        yield Step(step.iteration, run.total, step.scale, *point, show, stopped)
+        shown = Step(step.iteration, run.total, step.scale, *point, run.image, stopped)
+        del step  # or its gradient would be there during the next one
+        yield shown
     seconds = time.perf_counter() - began
     if checkpoints is not None and run.reason == "stopped" and run.is_resumable and history:
         checkpoints.write(run, record, history, seconds)
@@ -395,8 +396,7 @@ def _take_steps(
         history.append(_last_point(run, history, began))
     record = record.replace(events=tuple(run.events), steps_done=run.done, reason=run.reason)
     painted = run.picture.detach().float().cpu()[0].permute(1, 2, 0).numpy()
-    image = write_array(run.shown(), like)
-    return StyleResult(image, painted, tuple(history), run.reason, record, seconds)
+    return StyleResult(run.image(), painted, tuple(history), run.reason, record, seconds)
 
 
 def _last_point(run: Run, history: list[LossPoint], began: float) -> LossPoint:
@@ -404,10 +404,6 @@ def _last_point(run: Run, history: list[LossPoint], began: float) -> LossPoint:
     scale = history[-1].scale if history else 0
     seconds = time.perf_counter() - began
     return LossPoint(run.done + 1, scale, evaluation.loss, evaluation.terms, seconds)
-
-
-def _show(run: Run, like: AnyPicture) -> Array:
-    return write_array(run.shown(), like)
 
 
 def _stopped(run: Run, record: RunRecord) -> RunRecord:

@@ -17,11 +17,11 @@ from napari_nst.core.memory import give_memory_back
 from napari_nst.core.network.encoder import Encoder
 from napari_nst.core.network.window import Box
 from napari_nst.core.optim.evaluator import Evaluation
-from napari_nst.core.picture import Pictures
+from napari_nst.core.picture import AnyPicture, Pictures
 from napari_nst.core.pyramid import Size, style_size
 from napari_nst.core.store.enlarge import enlarged_rows
 from napari_nst.core.store.pixels import Pixels
-from napari_nst.core.store.store import block
+from napari_nst.core.store.store import InMemory, block
 from napari_nst.core.tiling.layout import Layout
 from napari_nst.settings.config import VARIABLE_MAXIMUM, StyleConfig
 
@@ -118,8 +118,7 @@ class PictureEvaluator:
         """Return the picture to start from, shape (1, 3, H, W)."""
         pictures, config = self._pictures, self.config
         if pictures.start is not None:
-            rgb = pictures.start.resized(size, config.resample).rgb
-            return self._stored(Content(rgb, self._encoder.device))
+            return self._stored(Content(self._resized(pictures.start, size), self._encoder.device))
         if config.init == "content":
             return self._stored(self._content_at(size))
         noise = _noise(size, config.seed, self._layout)
@@ -187,7 +186,7 @@ class PictureEvaluator:
         key = (hashes[index], own_size, config.resample) if hashes else None
 
         def resized() -> Content:
-            return Content(style.resized(own_size, config.resample).rgb, self._encoder.device)
+            return Content(self._resized(style, own_size), self._encoder.device)
 
         return self._style_targets.moments(key, resized, config, self._layout)
 
@@ -209,10 +208,19 @@ class PictureEvaluator:
     def _content_at(self, size: Size) -> Content:
         """Return the content at a size, in the colours that the run starts with."""
         if self._content is None or self._content.size != size:
-            rgb = self._pictures.content.resized(size, self.config.resample).rgb
+            rgb = self._resized(self._pictures.content, size)
             colours = self._pictures.palette.to_style if self._recolours else None
             self._content = Content(rgb, self._encoder.device, colours)
         return self._content
+
+    def _resized(self, picture: AnyPicture, size: Size) -> Tensor:
+        """Return a picture at a size, shape (1, 3, H, W), float32, on the host or in files."""
+        resample, store = self.config.resample, self._layout.store
+        if isinstance(store, InMemory):
+            return picture.resized(size, resample).rgb
+        return store.build(
+            (1, 3, *size), torch.float32, lambda rows: picture.piece(size, resample, rows).rgb
+        )
 
     def _stored(self, picture: Content) -> Tensor:
         """Return a picture as an array of the store."""
