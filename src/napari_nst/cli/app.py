@@ -29,10 +29,12 @@ from napari_nst.cli.options import (
     DryRun,
     IgnoreMemory,
     Init,
+    Memory,
     Output,
     Precision,
     Preset,
     SaveEvery,
+    Scratch,
     Seed,
     Sets,
     SettingsFile,
@@ -40,11 +42,13 @@ from napari_nst.cli.options import (
     Steps,
     Strength,
     Styles,
+    Tile,
     WeightsInput,
     WeightsName,
     chosen_settings,
     chosen_weights,
     given_settings,
+    memory_bytes,
 )
 from napari_nst.cli.presets import presets_app
 from napari_nst.cli.run import run_with_bar, shown_progress, write_result
@@ -124,6 +128,9 @@ def stylize(
     seed: Seed = None,
     precision: Precision = None,
     init: Init = None,
+    tile: Tile = None,
+    memory: Memory = None,
+    scratch: Scratch = None,
     settings: Sets = None,
     weights: WeightsName = None,
     weights_input: WeightsInput = None,
@@ -135,9 +142,10 @@ def stylize(
 ) -> int:
     """Paint CONTENT in the manner of STYLE. Ctrl-C writes what there is and exits with 130."""
     knobs = {"size": size, "steps": steps, "seed": seed, "precision": precision}
-    knobs |= {"style_strength": style_strength, "colors": colors}
+    knobs |= {"style_strength": style_strength, "colors": colors, "tile": tile}
     given, start_file = given_settings(knobs, init, settings)
     config, record = chosen_settings(config_file, preset, given)
+    limit = memory_bytes(memory)
     with ending_gently() as ending:
         picture = read_picture(content)
         inputs = [content, *style, *(each for each in (start_file, config_file) if each)]
@@ -149,7 +157,9 @@ def stylize(
 
         chosen = chosen_weights(weights, weights_input, record)
         shapes = [each.shape for each in styles]
-        text, fits = forecast(config, picture.shape, shapes, device, weights=chosen.name)
+        text, fits = forecast(
+            config, picture.shape, shapes, device, weights=chosen.name, memory=limit
+        )
         say(text, on_stdout=dry_run)
         if dry_run:
             return 0 if fits else 2
@@ -161,6 +171,8 @@ def stylize(
             config,
             weights=chosen,
             device=device,
+            memory=limit,
+            scratch=scratch or output.parent,
             control=control,
             init=start,
             events=record.events if record else (),
