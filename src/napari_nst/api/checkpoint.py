@@ -71,12 +71,15 @@ class Checkpoints:
         JSON values to keep in it.
     pictures
         Arrays to keep in it, by name: for who cannot bring the run's pictures again.
+    is_written
+        Whether the file has a checkpoint of this run.
     """
 
     path: Path
     every_s: float = 60.0
     note: Mapping[str, Any] = field(default_factory=dict)
     pictures: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
+    is_written: bool = False
     _has_failed: bool = field(default=False, init=False)
     _last_at: float = field(default_factory=time.monotonic, init=False)
 
@@ -121,6 +124,8 @@ class Checkpoints:
             level = logging.INFO if self._has_failed else logging.WARNING
             logger.log(level, "%s The run goes on; the checkpoint before it stays.", error)
             self._has_failed = True
+        else:
+            self.is_written = True
         self.begin()
 
 
