@@ -75,7 +75,7 @@ class Checkpoints:
         Whether the file has a checkpoint of this run.
     """
 
-    path: Path
+    path: str | Path
     every_s: float = 60.0
     note: Mapping[str, Any] = field(default_factory=dict)
     pictures: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
@@ -114,13 +114,10 @@ class Checkpoints:
         tensors[PREVIEW] = _preview(run, record)
         entries = [_entry(*each) for each in tensors.items()]
         entries += [_picture_entry(*each) for each in self.pictures.items()]
-        note = dict(self.note)
+        head = record, tuple(history), seconds, run.total, state, dict(self.note)
         try:
-            write_checkpoint(
-                Checkpoint(self.path, record, tuple(history), seconds, run.total, state, note),
-                entries,
-            )
-        except CheckpointError as error:
+            write_checkpoint(Checkpoint(Path(self.path), *head), entries)
+        except ValueError as error:  # a CheckpointError, or a number that JSON cannot hold
             level = logging.INFO if self._has_failed else logging.WARNING
             logger.log(level, "%s The run goes on; the checkpoint before it stays.", error)
             self._has_failed = True
