@@ -65,6 +65,10 @@ class TooLargeError(DeviceMemoryError):
     """A run was refused before it started, because it would not fit into memory."""
 
 
+class ScratchError(NstError):
+    """The folder for scratch files is missing, full, or in memory itself."""
+
+
 class WeightsError(NstError):
     """VGG-19 weights are missing, of another network, or damaged."""
 

@@ -9,8 +9,9 @@ from napari_nst.errors import DeviceMemoryError, TooLargeError
 from napari_nst.planning import remedies as remedies_module
 from napari_nst.planning.dry_run import _canonical, _scale_cost, _weights, dry_run
 from napari_nst.planning.estimate import MARGIN, estimate, largest_fitting_size, plan_of
+from napari_nst.planning.layout import layout_of, step_factor
 from napari_nst.planning.op_counter import OpCounter
-from napari_nst.planning.remedies import ran_out, refuse_if_too_large, remedies
+from napari_nst.planning.remedies import fitting_layout, ran_out, remedies
 from napari_nst.settings.config import StyleConfig
 
 CPU = torch.device("cpu")
@@ -101,20 +102,48 @@ def test_nothing_fits_into_nothing() -> None:
     assert largest_fitting_size(StyleConfig(), SHAPE, SHAPE, "cpu", free=0) is None
 
 
-def test_a_run_that_does_not_fit_is_refused_with_what_would(
+def test_what_does_not_fit_whole_is_done_in_the_largest_windows_that_fit() -> None:
+    plan = plan_of(StyleConfig(size=4096, precision="float32"), SHAPE, SHAPE, "cpu")
+    whole = fitting_layout(plan, 500 * GB)
+    assert (whole.tile_px, whole.in_files) == (None, False)
+    smaller = [layout_of(plan, budget * GB) for budget in (40, 24, 8, 4)]
+    tiles = [each.tile_px for each in smaller]
+    assert all(tiles)
+    assert tiles == sorted(tiles, reverse=True) or any(each.in_files for each in smaller)
+    assert [each.in_files for each in smaller] == sorted(each.in_files for each in smaller)
+    for layout, budget in zip(smaller, (40, 24, 8, 4), strict=True):
+        assert layout.peak_bytes <= budget * GB
+        assert (layout.disk_bytes > 0) == layout.in_files
+
+
+def test_windows_take_longer_and_the_smaller_the_longer() -> None:
+    taps, size = StyleConfig().taps, (6000, 8000)
+    factors = [step_factor(size, taps, tile) for tile in (None, 2048, 1024, 512, 256)]
+    assert factors[0] == 1.0
+    assert factors == sorted(factors)
+
+
+def test_without_windows_a_run_is_refused_with_what_would_fit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(remedies_module, "free_bytes", lambda _: 8 * GB)
-    plan = plan_of(StyleConfig(size=2048, precision="float32"), SHAPE, SHAPE, "cpu")
-    with pytest.raises(TooLargeError, match=r"needs about [\d.]+ GB .* 8.0 GB are free") as caught:
-        refuse_if_too_large(plan)
-    assert caught.value.remedies
+    monkeypatch.setattr(remedies_module, "budget_bytes", lambda *_: 8 * GB)
+    plan = plan_of(StyleConfig(size=2048, precision="float32", tile=0), SHAPE, SHAPE, "cpu")
+    with pytest.raises(TooLargeError, match=r"without windows .* 7.3 GB may be used") as caught:
+        fitting_layout(plan)
+    assert caught.value.remedies[0].label.startswith("windows of")
     for remedy in caught.value.remedies:
-        refuse_if_too_large(plan_of(plan.config.replace(**remedy.changes), SHAPE, SHAPE, "cpu"))
+        fitting_layout(plan_of(plan.config.replace(**remedy.changes), SHAPE, SHAPE, "cpu"))
+
+
+def test_the_search_of_torch_is_not_done_in_files() -> None:
+    config = StyleConfig.preset("gordicaleksa", size=16384)
+    layout = layout_of(plan_of(config, SHAPE, SHAPE, "cpu"), 4 * GB)
+    assert not layout.in_files
+    assert layout.peak_bytes > 4 * GB
 
 
 def test_a_run_that_fits_is_let_in() -> None:
-    refuse_if_too_large(plan_of(StyleConfig(size=64, steps=1), SHAPE, SHAPE, "cpu"))
+    fitting_layout(plan_of(StyleConfig(size=64, steps=1), SHAPE, SHAPE, "cpu"))
 
 
 def test_after_memory_ran_out_less_is_offered_than_failed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,6 +26,7 @@ from napari_nst.files.checkpoints import (
     verify_checkpoint,
     write_checkpoint,
 )
+from napari_nst.planning.layout import LayoutPlan
 from napari_nst.settings.config import StyleConfig, changes, checked_config
 from napari_nst.settings.record import RunRecord
 from napari_nst.settings.results import LossPoint
@@ -140,12 +141,15 @@ class Settled:
         The factors that were measured.
     threads
         CPU threads, which decide about the order of sums.
+    layout
+        Windows and files, which decide about it too.
     """
 
     device: str
     config: StyleConfig
     balance: Balance
     threads: int
+    layout: LayoutPlan
 
     @classmethod
     def of(cls, checkpoint: Checkpoint) -> Self:
@@ -162,6 +166,7 @@ class Settled:
                 ),
                 PUBLISHED if balance == PUBLISHED else balance,
                 int(resolved["threads"]),
+                LayoutPlan(resolved["tile"], bool(resolved["in_files"]), peak_bytes=0),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(

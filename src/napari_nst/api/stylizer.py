@@ -5,7 +5,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Generator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -28,14 +28,17 @@ from napari_nst.core.control import RunControl
 from napari_nst.core.inputs import checked_steering, style_arrays
 from napari_nst.core.memory import held_heap
 from napari_nst.core.network.preprocess import mean_colour
-from napari_nst.core.picture import Picture, Pictures, read_picture, write_array
+from napari_nst.core.picture import Pictures, read_picture
 from napari_nst.core.run import Run
+from napari_nst.core.tiling.layout import Layout
 from napari_nst.errors import is_out_of_memory
 from napari_nst.files.checkpoints import Checkpoint, read_checkpoint
 from napari_nst.planning.estimate import Plan, learn, plan_of
+from napari_nst.planning.layout import LayoutPlan
 from napari_nst.planning.past_runs import OwnTime
-from napari_nst.planning.remedies import ran_out, refuse_if_too_large
+from napari_nst.planning.remedies import fitting_layout, ran_out
 from napari_nst.settings.config import StyleConfig, checked_config
+from napari_nst.settings.pixels import PixelSource
 from napari_nst.settings.presets import DEFAULT_PRESET
 from napari_nst.settings.record import RunRecord, SteeringEvent, picture_hash
 from napari_nst.settings.results import LossPoint
@@ -51,6 +54,8 @@ def stylize(
     weights: str | Path | Weights = "auto",
     weights_input: InputKind | None = None,
     device: str = "auto",
+    memory: float | None = None,
+    scratch: str | Path | None = None,
     control: RunControl | None = None,
     init: Array | None = None,
     events: Sequence[SteeringEvent] = (),
@@ -66,6 +71,8 @@ def stylize(
         weights=weights,
         weights_input=weights_input,
         device=device,
+        memory=memory,
+        scratch=scratch,
         control=control,
         init=init,
         events=events,
@@ -84,6 +91,8 @@ def iter_stylize(
     weights: str | Path | Weights = "auto",
     weights_input: InputKind | None = None,
     device: str = "auto",
+    memory: float | None = None,
+    scratch: str | Path | None = None,
     control: RunControl | None = None,
     init: Array | None = None,
     events: Sequence[SteeringEvent] = (),
@@ -108,6 +117,11 @@ def iter_stylize(
         How a weights file wants to be fed, where it does not say so itself.
     device
         "auto", "cpu", "cuda", "cuda:1" or "mps".
+    memory
+        Bytes that the whole program may hold on the host; by default 60 % of what is free is used.
+        Larger pictures are worked on by windows, and are the same (``config.tile``).
+    scratch
+        Folder for files of what does not fit into memory, on a disk; temporary files' by default.
     control
         Stops, pauses and steers the run from another thread.
     init : array as `content`
@@ -142,7 +156,13 @@ def iter_stylize(
         From the generator, with what would fit as its `remedies`: as TooLargeError before the
         first step, or when memory runs out later.
     """
-    stylizer = Stylizer(weights=weights, weights_input=weights_input, device=device)
+    stylizer = Stylizer(
+        weights=weights,
+        weights_input=weights_input,
+        device=device,
+        memory=memory,
+        scratch=scratch,
+    )
     return stylizer.iter_stylize(
         content,
         style,
@@ -164,7 +184,7 @@ class Stylizer:
 
     Parameters
     ----------
-    weights, weights_input, device
+    weights, weights_input, device, memory, scratch
         As for the function `iter_stylize`.
     """
 
@@ -174,10 +194,14 @@ class Stylizer:
         weights: str | Path | Weights = "auto",
         weights_input: InputKind | None = None,
         device: str = "auto",
+        memory: float | None = None,
+        scratch: str | Path | None = None,
     ) -> None:
         self._weights = weights
         self._weights_input = weights_input
         self._device = device
+        self._memory_bytes = None if memory is None else round(memory)
+        self._scratch = None if scratch is None else Path(scratch)
         self._network: Network | None = None
 
     @property
@@ -245,13 +269,13 @@ class Stylizer:
         if job.settled is not None:
             device, config = job.settled.device_for(self._device), job.settled.config
         expected = plan_of(config, job.pictures.content.size, sizes, device)
-        if check_memory:
-            refuse_if_too_large(expected)
+        layout = self._layout_of(expected, job.settled, check_memory=check_memory)
+        expected = replace(expected, tile_px=layout.tile_px)
         own_time, import_s = OwnTime(job.control), expected.import_s
         was_ready = self._network is not None
         try:
             with held_heap():
-                result = yield from own_time.of(self._run(job, expected.device))
+                result = yield from own_time.of(self._run(job, expected.device, layout))
             if job.resumed is None:
                 _learn(expected, result, own_time.seconds - import_s, was_ready=was_ready)
             return result
@@ -263,22 +287,37 @@ class Stylizer:
             self._network = None
         raise ran_out(expected)
 
-    def _run(self, job: "_Job", device: torch.device) -> Generator[Step, None, StyleResult]:
+    def _layout_of(
+        self, expected: Plan, settled: Settled | None, *, check_memory: bool
+    ) -> LayoutPlan:
+        """Choose how pictures are worked on; raises TooLargeError where nothing fits."""
+        if settled is not None:
+            return settled.layout
+        if check_memory or expected.config.tile:
+            return fitting_layout(expected, self._memory_bytes)
+        return LayoutPlan(None, in_files=False, peak_bytes=0)
+
+    def _run(
+        self, job: "_Job", device: torch.device, layout: LayoutPlan
+    ) -> Generator[Step, None, StyleResult]:
         began = time.perf_counter() - (job.resumed.seconds if job.resumed else 0)
         with threads(job.settled.threads if job.settled else None):
-            run, record = self._prepare(job, device)
+            run, record = self._prepare(job, device, layout)
             try:
                 return (yield from _take_steps(run, record, job, began))
             finally:
                 run.release()
 
-    def _prepare(self, job: "_Job", device: torch.device) -> tuple[Run, RunRecord]:
+    def _prepare(
+        self, job: "_Job", device: torch.device, layout: LayoutPlan
+    ) -> tuple[Run, RunRecord]:
         weights = self._weights_for(job)
         settled = job.settled
         config = settled.config if settled else suited(job.config, weights)
         network = self._network = network_for(config, weights, device, self._network)
         encoder = network.encoder
         balance = settled.balance if settled else balance_of(config, weights, encoder)
+        store = layout.store(device, self._scratch)
         run = Run(
             job.pictures,
             encoder,
@@ -287,6 +326,7 @@ class Stylizer:
             balance=balance,
             control=job.control,
             events=job.events,
+            layout=Layout(layout.tile_px, store),
             style_targets=network.style_targets,
         )
         if job.resumed is not None:
@@ -301,6 +341,8 @@ class Stylizer:
             "scales": [list(size) for size in run.sizes],
             "palette": run.palette.to_dict(),
             "threads": torch.get_num_threads(),
+            "tile": layout.tile_px,
+            "in_files": layout.in_files,
             "versions": {name: version(name) for name in ("napari-nst", "torch", "numpy")}
             | {"python": platform.python_version()},
         }
@@ -345,19 +387,20 @@ def _read(
     content: Array, style: Array | Sequence[Array], init: Array | None
 ) -> tuple[Pictures, dict[str, Any]]:
     """Read the arrays, and give the pictures' hashes for the record."""
-    content, styles = as_array(content, "content"), style_arrays(style)
-    init = None if init is None else as_array(init, "the picture to start from")
-    hashes = _hashes(content, list(styles.values()), init)
-    pictures = Pictures(
-        read_picture(content, "content"),
+    source, styles = as_array(content, "content"), style_arrays(style)
+    start = None if init is None else as_array(init, "the picture to start from")
+    read = (
+        read_picture(source, "content"),
         [read_picture(each, role) for role, each in styles.items()],
-        None if init is None else read_picture(init, "the picture to start from"),
-        hashes["styles"],
+        None if start is None else read_picture(start, "the picture to start from"),
     )
-    return pictures, hashes
+    hashes = _hashes(source, list(styles.values()), start)
+    return Pictures(*read, hashes["styles"]), hashes
 
 
-def _hashes(content: Array, styles: list[Array], init: Array | None) -> dict[str, Any]:
+def _hashes(
+    content: PixelSource, styles: list[PixelSource], init: PixelSource | None
+) -> dict[str, Any]:
     hashes = {"content": picture_hash(content), "styles": [picture_hash(each) for each in styles]}
     return hashes if init is None else hashes | {"init": picture_hash(init)}
 
@@ -374,18 +417,19 @@ def _learn(expected: Plan, result: StyleResult, measured_s: float, *, was_ready:
 def _take_steps(
     run: Run, record: RunRecord, job: _Job, began: float
 ) -> Generator[Step, None, StyleResult]:
-    like, checkpoints = job.pictures.content, job.checkpoints
+    checkpoints, stopped = job.checkpoints, partial(_stopped, run, record)
     history = list(job.resumed.history) if job.resumed else []
     if checkpoints is not None:
         checkpoints.begin()
     for step in run.steps():
-        evaluation, seconds = step.evaluation, time.perf_counter() - began
-        point = (evaluation.loss, evaluation.terms, seconds)
+        seconds = time.perf_counter() - began
+        point = (step.evaluation.loss, step.evaluation.terms, seconds)
         history.append(LossPoint(step.iteration, step.scale.index, *point))
         if checkpoints is not None and checkpoints.is_due:
             checkpoints.write(run, record, history, seconds)
-        show, stopped = partial(_show, run, like), partial(_stopped, run, record)
-        yield Step(step.iteration, run.total, step.scale, *point, show, stopped)
+        shown = Step(step.iteration, run.total, step.scale, *point, run.image, stopped)
+        del step  # or its gradient would be there during the next one
+        yield shown
     seconds = time.perf_counter() - began
     if checkpoints is not None and run.reason == "stopped" and run.is_resumable and history:
         checkpoints.write(run, record, history, seconds)
@@ -393,8 +437,7 @@ def _take_steps(
         history.append(_last_point(run, history, began))
     record = record.replace(events=tuple(run.events), steps_done=run.done, reason=run.reason)
     painted = run.picture.detach().float().cpu()[0].permute(1, 2, 0).numpy()
-    image = write_array(run.shown(), like)
-    return StyleResult(image, painted, tuple(history), run.reason, record, seconds)
+    return StyleResult(run.image(), painted, tuple(history), run.reason, record, seconds)
 
 
 def _last_point(run: Run, history: list[LossPoint], began: float) -> LossPoint:
@@ -402,10 +445,6 @@ def _last_point(run: Run, history: list[LossPoint], began: float) -> LossPoint:
     scale = history[-1].scale if history else 0
     seconds = time.perf_counter() - began
     return LossPoint(run.done + 1, scale, evaluation.loss, evaluation.terms, seconds)
-
-
-def _show(run: Run, like: Picture) -> Array:
-    return write_array(run.shown(), like)
 
 
 def _stopped(run: Run, record: RunRecord) -> RunRecord:

@@ -30,11 +30,13 @@ from napari_nst.cli.options import (
     DryRun,
     IgnoreMemory,
     Init,
+    Memory,
     Output,
     Precision,
     Preset,
     Resume,
     SaveEvery,
+    Scratch,
     Seed,
     Sets,
     SettingsFile,
@@ -42,10 +44,12 @@ from napari_nst.cli.options import (
     Steps,
     Strength,
     Styles,
+    Tile,
     WeightsInput,
     WeightsName,
     chosen_weights,
     given_settings,
+    memory_bytes,
     settings_of,
 )
 from napari_nst.cli.presets import presets_app
@@ -127,6 +131,9 @@ def stylize(
     seed: Seed = None,
     precision: Precision = None,
     init: Init = None,
+    tile: Tile = None,
+    memory: Memory = None,
+    scratch: Scratch = None,
     settings: Sets = None,
     weights: WeightsName = None,
     weights_input: WeightsInput = None,
@@ -139,26 +146,26 @@ def stylize(
     resume: Resume = None,
 ) -> int:
     """Paint CONTENT in the manner of STYLE. Ctrl-C writes what there is and exits with 130."""
-    knobs = {"size": size, "steps": steps, "style_strength": style_strength, "colors": colors}
-    knobs |= {"seed": seed, "precision": precision}
+    knobs = {"size": size, "steps": steps, "seed": seed, "precision": precision}
+    knobs |= {"style_strength": style_strength, "colors": colors, "tile": tile}
     given, start_file = given_settings(knobs, init, settings)
+    limit = memory_bytes(memory)
     with ending_gently() as ending, unfinished_run(output, resume, dry_run=dry_run) as unfinished:
         config, record, events = settings_of(unfinished, config_file, preset, given)
-        picture = read_picture(content)
+        picture, *styles = map(read_picture, [content, *style])
+        start = read_picture(start_file) if start_file else None
         inputs = [content, *style, *(each for each in (start_file, config_file) if each)]
         _check_outputs(output, save_every, picture, config, inputs)
-        styles = [read_picture(path) for path in style]
-        start = read_picture(start_file) if start_file else None
 
         from napari_nst.api import iter_stylize  # torch takes seconds to import: after the checks
 
         chosen = chosen_weights(weights, weights_input, record)
-        shapes = picture.shape, [each.shape for each in styles]
-        text, fits = forecast(config, *shapes, device, weights=chosen.name)
+        what = config, picture.shape, [each.shape for each in styles], device
+        text, fits = forecast(*what, weights=chosen.name, memory=limit)
         say(text, on_stdout=dry_run)
         if dry_run:
             return 0 if fits else 2
-        kept = checkpoints_for(output, checkpoint_every, unfinished, config, *shapes, device)
+        kept = checkpoints_for(output, checkpoint_every, unfinished, *what, memory=limit)
         ending.stops((control := RunControl()).stop)
         run = iter_stylize(
             picture,
@@ -166,6 +173,8 @@ def stylize(
             config,
             weights=chosen,
             device=device,
+            memory=limit,
+            scratch=scratch or output.parent,
             control=control,
             init=start,
             events=events,

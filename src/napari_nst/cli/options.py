@@ -1,5 +1,6 @@
 """The command line's options, described by the settings' own help texts."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -70,6 +71,21 @@ WeightsInput = Annotated[
     typer.Option(metavar="caffe|torchvision", help="How a weights file wants to be fed."),
 ]
 Device = Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps.")]
+Tile = Annotated[str | None, _knob("tile", "auto|off|PX")]
+Memory = Annotated[
+    str | None,
+    typer.Option(
+        metavar="BYTES",
+        help="What the program may hold in memory, such as 4GB; larger pictures are worked on by "
+        "windows. Default 60 % of what is free.",
+    ),
+]
+Scratch = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR", help="Folder for what does not fit into memory. Default: OUT's folder."
+    ),
+]
 SaveEvery = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="Also write every Nth step: OUT-00050.png.")
 ]
@@ -107,6 +123,30 @@ Resume = Annotated[
         "place.",
     ),
 ]
+
+
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+_UNITS |= {f"{unit}i": 1024**power for power, unit in enumerate("kmgt", 1)}
+_LEAST_MEMORY = 10**8
+
+
+def memory_bytes(text: str | None) -> int | None:
+    """Read an amount of memory: 4GB, 500 MB, 4GiB or plain bytes.
+
+    Raises
+    ------
+    ConfigError
+        If it is none, or less than any run takes.
+    """
+    if text is None:
+        return None
+    found = re.fullmatch(r"([0-9]*\.?[0-9]+)\s*([kmgt]?i?)b?", text.strip().lower())
+    if found is None or found[2] not in _UNITS:
+        raise ConfigError(f"--memory is an amount such as 4GB or 500MB; got {text!r}")
+    count = round(float(found[1]) * _UNITS[found[2]])
+    if count < _LEAST_MEMORY:
+        raise ConfigError(f"--memory is at least 100MB; got {text!r}")
+    return count
 
 
 def given_settings(

@@ -96,6 +96,8 @@ def checkpoints_for(
     content: Sequence[int],
     styles: Sequence[Sequence[int]],
     device: str,
+    *,
+    memory: int | None,
 ) -> "Checkpoints | None":
     """Return where and how often a run writes checkpoints; None where it does not.
 
@@ -107,15 +109,15 @@ def checkpoints_for(
         Of --checkpoint-every.
     unfinished
         What the run goes on from.
-    config, content, styles, device
+    config, content, styles, device, memory
         As `napari_nst.estimate` takes them.
     """
     from napari_nst.api import Checkpoints
     from napari_nst.planning.estimate import estimate
 
     if asked_s is None:
-        is_long = unfinished or estimate(config, content, styles, device).seconds > LONG_S
-        asked_s = EVERY_S if is_long else 0
+        expected = estimate(config, content, styles, device, memory=memory)
+        asked_s = EVERY_S if unfinished or expected.seconds > LONG_S else 0
     if not asked_s:
         return None
     return Checkpoints(checkpoint_path(output), every_s=asked_s, is_written=unfinished is not None)

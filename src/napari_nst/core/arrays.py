@@ -1,6 +1,7 @@
-"""Pictures as callers hold them - dask, zarr, torch, PIL, anything with __array__ - as numpy's."""
+"""Pictures as callers hold them - dask, zarr, torch, PIL, anything with __array__ - by rows."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -8,6 +9,7 @@ import torch
 from PIL import Image
 
 from napari_nst.errors import ImageError, shown
+from napari_nst.settings.pixels import PixelSource, is_large
 
 _PROTOCOLS = ("__array__", "__array_interface__")
 
@@ -17,8 +19,11 @@ def is_array_like(value: object) -> bool:
     return any(_has(value, protocol) for protocol in _PROTOCOLS)
 
 
-def as_array(value: object, role: str) -> npt.NDArray[Any]:
-    """Convert one picture into a numpy array; numpy's own are returned as they are.
+def as_array(value: object, role: str) -> PixelSource:
+    """Convert one picture into a numpy array.
+
+    Numpy's own arrays are returned as they are, and large ones that can be sliced, which `rows_of`
+    reads by pieces.
 
     Parameters
     ----------
@@ -39,6 +44,8 @@ def as_array(value: object, role: str) -> npt.NDArray[Any]:
         return np.asarray(_in_colours(value))
     if isinstance(value, torch.Tensor):
         return _of_tensor(value, role)
+    if _is_large_source(value):
+        return value
     if not is_array_like(value):
         raise ImageError(
             f"{role} is a {type(value).__name__} ({shown(value, 40)}); expected an array of "
@@ -46,12 +53,47 @@ def as_array(value: object, role: str) -> npt.NDArray[Any]:
             "picture of PIL. Read files with napari_nst.files.images.read_picture, and turn lists "
             "of numbers into an array with numpy.asarray."
         )
+    return _converted(lambda: value, value, role)
+
+
+def rows_of(source: PixelSource, rows: slice, role: str) -> npt.NDArray[Any]:
+    """Read some rows, shape (rows, W) or (rows, W, C).
+
+    Raises
+    ------
+    ImageError
+        If the source's own code fails, or there are fewer rows than its shape promises.
+    """
+    pixels = _converted(lambda: source[rows], source, role)
+    expected = (rows.stop - rows.start, *source.shape[1:])
+    if pixels.shape != expected:
+        raise ImageError(
+            f"{role} is a {type(source).__name__} of shape {tuple(source.shape)}, but its rows "
+            f"{rows.start} to {rows.stop} have shape {pixels.shape}; it may have changed meanwhile"
+        )
+    return pixels
+
+
+def _converted(read: Callable[[], object], source: object, role: str) -> npt.NDArray[Any]:
     try:
-        return np.asarray(value)
+        return np.asarray(read())
+    except ImageError:  # a file of ours says what is wrong with it
+        raise
     except Exception as error:  # whatever the object's own code raises
         raise ImageError(
-            f"{role} is a {type(value).__name__} that numpy cannot convert: {error}"
+            f"{role} is a {type(source).__name__} that numpy cannot convert: {error}"
         ) from error
+
+
+def _is_large_source(value: object) -> TypeGuard[PixelSource]:
+    """Whether a value is too large to be held, and can be sliced as numpy's arrays."""
+    shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
+    return (
+        isinstance(shape, tuple)
+        and isinstance(dtype, np.dtype)
+        and _has(value, "__getitem__")
+        and is_large(shape)
+    )
 
 
 def _of_tensor(tensor: torch.Tensor, role: str) -> npt.NDArray[Any]:

@@ -11,7 +11,7 @@ nearly grey photograph does not become coloured blotches. C_t is not raised: a g
 chroma at all.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -85,6 +85,28 @@ def colour_statistics(rgb: Tensor, alpha: Tensor | None = None) -> ColourStatist
     return ColourStatistics(centre, covariance + np.outer(centre, centre))
 
 
+def colour_statistics_by_pieces(
+    pieces: Iterable[tuple[Tensor, Tensor | None]],
+) -> ColourStatistics:
+    """Measure the colours of a picture that comes in pieces.
+
+    Parameters
+    ----------
+    pieces
+        Pairs of rgb and alpha as `colour_statistics` takes them; each pixel in one piece.
+    """
+    parts, opacities, counts = [], [], []
+    for rgb, alpha in pieces:
+        parts.append(colour_statistics(rgb, alpha))
+        counts.append(rgb.shape[-2] * rgb.shape[-1])
+        opacities.append(counts[-1] if alpha is None else float(alpha.double().sum()))
+    weights = opacities if sum(opacities) > 0 else counts
+    return ColourStatistics(
+        np.average([part.mean for part in parts], axis=0, weights=weights),
+        np.average([part.second for part in parts], axis=0, weights=weights),
+    )
+
+
 def blended(parts: Sequence[ColourStatistics]) -> ColourStatistics:
     """Average the statistics of several pictures."""
     return ColourStatistics(
@@ -140,9 +162,14 @@ class Palette:
     content: ColourStatistics
     style: ColourStatistics
 
-    def in_style(self, content: Tensor) -> Tensor:
-        """Return the content, shape (1, 3, H, W), in the style's colours."""
-        return colour_map(self.content, self.style)(content)
+    @property
+    def to_style(self) -> ColourMap:
+        """The map that gives the content the style's colours."""
+        return colour_map(self.content, self.style)
+
+    def map_after(self, painted: ColourStatistics, colors: Colors) -> ColourMap:
+        """Return the map that gives a painted picture the colours asked for, but for "none"."""
+        return colour_map(painted, self.style if colors == "style" else self.content)
 
     def after(self, painted: Tensor, colors: Colors, alpha: Tensor | None = None) -> Tensor:
         """Return a picture in the colours asked for.
@@ -158,8 +185,7 @@ class Palette:
         """
         if colors == "none":
             return painted
-        target = self.style if colors == "style" else self.content
-        return colour_map(colour_statistics(painted, alpha), target)(painted)
+        return self.map_after(colour_statistics(painted, alpha), colors)(painted)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values, as a record keeps them."""

@@ -2,20 +2,18 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
-from typing import Any
-
-import numpy.typing as npt
 
 from napari_nst.core.arrays import as_array, is_array_like
 from napari_nst.core.control import RunControl
 from napari_nst.errors import ConfigError, ImageError, shown
 from napari_nst.settings.config import StyleConfig
+from napari_nst.settings.pixels import PixelSource
 from napari_nst.settings.record import SteeringEvent, checked_events
 
 _NOT_SEVERAL = (str, bytes, Mapping, PathLike)
 
 
-def style_arrays(style: object) -> dict[str, npt.NDArray[Any]]:
+def style_arrays(style: object) -> dict[str, PixelSource]:
     """Convert one style, or several in a list, into arrays by the names that messages use.
 
     Raises

@@ -8,21 +8,24 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image
 from torch import Tensor
-from torch.nn import functional
 
-from napari_nst.core.arrays import as_array
-from napari_nst.core.colour import Palette, blended, colour_statistics
+from napari_nst.core.arrays import as_array, rows_of
+from napari_nst.core.colour import (
+    ColourStatistics,
+    Palette,
+    blended,
+    colour_statistics,
+    colour_statistics_by_pieces,
+)
+from napari_nst.core.resizing import Size, resize_bytes, resize_rows
+from napari_nst.core.resizing import resize as resize
 from napari_nst.errors import ImageError
 from napari_nst.settings.config import Resample
+from napari_nst.settings.pixels import PixelSource, is_large, split_rows
 
 _INTEGER_MAXIMUM = {"uint8": 255, "uint16": 65535}
 _CHANNEL_COUNTS = (3, 4)
-_PILLOW_FILTERS: dict[Resample, Image.Resampling] = {
-    "bilinear": Image.Resampling.BILINEAR,
-    "bicubic": Image.Resampling.BICUBIC,
-}
 
 
 @dataclass(frozen=True)
@@ -44,21 +47,133 @@ class Picture:
     dtype: np.dtype[Any]
 
     @property
-    def size(self) -> tuple[int, int]:
+    def size(self) -> Size:
         """Height and width in pixels."""
         return self.rgb.shape[-2], self.rgb.shape[-1]
 
-    def resized(self, size: tuple[int, int], resample: Resample) -> "Picture":
+    @cached_property
+    def colours(self) -> ColourStatistics:
+        """Statistics of its colours, weighted by opacity."""
+        return colour_statistics(self.rgb, self.alpha)
+
+    def resized(self, size: Size, resample: Resample) -> "Picture":
         """Resize to (H, W); where the array was of 8 bits, as 8 bits by Pillow itself.
 
         The originals do so, and a level's difference of a pixel in thirty is 2e-3 in a loss.
         """
         if size == self.size:
             return self
-        resized = _resize_bytes if self.dtype == np.uint8 else resize
+        resized = resize_bytes if self.dtype == np.uint8 else resize
         rgb = resized(self.rgb, size, resample)
         alpha = None if self.alpha is None else resize(self.alpha, size, resample)
         return Picture(rgb, alpha, self.dtype)
+
+    def piece(self, size: Size, resample: Resample, rows: slice) -> "Picture":
+        """Return some rows of `resized`."""
+        rgb = resize_rows(
+            lambda part: self.rgb[:, :, part],
+            self.size,
+            size,
+            resample,
+            rows,
+            in_bytes=self.dtype == np.uint8,
+        )
+        return Picture(rgb, self.alpha_rows(size, resample, rows), self.dtype)
+
+    def alpha_rows(self, size: Size, resample: Resample, rows: slice) -> Tensor | None:
+        """Return some rows of the opacity at a size, shape (1, 1, rows, W)."""
+        alpha = self.alpha
+        if alpha is None:
+            return None
+        return resize_rows(
+            lambda part: alpha[:, :, part], self.size, size, resample, rows, in_bytes=False
+        )
+
+
+@dataclass(frozen=True)
+class ArrayPicture:
+    """A picture that stays in its array, of which `piece` converts the rows that are asked for.
+
+    Parameters
+    ----------
+    source : shape (H, W), (H, W, 3) or (H, W, 4)
+        Any array that can be sliced.
+    role
+        "content" or "style": what the error messages call it.
+    hidden : Tensor or None, shape (1, 3, 1, 1)
+        The mean of the visible colours, where there is opacity.
+    """
+
+    source: PixelSource
+    role: str
+    hidden: Tensor | None
+
+    @property
+    def size(self) -> Size:
+        """Height and width in pixels."""
+        return self.source.shape[0], self.source.shape[1]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The array's dtype: uint8, uint16 or floating."""
+        return self.source.dtype
+
+    @property
+    def rgb(self) -> Tensor:
+        """All colours as `Picture.rgb`, read anew each time: 12 bytes a pixel."""
+        return self.resized(self.size, "bilinear").rgb
+
+    @property
+    def alpha(self) -> Tensor | None:
+        """All of the opacity as `Picture.alpha`, read anew each time: 4 bytes a pixel."""
+        return self.alpha_rows(self.size, "bilinear", slice(0, self.size[0]))
+
+    @cached_property
+    def colours(self) -> ColourStatistics:
+        """Statistics of its colours, weighted by opacity."""
+        parts = map(self._read, split_rows(slice(0, self.size[0]), self.size[1]))
+        return colour_statistics_by_pieces((part.rgb, part.alpha) for part in parts)
+
+    def resized(self, size: Size, resample: Resample) -> Picture:
+        """Resize the whole to (H, W), within memory's limits."""
+        return self.piece(size, resample, slice(0, size[0]))
+
+    def piece(self, size: Size, resample: Resample, rows: slice) -> Picture:
+        """Return some rows of the picture resized to a size.
+
+        Parameters
+        ----------
+        size
+            (H, W) of the whole.
+        resample
+            Pillow's filter.
+        rows
+            With start and stop. The rows of the source that they need are read in parts.
+        """
+        rgb = resize_rows(
+            lambda part: self._read(part).rgb,
+            self.size,
+            size,
+            resample,
+            rows,
+            in_bytes=self.dtype == np.uint8,
+        )
+        return Picture(rgb, self.alpha_rows(size, resample, rows), self.dtype)
+
+    def alpha_rows(self, size: Size, resample: Resample, rows: slice) -> Tensor | None:
+        """Return some rows of the opacity at a size, shape (1, 1, rows, W)."""
+        if self.hidden is None:
+            return None
+        return resize_rows(self._alpha, self.size, size, resample, rows, in_bytes=False)
+
+    def _alpha(self, rows: slice) -> Tensor:
+        return _to_planes(rows_of(self.source, rows, self.role))[:, 3:].contiguous()
+
+    def _read(self, rows: slice) -> Picture:
+        return _picture_of(rows_of(self.source, rows, self.role), self.hidden)
+
+
+AnyPicture = Picture | ArrayPicture
 
 
 @dataclass(frozen=True)
@@ -77,48 +192,19 @@ class Pictures:
         What tells each style from others, where runs share what they measure of styles.
     """
 
-    content: Picture
-    styles: Sequence[Picture]
-    start: Picture | None = None
+    content: AnyPicture
+    styles: Sequence[AnyPicture]
+    start: AnyPicture | None = None
     style_hashes: Sequence[str] = ()
 
     @cached_property
     def palette(self) -> Palette:
         """The colours that the result can be given."""
-        return Palette(
-            colour_statistics(self.content.rgb, self.content.alpha),
-            blended([colour_statistics(style.rgb, style.alpha) for style in self.styles]),
-        )
+        return Palette(self.content.colours, blended([style.colours for style in self.styles]))
 
 
-def resize(image: Tensor, size: tuple[int, int], resample: Resample) -> Tensor:
-    """Resize as Pillow does: antialiased, columns first, clipped to [0, 1] after each pass.
-
-    Parameters
-    ----------
-    image : Tensor, shape (1, C, H, W), values in [0, 1]
-    size
-        The wanted (H, W).
-    resample
-        Pillow's filter of that name.
-    """
-    for pass_size in ((image.shape[-2], size[1]), size):
-        image = functional.interpolate(
-            image, pass_size, mode=resample, align_corners=False, antialias=True
-        ).clamp_(0, 1)
-    return image
-
-
-def _resize_bytes(image: Tensor, size: tuple[int, int], resample: Resample) -> Tensor:
-    if image.is_meta:  # a rehearsal for an estimate: shapes without data
-        return image.new_empty((1, image.shape[1], *size))
-    levels = (image[0] * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
-    resized = Image.fromarray(levels).resize(size[::-1], _PILLOW_FILTERS[resample])
-    return _planes(np.asarray(resized))
-
-
-def read_picture(array: npt.NDArray[Any], role: str) -> Picture:
-    """Read an array as a picture.
+def read_picture(array: object, role: str) -> AnyPicture:
+    """Read an array as a picture; of a large one only what must be known beforehand.
 
     Parameters
     ----------
@@ -132,18 +218,32 @@ def read_picture(array: npt.NDArray[Any], role: str) -> Picture:
     ImageError
         If shape, dtype or values are anything else.
     """
-    pixels = as_array(array, role)
-    _check_kind(pixels, role)
-    maximum = _INTEGER_MAXIMUM.get(pixels.dtype.name, 1)
-    planes = _planes(pixels, maximum)
-    rgb, alpha = planes[:, :3].contiguous(), None
-    if planes.shape[1] == 4:
-        alpha = planes[:, 3:].contiguous()
-        rgb = _without_hidden_colours(rgb, alpha)
-    return Picture(rgb, alpha, pixels.dtype)
+    source = as_array(array, role)
+    _check_kind(source, role)
+    if is_large(source.shape):
+        return read_by_pieces(source, role)
+    pixels = rows_of(source, slice(0, source.shape[0]), role)
+    _check_values(pixels, role)
+    return _picture_of(pixels, None)
 
 
-def write_array(rgb: Tensor, like: Picture) -> npt.NDArray[Any]:
+def read_by_pieces(source: PixelSource, role: str) -> ArrayPicture:
+    """Check the values of a picture that stays in its array, and measure its visible colours."""
+    has_alpha = len(source.shape) == 3 and source.shape[2] == 4
+    colours, opacity = torch.zeros(3, dtype=torch.float64), 0.0
+    if has_alpha or source.dtype.kind == "f":
+        for rows in split_rows(slice(0, source.shape[0]), source.shape[1]):
+            pixels = rows_of(source, rows, role)
+            _check_values(pixels, role)
+            if has_alpha:
+                planes = _to_planes(pixels).double()[0]
+                colours += (planes[:3] * planes[3]).sum((1, 2))
+                opacity += float(planes[3].sum())
+    hidden = (colours / max(opacity, 1e-6)).float().view(1, 3, 1, 1)
+    return ArrayPicture(source, role, hidden if has_alpha else None)
+
+
+def write_array(rgb: Tensor, like: AnyPicture) -> npt.NDArray[Any]:
     """Convert a picture to an array of the dtype and opacity of `like`.
 
     Parameters
@@ -157,14 +257,35 @@ def write_array(rgb: Tensor, like: Picture) -> npt.NDArray[Any]:
     -------
     array, shape (H, W, 3), or (H, W, 4) where the content has opacity
     """
+    alpha = None if like.alpha is None else resize(like.alpha, _size_of(rgb), "bilinear")
+    return _to_array(rgb, alpha, like.dtype)
+
+
+def write_rows(rgb: Tensor, like: AnyPicture, size: Size, rows: slice) -> npt.NDArray[Any]:
+    """Convert some rows of a result, as `write_array` converts them all.
+
+    Parameters
+    ----------
+    rgb : Tensor, shape (1, 3, rows, W)
+    like
+        The content.
+    size
+        (H, W) of the whole result.
+    rows
+        Which rows these are, with start and stop.
+    """
+    return _to_array(rgb, like.alpha_rows(size, "bilinear", rows), like.dtype)
+
+
+def _to_array(rgb: Tensor, alpha: Tensor | None, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
     planes = rgb.detach().float().cpu().clamp(0, 1)
-    if like.alpha is not None:
-        planes = torch.cat([planes, resize(like.alpha, _size_of(planes), "bilinear")], dim=1)
+    if alpha is not None:
+        planes = torch.cat([planes, alpha], dim=1)
     array: npt.NDArray[np.float32] = planes[0].permute(1, 2, 0).numpy()
-    maximum = _INTEGER_MAXIMUM.get(like.dtype.name)
+    maximum = _INTEGER_MAXIMUM.get(dtype.name)
     if maximum is None:
-        return array.astype(like.dtype)
-    return np.rint(array * maximum).astype(like.dtype)
+        return array.astype(dtype)
+    return np.rint(array * maximum).astype(dtype)
 
 
 def fit_longest_side(size: tuple[int, int], longest: int | None) -> tuple[int, int]:
@@ -175,38 +296,54 @@ def fit_longest_side(size: tuple[int, int], longest: int | None) -> tuple[int, i
     return height, width
 
 
-def _planes(pixels: npt.NDArray[Any], maximum: int = 255) -> Tensor:
+def _to_planes(pixels: npt.NDArray[Any]) -> Tensor:
     """Convert an array of (H, W) or (H, W, C) to a tensor of (1, C, H, W), grey to RGB."""
-    planes = torch.from_numpy(pixels.astype(np.float32)) / maximum
+    planes = torch.from_numpy(pixels.astype(np.float32)) / _INTEGER_MAXIMUM.get(
+        pixels.dtype.name, 1
+    )
     if planes.ndim == 2:
         planes = planes[..., None].expand(-1, -1, 3)
     return planes.permute(2, 0, 1)[None].contiguous()
+
+
+def _picture_of(pixels: npt.NDArray[Any], hidden: Tensor | None) -> Picture:
+    """Convert an array; `hidden` is the visible colours' mean, where it is not that of these."""
+    planes = _to_planes(pixels)
+    rgb, alpha = planes[:, :3].contiguous(), None
+    if planes.shape[1] == 4:
+        alpha = planes[:, 3:].contiguous()
+        rgb = _without_hidden_colours(rgb, alpha, hidden)
+    return Picture(rgb, alpha, pixels.dtype)
 
 
 def _size_of(image: Tensor) -> tuple[int, int]:
     return image.shape[-2], image.shape[-1]
 
 
-def _without_hidden_colours(rgb: Tensor, alpha: Tensor) -> Tensor:
+def _without_hidden_colours(rgb: Tensor, alpha: Tensor, visible: Tensor | None) -> Tensor:
     """Put the visible colours' mean where a picture is transparent.
 
     Colours under full transparency are arbitrary, often black, and would enter the result.
     """
-    visible = (rgb * alpha).sum((2, 3), keepdim=True) / alpha.sum().clamp(min=1e-6)
+    if visible is None:
+        visible = (rgb * alpha).sum((2, 3), keepdim=True) / alpha.sum().clamp(min=1e-6)
     return rgb * alpha + visible * (1 - alpha)
 
 
-def _check_kind(pixels: npt.NDArray[Any], role: str) -> None:
-    is_picture = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] in _CHANNEL_COUNTS)
-    if not is_picture or 0 in pixels.shape:
+def _check_kind(source: PixelSource, role: str) -> None:
+    shape, dtype = tuple(source.shape), np.dtype(source.dtype)
+    is_picture = len(shape) == 2 or (len(shape) == 3 and shape[2] in _CHANNEL_COUNTS)
+    if not is_picture or 0 in shape:
         raise ImageError(
-            f"{role} has shape {pixels.shape}; expected (H, W), (H, W, 3) or (H, W, 4). "
-            f"{_hint(pixels.shape)}"
+            f"{role} has shape {shape}; expected (H, W), (H, W, 3) or (H, W, 4). {_hint(shape)}"
         )
-    if pixels.dtype.name not in _INTEGER_MAXIMUM and pixels.dtype.kind != "f":
+    if dtype.name not in _INTEGER_MAXIMUM and dtype.kind != "f":
         raise ImageError(
-            f"{role} has dtype {pixels.dtype}; expected uint8, uint16 or floating. Convert it."
+            f"{role} has dtype {dtype}; expected uint8, uint16 or floating. Convert it."
         )
+
+
+def _check_values(pixels: npt.NDArray[Any], role: str) -> None:
     if pixels.dtype.kind == "f" and not (np.isfinite(pixels).all() and _in_unit_range(pixels)):
         raise ImageError(
             f"{role} has floating values outside [0, 1] or not finite; rescale it to [0, 1]."

@@ -2,16 +2,17 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from napari_nst.errors import ConfigError, shown
 from napari_nst.settings.config import STEERABLE, Colors, StyleConfig
 from napari_nst.settings.json_reader import check_format, check_plain, parse_json
+from napari_nst.settings.pixels import PixelSource, split_rows
 
 FORMAT = 1
 """Number of the format of `RunRecord.to_dict`; records from before it have none."""
@@ -198,9 +199,10 @@ def _checked_hashes(hashes: dict[str, Any]) -> dict[str, Any]:
     return hashes
 
 
-def picture_hash(pixels: npt.NDArray[Any]) -> str:
-    """Return the SHA-256 of a picture, including dtype and shape."""
-    whole = np.ascontiguousarray(pixels)
-    digest = hashlib.sha256(f"{whole.dtype.str}{whole.shape}".encode())
-    digest.update(whole.data)  # no copy
+def picture_hash(pixels: PixelSource) -> str:
+    """Return the SHA-256 of a picture, including dtype and shape; read by pieces of rows."""
+    height, *inner = map(int, pixels.shape)
+    digest = hashlib.sha256(f"{np.dtype(pixels.dtype).str}{(height, *inner)}".encode())
+    for rows in split_rows(slice(0, height), math.prod(inner)):
+        digest.update(np.ascontiguousarray(pixels[rows]).data)
     return digest.hexdigest()
