@@ -72,12 +72,15 @@ class Checkpoints:
         JSON values to keep in it.
     pictures
         Arrays to keep in it, by name: for who cannot bring the run's pictures again.
+    is_written
+        Whether the file has a checkpoint of this run.
     """
 
-    path: Path
+    path: str | Path
     every_s: float = 60.0
     note: Mapping[str, Any] = field(default_factory=dict)
     pictures: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
+    is_written: bool = False
     _has_failed: bool = field(default=False, init=False)
     _last_at: float = field(default_factory=time.monotonic, init=False)
 
@@ -112,16 +115,15 @@ class Checkpoints:
         tensors[PREVIEW] = _preview(run, record)
         entries = [_entry(*each) for each in tensors.items()]
         entries += [_picture_entry(*each) for each in self.pictures.items()]
-        note = dict(self.note)
+        head = record, tuple(history), seconds, run.total, state, dict(self.note)
         try:
-            write_checkpoint(
-                Checkpoint(self.path, record, tuple(history), seconds, run.total, state, note),
-                entries,
-            )
-        except CheckpointError as error:
+            write_checkpoint(Checkpoint(Path(self.path), *head), entries)
+        except ValueError as error:  # a CheckpointError, or a number that JSON cannot hold
             level = logging.INFO if self._has_failed else logging.WARNING
             logger.log(level, "%s The run goes on; the checkpoint before it stays.", error)
             self._has_failed = True
+        else:
+            self.is_written = True
         self.begin()
 
 

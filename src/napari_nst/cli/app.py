@@ -23,6 +23,7 @@ from rich.progress import BarColumn, DownloadColumn, TransferSpeedColumn
 from napari_nst import __version__
 from napari_nst.cli.batch import batch
 from napari_nst.cli.options import (
+    CheckpointEvery,
     Colors,
     Content,
     Device,
@@ -33,6 +34,7 @@ from napari_nst.cli.options import (
     Output,
     Precision,
     Preset,
+    Resume,
     SaveEvery,
     Scratch,
     Seed,
@@ -45,12 +47,13 @@ from napari_nst.cli.options import (
     Tile,
     WeightsInput,
     WeightsName,
-    chosen_settings,
     chosen_weights,
     given_settings,
     memory_bytes,
+    settings_of,
 )
 from napari_nst.cli.presets import presets_app
+from napari_nst.cli.resume import checkpoints_for, hinting_at_resume, unfinished_run
 from napari_nst.cli.run import run_with_bar, shown_progress, write_result
 from napari_nst.cli.signals import INTERRUPTED, ending_gently
 from napari_nst.cli.streams import accept_any_letter, fail, say
@@ -139,32 +142,31 @@ def stylize(
     config_file: SettingsFile = None,
     dry_run: DryRun = False,
     ignore_memory: IgnoreMemory = False,
+    checkpoint_every: CheckpointEvery = None,
+    resume: Resume = None,
 ) -> int:
     """Paint CONTENT in the manner of STYLE. Ctrl-C writes what there is and exits with 130."""
     knobs = {"size": size, "steps": steps, "seed": seed, "precision": precision}
     knobs |= {"style_strength": style_strength, "colors": colors, "tile": tile}
     given, start_file = given_settings(knobs, init, settings)
-    config, record = chosen_settings(config_file, preset, given)
     limit = memory_bytes(memory)
-    with ending_gently() as ending:
-        picture = read_picture(content)
+    with ending_gently() as ending, unfinished_run(output, resume, dry_run=dry_run) as unfinished:
+        config, record, events = settings_of(unfinished, config_file, preset, given)
+        picture, *styles = map(read_picture, [content, *style])
+        start = read_picture(start_file) if start_file else None
         inputs = [content, *style, *(each for each in (start_file, config_file) if each)]
         _check_outputs(output, save_every, picture, config, inputs)
-        styles = [read_picture(path) for path in style]
-        start = None if start_file is None else read_picture(start_file)
 
         from napari_nst.api import iter_stylize  # torch takes seconds to import: after the checks
 
         chosen = chosen_weights(weights, weights_input, record)
-        shapes = [each.shape for each in styles]
-        text, fits = forecast(
-            config, picture.shape, shapes, device, weights=chosen.name, memory=limit
-        )
+        what = config, picture.shape, [each.shape for each in styles], device
+        text, fits = forecast(*what, weights=chosen.name, memory=limit)
         say(text, on_stdout=dry_run)
         if dry_run:
             return 0 if fits else 2
-        control = RunControl()
-        ending.stops(control.stop)
+        kept = checkpoints_for(output, checkpoint_every, unfinished, *what, memory=limit)
+        ending.stops((control := RunControl()).stop)
         run = iter_stylize(
             picture,
             styles,
@@ -175,10 +177,13 @@ def stylize(
             scratch=scratch or output.parent,
             control=control,
             init=start,
-            events=record.events if record else (),
+            events=events,
             check_memory=not ignore_memory,
+            checkpoints=kept,
+            resume=unfinished.path if unfinished else None,
         )
-        return write_result(output, run_with_bar(run, output, save_every), ending)
+        with hinting_at_resume(output, kept):
+            return write_result(output, run_with_bar(run, output, save_every), ending, kept)
 
 
 def _check_outputs(

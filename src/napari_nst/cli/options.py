@@ -10,11 +10,12 @@ import typer
 
 from napari_nst.cli.streams import say
 from napari_nst.errors import ConfigError, WeightsError
+from napari_nst.files.checkpoints import Checkpoint, check_same_settings
 from napari_nst.files.images import read_settings
 from napari_nst.files.user_presets import find_preset
-from napari_nst.settings.config import StyleConfig, choices
+from napari_nst.settings.config import StyleConfig, changes, choices
 from napari_nst.settings.presets import DEFAULT_PRESET, PRESETS
-from napari_nst.settings.record import RunRecord
+from napari_nst.settings.record import RunRecord, SteeringEvent
 from napari_nst.settings.text import parse_setting, split_assignment
 from napari_nst.settings.vgg_layers import WEIGHTS_NAMES
 
@@ -105,6 +106,24 @@ IgnoreMemory = Annotated[
     typer.Option("--ignore-memory", help="Start the run even if it does not fit into memory."),
 ]
 
+CheckpointEvery = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        metavar="SECONDS",
+        help="Write the run's state beside OUT so often, to go on after a crash; 0 is never. "
+        "Default: 60 if the run is estimated above 5 minutes.",
+    ),
+]
+Resume = Annotated[
+    bool | None,
+    typer.Option(
+        "--resume/--restart",
+        help="Go on with the unfinished run whose checkpoint is beside OUT, or start anew in its "
+        "place.",
+    ),
+]
+
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _UNITS |= {f"{unit}i": 1024**power for power, unit in enumerate("kmgt", 1)}
@@ -175,6 +194,35 @@ def chosen_settings(
         events = tuple(event for event in record.events if event.field not in changes)
         record = record.replace(events=events)
     return config.replace(**changes), record
+
+
+def settings_of(
+    unfinished: Checkpoint | None,
+    file: Path | None,
+    preset: str | None,
+    given: Sequence[tuple[str, str]],
+) -> tuple[StyleConfig, RunRecord | None, tuple[SteeringEvent, ...]]:
+    """Return settings, their record if there is one, and the steering to repeat.
+
+    Those of an unfinished run come from its checkpoint; options may repeat them.
+
+    Raises
+    ------
+    CheckpointError
+        If an option asks for another setting than the unfinished run's.
+    ConfigError, ImageError
+        As `chosen_settings`.
+    """
+    if unfinished is None:
+        config, record = chosen_settings(file, preset, given)
+        return config, record, record.events if record else ()
+    record = unfinished.record
+    if file or preset:
+        config, _ = chosen_settings(file, preset, given)
+    else:
+        config = record.config.replace(**{name: parse_setting(name, text) for name, text in given})
+    check_same_settings(unfinished, changes(config, record.config))
+    return record.config, record, ()  # the checkpoint has the steering
 
 
 def chosen_weights(name: str | None, feed: str | None, record: RunRecord | None) -> "Weights":
