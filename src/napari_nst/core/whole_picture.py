@@ -7,6 +7,7 @@ from torch.nn import functional
 from napari_nst.core.control import RunControl
 from napari_nst.core.device import finest_dtype
 from napari_nst.core.evaluate import loss_and_gradient
+from napari_nst.core.grain import grain
 from napari_nst.core.loss.objective import Balance, Objective
 from napari_nst.core.loss.targets import StyleMoments, StyleTargets, objective_of
 from napari_nst.core.memory import give_memory_back
@@ -110,21 +111,28 @@ class WholePicture:
 
     def _style_moments(self, index: int, size: Size) -> StyleMoments:
         """Measure a style beside the content at a size, unless it is known at its own."""
-        config, style = self.config, self._pictures.styles[index]
-        own_size = style_size(style.size, size, config)
+        config = self.config
+        own_size = style_size(self._pictures.styles[index].size, size, config)
         hashes = self._pictures.style_hashes
         key = (hashes[index], own_size, config.resample) if hashes else None
-        return self._style_targets.moments(
-            key, lambda: self._on_device(style.resized(own_size, config.resample).rgb), config
-        )
+        return self._style_targets.moments(key, lambda: self._style_at(index, size), config)
+
+    def _style_at(self, index: int, size: Size) -> Tensor:
+        """Return a style as it is shown to the network beside a content of a size."""
+        style, config = self._pictures.styles[index], self.config
+        own_size = style_size(style.size, size, config)
+        return self._on_device(style.resized(own_size, config.resample).rgb)
 
     def _enlarged(self, picture: Tensor, coarse: Tensor, content: Tensor) -> Tensor:
-        """Enlarge a picture, with the content's detail that its own size was too small to hold."""
+        """Enlarge a picture, with the content's detail that it was too small for, and grain."""
         size = content.shape[-2], content.shape[-1]
         enlarged = _resize(picture, size)
         if self.config.scale_detail:
             detail = content - _resize(coarse, size)
             enlarged = enlarged + self.config.scale_detail * detail.to(enlarged.dtype)
+        if self.config.scale_grain:
+            styles = [self._style_at(index, size) for index in range(len(self._pictures.styles))]
+            enlarged = enlarged + self.config.scale_grain * grain(size, styles).to(enlarged.dtype)
         return enlarged.clamp(0, 1)
 
     def _content_at(self, size: Size) -> Tensor:
