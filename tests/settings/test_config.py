@@ -134,7 +134,7 @@ def test_a_format_that_is_not_known_is_refused(number: object, message: str) -> 
 def test_layer_weights_go_with_their_layers() -> None:
     config = StyleConfig.preset("default", content_layers=("relu4_2",))
     assert config.content_layer_weights == ()
-    assert StyleConfig.preset("default", steps=3).content_layer_weights == (1.0, 2.0)
+    assert StyleConfig.preset("default", steps=3).content_layer_weights == (0.4, 1.0, 2.0)
     both = {"content_layers": ("relu4_2",), "content_layer_weights": (3.0,)}
     assert StyleConfig.preset("default", **both).content_layer_weights == (3.0,)
 
