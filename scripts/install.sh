@@ -10,7 +10,9 @@ for group in "$@"; do groups="$groups --group $group"; done
 . scripts/package-index.sh
 
 .tools/bin/uv venv --quiet --allow-existing --python .tools/bin/python "$folder"
+# Compiled once here: each test that starts a process of its own would otherwise compile napari
+# and torch anew where PYTHONDONTWRITEBYTECODE is set.
 # shellcheck disable=SC2086 # a list of options
-VIRTUAL_ENV=$folder .tools/bin/uv pip install --constraint constraints.txt \
-    --editable "$requirement" $groups
+VIRTUAL_ENV=$folder .tools/bin/uv pip install --compile-bytecode \
+    --constraint constraints.txt --editable "$requirement" $groups
 touch "$folder/ready"

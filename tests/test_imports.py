@@ -13,18 +13,20 @@ ROOT = Path(napari_nst.__file__).parent
 GUI = {"napari", "magicgui", "qtpy", "superqt", "pyqtgraph"}
 MOST_MODULES = 15
 
-CORE = {"core", "core.network", "core.loss", "core.optim"}
+CORE = {f"core{room}" for room in ("", ".network", ".loss", ".optim", ".store", ".tiling")}
 ARROWS = {
     "": {"settings", "errors", "api", "planning", "core", "cli"},  # the public names, by demand
-    "api": {*CORE, "planning", "weights", "settings", "errors"},
+    "api": {*CORE, "planning", "weights", "files", "settings", "errors"},
     "settings": {"errors"},
     "files": {"files.decode", "settings", "errors"},
     "files.decode": {"settings", "errors"},
     "weights": {"files", "settings", "errors"},
     "core": {*CORE, "settings", "errors"},
-    "core.loss": {"core.network", "settings", "errors"},
+    "core.loss": {"core", "core.network", "core.store", "core.tiling", "settings", "errors"},
     "core.network": {"settings", "errors"},
-    "core.optim": {"settings", "errors"},
+    "core.optim": {"core.store", "settings", "errors"},
+    "core.store": {"errors"},
+    "core.tiling": {"core.network", "core.store"},
     "planning": {*CORE, "files", "settings", "errors"},
     "runs": {"api", "core", "files", "settings", "errors"},
     "runs.batch": {"runs", "api", *CORE, "files", "files.decode", "planning", "settings", "errors"},

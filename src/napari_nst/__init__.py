@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_nst.api import Step, StyleResult, Stylizer, iter_stylize, stylize
+    from napari_nst.api import Checkpoints, Step, StyleResult, Stylizer, iter_stylize, stylize
     from napari_nst.core.control import RunControl
     from napari_nst.errors import NstError
     from napari_nst.planning.estimate import Estimate, estimate, largest_fitting_size
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Checkpoints",
     "Estimate",
     "NstError",
     "PairResult",
@@ -35,6 +36,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Checkpoints": "api",
     "Estimate": "planning.estimate",
     "NstError": "errors",
     "PairResult": "runs.batch.run",

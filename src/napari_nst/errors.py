@@ -21,6 +21,10 @@ class ImageError(NstError, ValueError):
     """A picture has a shape, dtype or range that cannot be stylised."""
 
 
+class CheckpointError(NstError, ValueError):
+    """A checkpoint cannot be written, is damaged, or is of another run or a newer version."""
+
+
 class DeviceError(NstError):
     """The requested device or precision is not available on this machine."""
 
@@ -59,6 +63,10 @@ class DeviceMemoryError(NstError):
 
 class TooLargeError(DeviceMemoryError):
     """A run was refused before it started, because it would not fit into memory."""
+
+
+class ScratchError(NstError):
+    """The folder for scratch files is missing, full, or in memory itself."""
 
 
 class WeightsError(NstError):

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from napari_nst import RunControl, RunRecord, StyleConfig, iter_stylize, stylize
+from napari_nst.core import picture_evaluator
 from napari_nst.core import run as run_module
-from napari_nst.core import whole_picture
 from napari_nst.core.network import encoder as encoder_module
 from napari_nst.core.optim.evaluator import Evaluation
 from napari_nst.errors import ConfigError, ImageError, NstError, WeightsError
@@ -217,7 +217,7 @@ def test_steering_is_recorded_and_repeats_bit_for_bit(
 def test_a_diverging_run_ends_with_the_last_good_picture(
     content: np.ndarray, style: np.ndarray, weights: Weights, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    genuine, calls = whole_picture.loss_and_gradient, []
+    genuine, calls = picture_evaluator.loss_and_gradient, []
 
     def breaks_at_the_fourth(picture: torch.Tensor, *rest: object) -> Evaluation:
         found = genuine(picture, *rest)
@@ -226,7 +226,7 @@ def test_a_diverging_run_ends_with_the_last_good_picture(
             return Evaluation(float("nan"), found.terms, found.gradient * float("nan"))
         return found
 
-    monkeypatch.setattr(whole_picture, "loss_and_gradient", breaks_at_the_fourth)
+    monkeypatch.setattr(picture_evaluator, "loss_and_gradient", breaks_at_the_fourth)
     result = stylize(content, style, shallow(), weights=weights)
     assert result.reason == "diverged"
     assert len(result.history) == 4

@@ -6,6 +6,7 @@ import pytest
 from napari_nst import StyleConfig, Stylizer, iter_stylize, stylize
 from napari_nst.core.loss import targets
 from napari_nst.core.network import encoder as encoder_module
+from napari_nst.core.store.pixels import Pixels
 from napari_nst.errors import ImageError, WeightsError
 from napari_nst.planning.estimate import plan_of
 from napari_nst.weights import Weights
@@ -103,9 +104,9 @@ def test_a_style_is_measured_once_for_contents_of_one_size(
 ) -> None:
     genuine, sizes = targets.measured, []
 
-    def counting(encoder: object, picture: object, config: object) -> object:
-        sizes.append(tuple(picture.shape[-2:]))
-        return genuine(encoder, picture, config)
+    def counting(encoder: object, picture: Pixels, *rest: object) -> object:
+        sizes.append(picture.size)
+        return genuine(encoder, picture, *rest)
 
     monkeypatch.setattr(targets, "measured", counting)
     stylizer = Stylizer(weights="untrained", device="cpu")

@@ -205,7 +205,7 @@ def test_no_arguments_show_the_help(run):
 @pytest.fixture
 def losses(monkeypatch):
     """Let the runs of a test find these losses: losses(1.0, math.nan)."""
-    from napari_nst.core import whole_picture as module
+    from napari_nst.core import picture_evaluator as module
 
     genuine = module.loss_and_gradient
 

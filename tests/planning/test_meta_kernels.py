@@ -10,6 +10,7 @@ from napari_nst.core.loss.targets import build_objective
 from napari_nst.core.network.encoder import Encoder
 from napari_nst.core.optim.adam import Adam
 from napari_nst.core.optim.lbfgs import LBFGS
+from napari_nst.core.store.store import InMemory
 from napari_nst.planning import op_counter
 from napari_nst.planning.meta_kernels import META, result_of, tensors_in
 from napari_nst.planning.op_counter import OpCounter
@@ -71,12 +72,19 @@ def compute(config, device):
     objective = build_objective(encoder, content, [style], config)
     variable = torch.full((1, 3, 45, 62), 0.25, device=device)
     if config.optimizer == "adam":
-        optimizer = Adam(variable, learning_rate=0.1, betas=(0.9, 0.99))
+        optimizer = Adam(variable, learning_rate=0.1, betas=(0.9, 0.99), store=InMemory(device))
     else:
         tolerances = {"tolerance_grad": -1.0, "tolerance_change": -1e9}
         asked = config.lbfgs_preconditioner
         smoothing = None if asked == "none" else asked
-        optimizer = LBFGS(variable, learning_rate=0.1, history=2, smoothing=smoothing, **tolerances)
+        optimizer = LBFGS(
+            variable,
+            learning_rate=0.1,
+            history=2,
+            smoothing=smoothing,
+            store=InMemory(device),
+            **tolerances,
+        )
 
     def evaluate():
         found = loss_and_gradient(variable, encoder, objective, config)

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from napari_nst.plugin.common import preferences
 from napari_nst.plugin.runs import worker as worker_module
 from tests.plugin.fakes import fake_engine
+from tests.plugin.rest import settle
 
 
 def pytest_collection_modifyitems(items):
@@ -89,3 +91,9 @@ def finished(qtbot):
         qtbot.wait(20)
 
     return wait
+
+
+@pytest.fixture
+def settled(qtbot):
+    """Wait until a widget's window has come to rest: settled(widget)."""
+    return partial(settle, qtbot=qtbot)

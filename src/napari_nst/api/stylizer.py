@@ -13,6 +13,14 @@ from typing import Any
 
 import torch
 
+from napari_nst.api.checkpoint import (
+    Checkpoints,
+    Settled,
+    check_same_run,
+    check_same_weights,
+    load_state,
+    threads,
+)
 from napari_nst.api.network import Network, balance_of, network_for, suited
 from napari_nst.api.results import Array, Step, StyleResult
 from napari_nst.core.arrays import as_array
@@ -20,9 +28,10 @@ from napari_nst.core.control import RunControl
 from napari_nst.core.inputs import checked_steering, style_arrays
 from napari_nst.core.memory import held_heap
 from napari_nst.core.network.preprocess import mean_colour
-from napari_nst.core.picture import AnyPicture, Pictures, read_picture, write_array
+from napari_nst.core.picture import Pictures, read_picture
 from napari_nst.core.run import Run
 from napari_nst.errors import is_out_of_memory
+from napari_nst.files.checkpoints import Checkpoint, read_checkpoint
 from napari_nst.planning.estimate import Plan, learn, plan_of
 from napari_nst.planning.past_runs import OwnTime
 from napari_nst.planning.remedies import ran_out, refuse_if_too_large
@@ -31,6 +40,7 @@ from napari_nst.settings.pixels import PixelSource
 from napari_nst.settings.presets import DEFAULT_PRESET
 from napari_nst.settings.record import RunRecord, SteeringEvent, picture_hash
 from napari_nst.settings.results import LossPoint
+from napari_nst.settings.vgg_layers import WEIGHTS_NAMES
 from napari_nst.weights import InputKind, Weights, load
 
 
@@ -46,6 +56,8 @@ def stylize(
     init: Array | None = None,
     events: Sequence[SteeringEvent] = (),
     check_memory: bool = True,
+    checkpoints: Checkpoints | None = None,
+    resume: str | Path | None = None,
 ) -> StyleResult:
     """Stylize `content`; parameters and errors are those of `iter_stylize`."""
     run = iter_stylize(
@@ -59,6 +71,8 @@ def stylize(
         init=init,
         events=events,
         check_memory=check_memory,
+        checkpoints=checkpoints,
+        resume=resume,
     )
     return _exhausted(run)
 
@@ -75,6 +89,8 @@ def iter_stylize(
     init: Array | None = None,
     events: Sequence[SteeringEvent] = (),
     check_memory: bool = True,
+    checkpoints: Checkpoints | None = None,
+    resume: str | Path | None = None,
 ) -> Generator[Step, None, StyleResult]:
     """Paint `content` in the manner of `style`, one step at a time.
 
@@ -102,6 +118,12 @@ def iter_stylize(
     check_memory
         Whether to refuse a run that does not fit into free memory; on a CPU the system may end
         the whole program otherwise.
+    checkpoints
+        Where to write the run's state from time to time, so that it can go on after a crash.
+    resume
+        A checkpoint to go on from, with the same pictures, start and weights. Settings, steering,
+        and everything that was "auto" come from it; on the same machine the result is that of a
+        run which was never interrupted, bit for bit in float32.
 
     Yields
     ------
@@ -112,6 +134,9 @@ def iter_stylize(
     ------
     ImageError, ConfigError
         At once, if a picture's shape, dtype or values do not fit, or another argument's type.
+    CheckpointError
+        At once, if there is no checkpoint to resume, or it is of a run with other pictures or
+        settings; from the generator, if it is damaged or of a run with other weights.
     ImageError, ConfigError, WeightsError, DeviceError
         From the generator, saying what was expected, what came and what to do.
     DeviceMemoryError
@@ -120,7 +145,15 @@ def iter_stylize(
     """
     stylizer = Stylizer(weights=weights, weights_input=weights_input, device=device)
     return stylizer.iter_stylize(
-        content, style, config, control=control, init=init, events=events, check_memory=check_memory
+        content,
+        style,
+        config,
+        control=control,
+        init=init,
+        events=events,
+        check_memory=check_memory,
+        checkpoints=checkpoints,
+        resume=resume,
     )
 
 
@@ -165,6 +198,8 @@ class Stylizer:
         init: Array | None = None,
         events: Sequence[SteeringEvent] = (),
         check_memory: bool = True,
+        checkpoints: Checkpoints | None = None,
+        resume: str | Path | None = None,
     ) -> StyleResult:
         """Stylize `content`; parameters and errors are those of `iter_stylize`."""
         run = self.iter_stylize(
@@ -175,6 +210,8 @@ class Stylizer:
             init=init,
             events=events,
             check_memory=check_memory,
+            checkpoints=checkpoints,
+            resume=resume,
         )
         return _exhausted(run)
 
@@ -188,17 +225,27 @@ class Stylizer:
         init: Array | None = None,
         events: Sequence[SteeringEvent] = (),
         check_memory: bool = True,
+        checkpoints: Checkpoints | None = None,
+        resume: str | Path | None = None,
     ) -> Generator[Step, None, StyleResult]:
         """Stylize `content` step by step, as the function `iter_stylize` does."""
         pictures, hashes = _read(content, style, init)
+        resumed = None if resume is None else read_checkpoint(Path(resume))
+        if resumed is not None:
+            check_same_run(resumed, hashes, config, events)
+            config = resumed.record.config
         config = StyleConfig.preset(DEFAULT_PRESET) if config is None else checked_config(config)
         events, control = checked_steering(events, control, config)
-        job = _Job(pictures, config, hashes, control, events)
+        settled = None if resumed is None else Settled.of(resumed)
+        job = _Job(pictures, config, hashes, control, events, checkpoints, resumed, settled)
         return self._generate(job, check_memory=check_memory)
 
     def _generate(self, job: "_Job", *, check_memory: bool) -> Generator[Step, None, StyleResult]:
         sizes = [style.size for style in job.pictures.styles]
-        expected = plan_of(job.config, job.pictures.content.size, sizes, self._device)
+        device, config = self._device, job.config
+        if job.settled is not None:
+            device, config = job.settled.device_for(self._device), job.settled.config
+        expected = plan_of(config, job.pictures.content.size, sizes, device)
         if check_memory:
             refuse_if_too_large(expected)
         own_time, import_s = OwnTime(job.control), expected.import_s
@@ -206,7 +253,8 @@ class Stylizer:
         try:
             with held_heap():
                 result = yield from own_time.of(self._run(job, expected.device))
-            _learn(expected, result, own_time.seconds - import_s, was_ready=was_ready)
+            if job.resumed is None:
+                _learn(expected, result, own_time.seconds - import_s, was_ready=was_ready)
             return result
         except Exception as error:
             if not is_out_of_memory(error):
@@ -217,18 +265,21 @@ class Stylizer:
         raise ran_out(expected)
 
     def _run(self, job: "_Job", device: torch.device) -> Generator[Step, None, StyleResult]:
-        began = time.perf_counter()
-        run, record = self._prepare(job, device)
-        try:
-            return (yield from _take_steps(run, record, job.pictures.content, began))
-        finally:
-            run.release()
+        began = time.perf_counter() - (job.resumed.seconds if job.resumed else 0)
+        with threads(job.settled.threads if job.settled else None):
+            run, record = self._prepare(job, device)
+            try:
+                return (yield from _take_steps(run, record, job, began))
+            finally:
+                run.release()
 
     def _prepare(self, job: "_Job", device: torch.device) -> tuple[Run, RunRecord]:
-        weights = self.weights
-        config = suited(job.config, weights)
+        weights = self._weights_for(job)
+        settled = job.settled
+        config = settled.config if settled else suited(job.config, weights)
         network = self._network = network_for(config, weights, device, self._network)
-        encoder, balance = network.encoder, balance_of(config, weights, network.encoder)
+        encoder = network.encoder
+        balance = settled.balance if settled else balance_of(config, weights, encoder)
         run = Run(
             job.pictures,
             encoder,
@@ -239,6 +290,9 @@ class Stylizer:
             events=job.events,
             style_targets=network.style_targets,
         )
+        if job.resumed is not None:
+            run.resume(load_state(job.resumed))
+            return run, job.resumed.record
         resolved = {
             "device": str(device),
             "precision": str(encoder.dtype).removeprefix("torch."),
@@ -254,16 +308,29 @@ class Stylizer:
         hashes = job.hashes | {"weights": weights.sha256}
         return run, RunRecord(job.config, resolved, hashes, weights.name)
 
+    def _weights_for(self, job: "_Job") -> Weights:
+        """Return the weights; where they are "auto", those that a resumed run was started with."""
+        if job.resumed is None:
+            return self.weights
+        record = job.resumed.record
+        is_auto = self._weights == "auto" and record.weights in WEIGHTS_NAMES
+        weights = load(record.weights, seed=0) if is_auto else self.weights
+        check_same_weights(job.resumed, weights.sha256, weights.name)
+        return weights
+
 
 @dataclass(frozen=True)
 class _Job:
-    """One run: what it works on, and who steers it."""
+    """One run: what it works on, who steers it, and what it goes on from."""
 
     pictures: Pictures
     config: StyleConfig
     hashes: dict[str, Any]
     control: RunControl
     events: tuple[SteeringEvent, ...]
+    checkpoints: Checkpoints | None
+    resumed: Checkpoint | None
+    settled: Settled | None
 
 
 def _exhausted(run: Generator[Step, None, StyleResult]) -> StyleResult:
@@ -307,22 +374,29 @@ def _learn(expected: Plan, result: StyleResult, measured_s: float, *, was_ready:
 
 
 def _take_steps(
-    run: Run, record: RunRecord, like: AnyPicture, began: float
+    run: Run, record: RunRecord, job: _Job, began: float
 ) -> Generator[Step, None, StyleResult]:
-    history: list[LossPoint] = []
+    checkpoints, stopped = job.checkpoints, partial(_stopped, run, record)
+    history = list(job.resumed.history) if job.resumed else []
+    if checkpoints is not None:
+        checkpoints.begin()
     for step in run.steps():
-        evaluation, seconds = step.evaluation, time.perf_counter() - began
-        point = (evaluation.loss, evaluation.terms, seconds)
+        seconds = time.perf_counter() - began
+        point = (step.evaluation.loss, step.evaluation.terms, seconds)
         history.append(LossPoint(step.iteration, step.scale.index, *point))
-        show, stopped = partial(_show, run, like), partial(_stopped, run, record)
-        yield Step(step.iteration, run.total, step.scale, *point, show, stopped)
+        if checkpoints is not None and checkpoints.is_due:
+            checkpoints.write(run, record, history, seconds)
+        shown = Step(step.iteration, run.total, step.scale, *point, run.image, stopped)
+        del step  # or its gradient would be there during the next one
+        yield shown
     seconds = time.perf_counter() - began
+    if checkpoints is not None and run.reason == "stopped" and run.is_resumable and history:
+        checkpoints.write(run, record, history, seconds)
     if run.reason != "stopped" or not history:
         history.append(_last_point(run, history, began))
     record = record.replace(events=tuple(run.events), steps_done=run.done, reason=run.reason)
     painted = run.picture.detach().float().cpu()[0].permute(1, 2, 0).numpy()
-    image = write_array(run.shown(), like)
-    return StyleResult(image, painted, tuple(history), run.reason, record, seconds)
+    return StyleResult(run.image(), painted, tuple(history), run.reason, record, seconds)
 
 
 def _last_point(run: Run, history: list[LossPoint], began: float) -> LossPoint:
@@ -330,10 +404,6 @@ def _last_point(run: Run, history: list[LossPoint], began: float) -> LossPoint:
     scale = history[-1].scale if history else 0
     seconds = time.perf_counter() - began
     return LossPoint(run.done + 1, scale, evaluation.loss, evaluation.terms, seconds)
-
-
-def _show(run: Run, like: AnyPicture) -> Array:
-    return write_array(run.shown(), like)
 
 
 def _stopped(run: Run, record: RunRecord) -> RunRecord:

@@ -162,9 +162,14 @@ class Palette:
     content: ColourStatistics
     style: ColourStatistics
 
-    def in_style(self, content: Tensor) -> Tensor:
-        """Return the content, shape (1, 3, H, W), in the style's colours."""
-        return colour_map(self.content, self.style)(content)
+    @property
+    def to_style(self) -> ColourMap:
+        """The map that gives the content the style's colours."""
+        return colour_map(self.content, self.style)
+
+    def map_after(self, painted: ColourStatistics, colors: Colors) -> ColourMap:
+        """Return the map that gives a painted picture the colours asked for, but for "none"."""
+        return colour_map(painted, self.style if colors == "style" else self.content)
 
     def after(self, painted: Tensor, colors: Colors, alpha: Tensor | None = None) -> Tensor:
         """Return a picture in the colours asked for.
@@ -180,8 +185,7 @@ class Palette:
         """
         if colors == "none":
             return painted
-        target = self.style if colors == "style" else self.content
-        return colour_map(colour_statistics(painted, alpha), target)(painted)
+        return self.map_after(colour_statistics(painted, alpha), colors)(painted)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values, as a record keeps them."""

@@ -1,14 +1,18 @@
 """Loss and gradient of a picture; the one place where network and objective meet."""
 
+from collections.abc import Iterable
 from functools import partial
 
 import torch
 from torch import Tensor
 
-from napari_nst.core.loss.objective import Objective, Slopes, Sums
+from napari_nst.core.loss.additive import Slopes, Sums, sums_of_windows
+from napari_nst.core.loss.objective import Objective
 from napari_nst.core.network.encoder import Encoder
 from napari_nst.core.network.window import Window
 from napari_nst.core.optim.evaluator import Evaluation
+from napari_nst.core.store.pixels import Pixels
+from napari_nst.core.store.store import Store
 from napari_nst.settings.config import StyleConfig
 
 
@@ -37,6 +41,52 @@ def loss_and_gradient(
         objective.pullback_to_picture(
             gradient, picture.to(wide), config, window=window, slopes=slopes
         )
+    return Evaluation(sum(terms.values()), terms, gradient)
+
+
+def loss_and_gradient_by_windows(
+    picture: Pixels,
+    windows: Iterable[Window],
+    encoder: Encoder,
+    objective: Objective,
+    config: StyleConfig,
+    store: Store,
+) -> Evaluation:
+    """Evaluate the loss and its gradient window by window; both are those of the whole picture.
+
+    The first pass adds up the statistics, in the windows' order; the second carries the slopes
+    back. Where halos overlap, the windows' gradients are added.
+
+    Parameters
+    ----------
+    windows
+        Iterated twice.
+    store
+        Where the gradient lies.
+    """
+    wide = torch.promote_types(encoder.dtype, torch.float32)
+
+    def seen(window: Window) -> Tensor:
+        return picture.at(window.outer).to(encoder.device)
+
+    def observe(found: Sums, window: Window) -> None:
+        part = seen(window)
+        encoder.show(part, partial(objective.observe, found, window=window))
+        objective.observe_picture(found, part.to(wide), config, window=window)
+
+    with torch.no_grad():
+        statistics = sums_of_windows(windows, observe, wide)
+    terms, slopes = value_and_slopes(statistics, objective, config)
+    gradient = store.zeros((1, 3, *picture.size), wide)
+    with torch.no_grad():
+        for window in windows:
+            part = seen(window)
+            tape = encoder.forward(part, lambda _tap, _rows, _features: None)
+            pullback = partial(objective.pullback, window=window, slopes=slopes)
+            own = encoder.backward(tape, pullback)
+            objective.pullback_to_picture(own, part.to(wide), config, window=window, slopes=slopes)
+            outer = window.outer
+            gradient[..., outer.rows, outer.columns].add_(own.to(gradient.device))
     return Evaluation(sum(terms.values()), terms, gradient)
 
 

@@ -2,13 +2,15 @@
 
 import math
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from napari_nst.core.colour import Palette
+from napari_nst.core.colour import ColourMap, Palette, colour_statistics_by_pieces
 from napari_nst.core.control import RunControl, Stopped
 from napari_nst.core.device import finest_dtype
 from napari_nst.core.loss.objective import PUBLISHED, Balance
@@ -18,9 +20,18 @@ from napari_nst.core.optim.descent import Descent
 from napari_nst.core.optim.evaluator import Evaluation
 from napari_nst.core.optim.lbfgs import kept_dtype
 from napari_nst.core.optim.optimizer import State
-from napari_nst.core.picture import Pictures, fit_longest_side, resize
+from napari_nst.core.picture import (
+    Pictures,
+    fit_longest_side,
+    resize,
+    write_array,
+    write_rows,
+)
+from napari_nst.core.picture_evaluator import PictureEvaluator
 from napari_nst.core.pyramid import scale_sizes, split_steps
-from napari_nst.core.whole_picture import WholePicture
+from napari_nst.core.store.pixels import HeldPixels
+from napari_nst.core.store.store import InMemory, block, copied
+from napari_nst.core.tiling.layout import Layout
 from napari_nst.errors import ConfigError, DeviceError, is_out_of_memory, shown
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.record import SteeringEvent
@@ -68,6 +79,9 @@ class Run:
         Polled at every step and before every evaluation.
     events
         Steering to repeat.
+    layout
+        In which windows pictures are worked on, and where whole ones lie; one window in the
+        device's memory by default.
     style_targets
         Styles that runs with this encoder have measured, shared between them.
 
@@ -81,6 +95,8 @@ class Run:
         Steering so far.
     done
         Steps taken.
+    is_resumable
+        Whether `state` is defined: a stop in the middle of a line search leaves none.
     """
 
     def __init__(
@@ -93,6 +109,7 @@ class Run:
         balance: Balance,
         control: RunControl,
         events: Sequence[SteeringEvent] = (),
+        layout: Layout | None = None,
         style_targets: StyleTargets | None = None,
     ) -> None:
         self._pictures = pictures
@@ -110,6 +127,7 @@ class Run:
         self._to_repeat = list(events)
         self.events: list[SteeringEvent] = []
         self.reason: Reason = "finished"
+        self.is_resumable = True
         full_size = fit_longest_side(pictures.content.size, config.size)
         self.sizes = scale_sizes(full_size, config, [each.size for each in pictures.styles])
         self._shares = split_steps(len(self.sizes), config)
@@ -119,13 +137,16 @@ class Run:
         self._first_scale = self._scale
         self._taken = 0
         self._descent: Descent | None = None
-        self._evaluator = WholePicture(
+        layout = layout or Layout(store=InMemory(encoder.device))
+        self._layout = layout = replace(layout, between=control.raise_if_stopped)
+        self._evaluator = PictureEvaluator(
             pictures,
             encoder,
             config,
             grey=grey,
             balance=balance,
             control=control,
+            layout=layout,
             style_targets=style_targets,
         )
         self.picture = self._evaluator.starting_picture(self.sizes[self._scale])
@@ -198,7 +219,7 @@ class Run:
         self._control.begin(self._config)
         if state["descent"] is None:
             return
-        self.picture = state["last_good"].to(self.picture.device, copy=True)
+        self.picture = copied(self._layout.store, state["last_good"])
         self.enter_scale(self._scale)
         assert self._descent is not None
         self._descent.load(state["descent"])
@@ -211,19 +232,46 @@ class Run:
         """The colours that the result can be given."""
         return self._pictures.palette
 
-    def shown(self) -> Tensor:
-        """Return the picture to show, in the colours asked for; shape (1, 3, H, W)."""
-        alpha = self._pictures.content.alpha
-        if alpha is not None:
-            height, width = self.picture.shape[-2:]
-            alpha = resize(alpha, (height, width), "bilinear")
-        return self.palette.after(self.picture, self._config.colors, alpha)
+    def image(self) -> npt.NDArray[Any]:
+        """Return the picture to show, in the colours asked for.
+
+        Returns
+        -------
+        array, shape (H, W, 3), or (H, W, 4) where the content has opacity, in the content's dtype
+        """
+        content, store = self._pictures.content, self._layout.store
+        size = self.picture.shape[-2], self.picture.shape[-1]
+        parts = list(store.rows(self.picture))
+        if len(parts) == 1:
+            alpha = None if content.alpha is None else resize(content.alpha, size, "bilinear")
+            return write_array(
+                self.palette.after(self.picture, self._config.colors, alpha), content
+            )
+        colours = self._colours(parts)
+        image: npt.NDArray[Any] | None = None
+        for rows in store.rows(self.picture):
+            part = block(self.picture, rows)
+            written = write_rows(colours(part) if colours else part, content, size, rows)
+            if image is None:
+                image = store.array((*size, written.shape[-1]), written.dtype)
+            image[rows] = written
+        assert image is not None
+        return image
+
+    def _colours(self, parts: Sequence[slice]) -> ColourMap | None:
+        """Measure the picture by blocks; return the map that gives it the colours asked for."""
+        if self._config.colors == "none":
+            return None
+        size = self.picture.shape[-2], self.picture.shape[-1]
+        alpha_rows = partial(self._pictures.content.alpha_rows, size, "bilinear")
+        pieces = ((block(self.picture, rows), alpha_rows(rows)) for rows in parts)
+        return self.palette.map_after(colour_statistics_by_pieces(pieces), self._config.colors)
 
     def evaluate(self) -> Evaluation:
         """Evaluate the loss at `picture` once more, at the scale that was entered."""
         if self._descent is None:
             self.enter_scale(self._scale)
-        return self._evaluator.evaluate(self.picture)
+        return self._evaluator.evaluate(HeldPixels(self.picture))
 
     def release(self) -> None:
         """Drop the optimiser and the targets, so that only `picture` is left."""
@@ -244,6 +292,7 @@ class Run:
             evaluated_dtype=finest_dtype(self._encoder.device),
             kept_dtype=kept_dtype(self._encoder.dtype),
             longest=math.inf if self._keeps_course else _LONGEST_STEP,
+            store=self._layout.store,
         )
         if self._descent is not None:
             descent.adopt_moments(self._descent)
@@ -265,10 +314,11 @@ class Run:
                 self.reason = "stopped"
                 return
             self._steer()
-            evaluation = self._step(self._descent)
-            if evaluation is None:
+            if (evaluation := self._step(self._descent)) is None:
                 return
-            yield RunStep(self.done, scale, evaluation)
+            step = [RunStep(self.done, scale, evaluation)]
+            del evaluation  # or its gradient would be there during the next one
+            yield step.pop()
 
     def _step(self, descent: Descent) -> Evaluation | None:
         """Take a step; None where there is none, and `reason` says why."""
@@ -276,6 +326,8 @@ class Run:
             evaluation = descent.step()
         except Stopped:
             self.reason = "stopped"
+            searching = self._config.optimizer == "lbfgs" and self._config.line_search != "none"
+            self.is_resumable = not searching
             return None
         if math.isfinite(evaluation.loss):
             self._last_good = self.picture

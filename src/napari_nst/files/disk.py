@@ -55,13 +55,15 @@ def file_replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def appearing_whole(path: Path) -> Iterator[Path]:
+def appearing_whole(path: Path, *, part: str | None = None) -> Iterator[Path]:
     """Yield a temporary path for a file or folder, which is renamed to `path` after the block.
 
     Parameters
     ----------
     path
         The final name. An existing file is replaced, a folder is not.
+    part
+        The temporary name; by default a unique one.
 
     Raises
     ------
@@ -69,14 +71,14 @@ def appearing_whole(path: Path) -> Iterator[Path]:
         If the renaming fails. If it or the block fails, nothing is left on disk.
     """
     target = Path(os.path.realpath(path))
-    part = target.with_name(part_name())
+    temporary = target.with_name(part or part_name())
     try:
-        yield part
-        if not part.is_dir():
-            _copy_permissions(target, part)
-        os.replace(part, target)
+        yield temporary
+        if not temporary.is_dir():
+            _copy_permissions(target, temporary)
+        os.replace(temporary, target)
     finally:
-        _remove(part)
+        _remove(temporary)
 
 
 def part_name() -> str:

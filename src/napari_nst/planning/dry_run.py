@@ -20,6 +20,8 @@ from napari_nst.core.network.encoder import Encoder, encoder_for
 from napari_nst.core.picture import Picture, Pictures
 from napari_nst.core.pyramid import Size
 from napari_nst.core.run import Run
+from napari_nst.core.store.store import InMemory
+from napari_nst.core.tiling.layout import Layout
 from napari_nst.planning.meta_kernels import META
 from napari_nst.planning.op_counter import OpCounter, Work
 from napari_nst.settings.config import StyleConfig
@@ -208,6 +210,7 @@ def _scale_cost(
         grey=torch.zeros((1, 3, 1, 1)),
         balance=PUBLISHED,
         control=RunControl(),
+        layout=Layout(store=InMemory(META)),
     )
     for index in range(len(run.sizes)):
         counter.start_peak()

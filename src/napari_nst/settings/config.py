@@ -14,7 +14,7 @@ from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 from napari_nst.errors import ConfigError, shown
 from napari_nst.settings.json_reader import check_format, parse_json
 from napari_nst.settings.presets import DEFAULT_OF_2026_11, PRESETS
-from napari_nst.settings.values import MOST, check_value, plain_value
+from napari_nst.settings.values import MOST, check_value, in_numbers, plain_value
 from napari_nst.settings.vgg_layers import tap_geometry
 
 ContentLoss = Literal["mse", "half_sum"]
@@ -67,9 +67,11 @@ def _setting(
     unit: str | None = None,
     labels: Mapping[str, str] | None = None,
     absent: str = "",
+    zero: str = "",
 ) -> Any:  # noqa: ANN401 - dataclasses.field is typed to return its default
     shown = {"minimum": minimum, "maximum": maximum, "unit": unit, "labels": labels or {}}
     shown["absent"] = absent  # the word for None or (), in the dock and in the shell
+    shown["zero"] = zero  # the word for 0, in the shell and in Python
     return field(default=default, metadata={"title": title, "help": help, **shown})
 
 
@@ -314,12 +316,25 @@ class StyleConfig:
         "Precision",
         "Of the network. auto: bfloat16 if the hardware has units for it, else float32.",
     )
+    tile: int | None = _setting(
+        None,
+        "Window size",
+        "Longest side of the windows in which large pictures are worked on; the picture is the "
+        "same. “auto” takes the largest that fit into memory, and none where the whole picture "
+        "fits. 0 (off): never. Less memory, more time.",
+        minimum=0,
+        maximum=65536,
+        unit="px",
+        absent="auto",
+        zero="off",
+    )
     seed: int = _setting(0, "Seed", "Of the starting noise.", minimum=0, maximum=2**63 - 1)
 
     def __post_init__(self) -> None:
         for setting in fields(self):
             is_list = get_origin(setting_type(setting.name)) is tuple
             value = plain_value(getattr(self, setting.name), is_list=is_list)
+            value = in_numbers(setting, value)
             check_value(setting, setting_type(setting.name), value)
             object.__setattr__(self, setting.name, value)  # as dataclasses do for frozen ones
         _validate_layers(self)

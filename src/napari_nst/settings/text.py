@@ -8,12 +8,14 @@ from typing import Any, get_args, get_origin
 
 from napari_nst.errors import ConfigError
 from napari_nst.settings.config import StyleConfig, absent_word, setting_type
+from napari_nst.settings.values import in_numbers
 
 SEPARATOR = " · "
 """Stands between the parts of a name or a list of settings."""
 
-_TITLES = {setting.name: setting.metadata["title"] for setting in fields(StyleConfig)}
-_LABELS = {setting.name: setting.metadata["labels"] for setting in fields(StyleConfig)}
+_SETTINGS = {setting.name: setting for setting in fields(StyleConfig)}
+_TITLES = {name: setting.metadata["title"] for name, setting in _SETTINGS.items()}
+_LABELS = {name: setting.metadata["labels"] for name, setting in _SETTINGS.items()}
 _CODE_NAMES = re.compile(rf"\b({'|'.join(name for name in _TITLES if '_' in name)})\b")
 """Field names with an underscore, which mean the field wherever they stand in a sentence."""
 
@@ -52,6 +54,9 @@ def parse_setting(name: str, text: str) -> Any:  # noqa: ANN401 - the field's ty
         hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names)}"
         raise ConfigError(f"there is no setting {name!r}; {hint}")
     annotation = setting_type(name)
+    known = in_numbers(_SETTINGS[name], text.strip().lower())
+    if not isinstance(known, str):
+        return known
     is_absent = text.strip().lower() in ("none", absent_word(name) or "none")
     if get_origin(annotation) is tuple:
         if is_absent and absent_word(name):
@@ -83,6 +88,8 @@ def settings_text(settings: Mapping[str, Any]) -> str:
 def setting_text(field: str, value: object) -> str:
     """Return a setting by its title in the form, such as "style strength 2"."""
     text = _absent(field) if value is None or value == () else _short(value)
+    if value == 0 and field in _SETTINGS:
+        text = _SETTINGS[field].metadata["zero"] or text
     return f"{title_of(field)} {_LABELS.get(field, {}).get(text, text)}"
 
 

@@ -46,6 +46,14 @@ def _plain_scalar(value: object) -> object:
     return value.item() if isinstance(value, np.generic) else value
 
 
+def in_numbers(setting: Field[Any], value: Any) -> Any:  # noqa: ANN401 - the field's type
+    """Return what the words of a number mean, such as "auto" and "off"; others as they are."""
+    zero = setting.metadata["zero"]
+    if not zero or not isinstance(value, str):
+        return value
+    return {zero: 0, setting.metadata["absent"]: None}.get(value, value)
+
+
 def check_value(
     setting: Field[Any],
     annotation: Any,  # noqa: ANN401 - a type expression

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from napari_nst.core.evaluate import loss_and_gradient, value_and_slopes
-from napari_nst.core.loss.objective import Held, Objective, Sums
+from napari_nst.core.loss.additive import Sums
+from napari_nst.core.loss.objective import Held, Objective
 from napari_nst.core.loss.statistics import add_sums_pullback, sums
 from napari_nst.core.loss.targets import build_objective
 from napari_nst.core.loss.variation import add_variation_pullback, variation, variation_sums

@@ -4,6 +4,7 @@ from torch import Tensor
 
 from napari_nst.core.optim.descent import Descent, RunningAverage
 from napari_nst.core.optim.evaluator import Evaluation
+from napari_nst.core.store.pixels import HeldPixels, Pixels
 from napari_nst.settings.config import StyleConfig
 
 TARGET = torch.linspace(0.2, 0.8, 3 * 4 * 5).reshape(1, 3, 4, 5).double()
@@ -17,9 +18,9 @@ class Bowl:
         self.weight = weight
         self.count = 0
 
-    def __call__(self, picture: Tensor) -> Evaluation:
+    def __call__(self, picture: Pixels) -> Evaluation:
         self.count += 1
-        rest = picture - TARGET
+        rest = picture.at() - TARGET
         loss = self.weight * float((CURVATURE * rest.square()).sum())
         return Evaluation(loss, {"content": loss}, self.weight * 2 * CURVATURE * rest)
 
@@ -49,7 +50,7 @@ def test_lbfgs_step_by_step_follows_torch_in_one_call(line_search: str, variable
     plain = Bowl()
 
     def closure() -> float:
-        found = plain(reference.detach() / maximum)
+        found = plain(HeldPixels(reference.detach() / maximum))
         reference.grad = found.gradient / maximum
         return found.loss
 
@@ -83,7 +84,7 @@ def test_adam_follows_torch() -> None:
     optimizer = torch.optim.Adam([reference], lr=0.05, betas=(0.9, 0.99))
     expected = []
     for _ in range(5):
-        found = Bowl()(reference.detach())
+        found = Bowl()(HeldPixels(reference.detach()))
         expected.append(found.loss)
         reference.grad = found.gradient
         optimizer.step()
@@ -102,8 +103,8 @@ def test_clamp_after_steps_keeps_the_picture_in_range() -> None:
 def test_clamp_in_the_closure_evaluates_only_pictures_in_range() -> None:
     seen = []
 
-    def watch(picture: Tensor) -> Evaluation:
-        seen.append((float(picture.min()), float(picture.max())))
+    def watch(picture: Pixels) -> Evaluation:
+        seen.append((float(picture.at().min()), float(picture.at().max())))
         return Bowl(100.0)(picture)
 
     descent = Descent(_start() * 3 - 1, StyleConfig(clamp="closure", variable="unit"), watch)
@@ -115,12 +116,14 @@ def test_clamp_in_the_closure_evaluates_only_pictures_in_range() -> None:
 def test_the_running_average_is_bias_corrected_and_starts_with_the_start() -> None:
     samples = [torch.full((1, 3, 2, 2), value) for value in (4.0, 1.0, 7.0)]
     average = RunningAverage(samples[0], 0.9)
-    torch.testing.assert_close(average.value(samples[0]), samples[0])
+    torch.testing.assert_close(average.value(samples[0], *average.sums), samples[0])
     for sample in samples[1:]:
         average.add(sample)
     weights = torch.tensor([0.81, 0.9, 1.0])
     expected = (weights * torch.tensor([4.0, 1.0, 7.0])).sum() / weights.sum()
-    assert float(average.value(samples[2])[0, 0, 0, 0]) == pytest.approx(float(expected))
+    assert float(average.value(samples[2], *average.sums)[0, 0, 0, 0]) == pytest.approx(
+        float(expected)
+    )
 
 
 def test_steering_takes_effect_at_the_next_evaluation_and_resets_lbfgs() -> None:

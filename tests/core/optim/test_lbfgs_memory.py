@@ -7,6 +7,7 @@ import torch
 
 from napari_nst.core.optim import lbfgs_memory as pairs
 from napari_nst.core.optim.lbfgs_memory import Pairs, PairTable
+from napari_nst.core.store.store import InMemory
 
 VALUES = 3 * 700
 
@@ -15,7 +16,7 @@ def directions(kind, history, dtype, steps=25):
     """Walk over pairs of a bent bowl, more than the history holds, and give every direction."""
     generator = torch.Generator().manual_seed(0)
     bowl = torch.rand(VALUES, generator=generator) + 0.2
-    past = kind(VALUES, history, dtype=dtype, device=torch.device("cpu"))
+    past = kind(VALUES, history, dtype=dtype, store=InMemory())
     for _ in range(steps):
         change = torch.randn(VALUES, generator=generator)
         bend = bowl * change + 0.05 * change.roll(1)
@@ -35,13 +36,13 @@ def test_the_table_gives_what_the_pairs_give(history, dtype, tolerance, monkeypa
 
 @pytest.mark.parametrize("kind", [Pairs, PairTable])
 def test_without_pairs_it_goes_straight_down(kind):
-    past = kind(VALUES, 3, dtype=torch.float32, device=torch.device("cpu"))
+    past = kind(VALUES, 3, dtype=torch.float32, store=InMemory())
     gradient = torch.arange(VALUES, dtype=torch.float32)
     torch.testing.assert_close(past.direction(gradient, 0.5), -0.5 * gradient)
 
 
 def test_a_direction_may_be_asked_for_again():
-    past = PairTable(VALUES, 3, dtype=torch.float32, device=torch.device("cpu"))
+    past = PairTable(VALUES, 3, dtype=torch.float32, store=InMemory())
     change = torch.linspace(-1, 1, VALUES)
     past.add(change, 2 * change, float(2 * change.dot(change)))
     first, second = (past.direction(change, 1.0) for _ in range(2))
@@ -53,7 +54,7 @@ def test_a_direction_may_be_asked_for_again():
 @pytest.mark.parametrize("known", [0, 1, 3, 14, 25])
 def test_a_memory_loaded_from_its_state_gives_the_same_directions(kind, dtype, known):
     generator = torch.Generator().manual_seed(3)
-    make = partial(kind, VALUES, 12, dtype=dtype, device=torch.device("cpu"))
+    make = partial(kind, VALUES, 12, dtype=dtype, store=InMemory())
     memories = [make()]
     for step in range(known + 5):
         if step == known:

@@ -8,6 +8,7 @@ from napari_nst.core.optim.descent import Descent
 from napari_nst.core.optim.evaluator import Evaluation
 from napari_nst.core.optim.lbfgs import LBFGS
 from napari_nst.core.optim.preconditioner import Smoothing, smoothed
+from napari_nst.core.store.store import InMemory
 from napari_nst.settings.config import StyleConfig
 
 SHAPE = (1, 3, 6, 7)
@@ -73,8 +74,8 @@ def test_lbfgs_with_it_is_lbfgs_on_the_other_variable(kind: Smoothing) -> None:
         "tolerance_change": -1.0,
     }
     variable, latent = start.clone(), torch.zeros_like(start)
-    ours = LBFGS(variable, **options, smoothing=kind)
-    plain = LBFGS(latent, **options)
+    ours = LBFGS(variable, **options, store=InMemory(), smoothing=kind)
+    plain = LBFGS(latent, **options, store=InMemory())
 
     def of_latent() -> tuple[float, Tensor]:
         found = wavy(start + smoothed(latent, kind))
@@ -92,7 +93,9 @@ def test_the_same_minimum_is_found_in_fewer_steps() -> None:
     config = StyleConfig(variable="unit", lbfgs_history=5)
     needed = {}
     for kind in ("none", *KINDS):
-        descent = Descent(start, config.replace(lbfgs_preconditioner=kind), wavy)
+        descent = Descent(
+            start, config.replace(lbfgs_preconditioner=kind), lambda seen: wavy(seen.at())
+        )
         losses = [descent.step().loss for _ in range(60)]
         assert losses[-1] < 1e-6 * losses[0]
         torch.testing.assert_close(descent.picture, torch.full_like(start, 0.5), rtol=0, atol=1e-3)
@@ -103,7 +106,7 @@ def test_the_same_minimum_is_found_in_fewer_steps() -> None:
 def test_no_step_of_the_picture_is_longer_than_the_longest() -> None:
     start = torch.rand(SHAPE, generator=torch.Generator().manual_seed(2)).double()
     config = StyleConfig(variable="unit", lbfgs_preconditioner="binomial")
-    descent, lengths = Descent(start, config, wavy, longest=0.02), []
+    descent, lengths = Descent(start, config, lambda seen: wavy(seen.at()), longest=0.02), []
     for _ in range(30):
         before = descent.picture
         descent.step()

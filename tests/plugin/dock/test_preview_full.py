@@ -109,19 +109,19 @@ def test_a_run_is_a_preview_by_how_it_was_asked_for_and_not_by_its_name(
     assert docked.autosave.unsaved() == [named, docked.current], "more steps are not"
 
 
-@pytest.mark.parametrize("action", ["full", "again", "replay", "extend"])
 @pytest.mark.parametrize("how", ["toggle", "toggle_blink", "hold"])
 def test_a_run_started_from_another_ends_what_is_compared(
-    docked, pictures, viewer, engine, finished, action, how
+    docked, pictures, viewer, engine, finished, how
 ):
     small = preview(docked, engine, finished)
-    panel = docked.compare_panel
-    getattr(panel, how)()
-    assert panel.comparison.active or panel.reveal.active
-    more = (2,) if action == "extend" else ()
-    getattr(docked.actions_of_runs, action)([small], *more)
-    assert not panel.comparison.active
-    assert not panel.reveal.active
-    assert not viewer.canvas.grid.enabled
-    assert len(docked.session.runs) == 2
-    finished(docked)
+    panel, actions = docked.compare_panel, docked.actions_of_runs
+    for action, more in (("full", ()), ("again", ()), ("replay", ()), ("extend", (2,))):
+        getattr(panel, how)()
+        assert panel.comparison.active or panel.reveal.active, action
+        before = len(docked.session.runs)
+        getattr(actions, action)([small], *more)
+        assert not panel.comparison.active, action
+        assert not panel.reveal.active, action
+        assert not viewer.canvas.grid.enabled, action
+        assert len(docked.session.runs) == before + 1, action
+        finished(docked)

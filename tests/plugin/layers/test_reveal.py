@@ -1,5 +1,7 @@
 """Before and after in a real napari: hold, let go, fade; and everything comes back."""
 
+import itertools
+
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
@@ -134,35 +136,32 @@ def test_a_key_shows_the_content_as_long_as_it_is_held(make_napari_viewer_proxy,
     assert look(viewer) == before
 
 
-@pytest.mark.parametrize("which", range(4))
-def test_a_layer_that_is_removed_meanwhile_and_added_again_looks_as_before(
-    docked, viewer, scene, which
-):
+def test_a_layer_that_is_removed_meanwhile_and_added_again_looks_as_before(docked, viewer, scene):
     before, panel = look(viewer), docked.compare_panel
-    panel.fade.setValue(10)
-    viewer.layers.remove(scene[which].name)
-    viewer.layers.insert(which, scene[which])
-    assert look(viewer) == before
+    for which, layer in enumerate(scene):
+        panel.fade.setValue(10)
+        viewer.layers.remove(layer.name)
+        viewer.layers.insert(which, layer)
+        assert look(viewer) == before, layer.name
 
 
-@pytest.mark.parametrize("fades", [False, True])
-@pytest.mark.parametrize("by_hand", [False, True])
-def test_the_view_comes_back_unless_somebody_has_moved_it(docked, viewer, scene, fades, by_hand):
+def test_the_view_comes_back_unless_somebody_has_moved_it(docked, viewer, scene):
     camera, panel = viewer.scene.camera, docked.compare_panel
-    camera.center, camera.zoom = (0, 9000, 9000), 5
-    if fades:
-        panel.fade.setValue(40)
-    else:
-        panel.hold()
-    assert camera.center[1] < 100, "the result is brought into view"
-    if by_hand:
-        camera.center, camera.zoom = (0, 12, 13), 60
-    expected = (60, (0, 12, 13)) if by_hand else (5, (0, 9000, 9000))
-    if fades:
-        panel.fade.setValue(100)
-    else:
-        panel.release()
-    assert (camera.zoom, tuple(camera.center)) == expected
+    for fades, by_hand in itertools.product((False, True), repeat=2):
+        camera.center, camera.zoom = (0, 9000, 9000), 5
+        if fades:
+            panel.fade.setValue(40)
+        else:
+            panel.hold()
+        assert camera.center[1] < 100, "the result is brought into view"
+        if by_hand:
+            camera.center, camera.zoom = (0, 12, 13), 60
+        expected = (60, (0, 12, 13)) if by_hand else (5, (0, 9000, 9000))
+        if fades:
+            panel.fade.setValue(100)
+        else:
+            panel.release()
+        assert (camera.zoom, tuple(camera.center)) == expected, (fades, by_hand)
 
 
 def test_without_its_content_a_result_stays_and_a_sentence_says_why(docked, viewer):

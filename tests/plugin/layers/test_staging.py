@@ -66,27 +66,27 @@ def test_the_style_can_be_put_back_and_stays_there(docked, dropped, viewer, engi
     np.testing.assert_array_equal(place(viewer, style), before)
 
 
-@pytest.mark.parametrize(
-    "placed",
-    [
+def test_a_style_that_somebody_has_placed_is_hidden_and_never_moved(
+    docked, viewer, engine, finished
+):
+    content = viewer.add_image(picture(60, 80), name="harbour")
+    for placed in (
         {"translate": (3, 4)},
         {"scale": (0.65, 0.65)},
         {"rotate": 10},
         {"affine": np.array([[1, 0.1, 0], [0, 1, 0], [0, 0, 1]])},
-    ],
-)
-def test_a_style_that_somebody_has_placed_is_hidden_and_never_moved(
-    docked, viewer, engine, finished, placed
-):
-    content = viewer.add_image(picture(60, 80), name="harbour")
-    style = viewer.add_image(picture(50, 70), name="waves", **placed)
-    before = place(viewer, style)
-    run(docked, engine, finished)
-    assert content.visible
-    assert not style.visible
-    np.testing.assert_array_equal(place(viewer, style), before)
-    docked.staging.put_back()
-    assert style.visible
+    ):
+        style = viewer.add_image(picture(50, 70), name="waves", **placed)
+        docked.form.pickers.content.value, docked.form.pickers.style.value = content, style
+        before = place(viewer, style)
+        result = run(docked, engine, finished)
+        assert content.visible
+        assert not style.visible, placed
+        np.testing.assert_array_equal(place(viewer, style), before)
+        docked.staging.put_back()
+        assert style.visible, placed
+        for layer in (style, result):
+            viewer.layers.remove(layer)
 
 
 def test_what_lies_beside_already_or_in_a_grid_is_left_alone(docked, viewer, engine, finished):

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from napari_nst import PairResult, RunControl, StyleConfig, stylize, stylize_folder
-from napari_nst.core import whole_picture
+from napari_nst.core import picture_evaluator
 from napari_nst.core.network import encoder as encoder_module
 from napari_nst.errors import ConfigError, DeviceError, ImageError, TooLargeError, WeightsError
 from napari_nst.files.images import read_picture, read_settings, write_picture
@@ -237,7 +237,7 @@ def test_a_stop_keeps_what_is_done_and_writes_nothing_half(
 def test_a_run_that_diverges_has_failed_and_runs_again(
     call: Call, folder: Path, config: StyleConfig, monkeypatch: pytest.MonkeyPatch, good: int
 ) -> None:
-    genuine = whole_picture.loss_and_gradient
+    genuine = picture_evaluator.loss_and_gradient
 
     def diverge() -> None:
         coming = iter([1.0] * good)
@@ -245,7 +245,7 @@ def test_a_run_that_diverges_has_failed_and_runs_again(
         def evaluate(*arguments: Any) -> Any:
             return replace(genuine(*arguments), loss=next(coming, math.nan))
 
-        monkeypatch.setattr(whole_picture, "loss_and_gradient", evaluate)
+        monkeypatch.setattr(picture_evaluator, "loss_and_gradient", evaluate)
 
     diverge()
     given = {"contents": "content/a.png", "styles": "style/s.png", "check_memory": False}
@@ -254,7 +254,7 @@ def test_a_run_that_diverges_has_failed_and_runs_again(
     assert result.state == "failed"
     assert "not finite" in result.reason
     assert (folder / "out" / "a-x-s.png").exists() == bool(good), "the last good picture is kept"
-    monkeypatch.setattr(whole_picture, "loss_and_gradient", genuine)
+    monkeypatch.setattr(picture_evaluator, "loss_and_gradient", genuine)
     assert [each.state for each in call(**given)] == ["done"]
 
 

@@ -13,11 +13,12 @@ All statistics are sums over windows of the picture: `observe` and `observe_pict
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from napari_nst.core.loss.additive import Slopes, SumKey, Sums, Term, add_to
 from napari_nst.core.loss.bures import BuresMetric, local_wasserstein_loss
 from napari_nst.core.loss.statistics import (
     Moments,
@@ -31,23 +32,6 @@ from napari_nst.core.loss.statistics import (
 from napari_nst.core.loss.variation import add_variation_pullback, variation, variation_sums
 from napari_nst.core.network.window import Box, Size, Window
 from napari_nst.settings.config import VARIABLE_MAXIMUM, StyleConfig
-
-Term = Literal["content", "style", "tv"]
-
-
-class SumKey(NamedTuple):
-    """Names one of the sums: the term that reads it, what is added up, and at which tap."""
-
-    term: Term
-    statistic: Literal["squares", "total", "gram", "differences"]
-    tap: str = ""
-
-
-Sums = dict[SumKey, Tensor]
-"""Additive statistics."""
-
-Slopes = dict[SumKey, Tensor | None]
-"""∂loss/∂statistics; None where the loss does not read one."""
 
 
 class Source(Protocol):
@@ -65,14 +49,17 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Held:
-    """A source in memory.
+    """A source that is one tensor, or an array of a store.
 
     Parameters
     ----------
     whole : Tensor, shape (1, N, h, w)
+    device
+        Where the values are wanted; where they are by default.
     """
 
     whole: Tensor
+    device: torch.device | None = None
 
     @property
     def count(self) -> int:
@@ -80,8 +67,8 @@ class Held:
         return self.whole.numel()
 
     def at(self, box: Box) -> Tensor:
-        """Return a view of the values at some positions."""
-        return _at(self.whole, box)
+        """Return the values at some positions, a view where they are on the device."""
+        return _at(self.whole, box).to(self.device or self.whole.device)
 
 
 @dataclass(frozen=True)
@@ -160,7 +147,7 @@ class Objective:
         if tap in self.content:
             difference = own - self.content[tap].at(in_tap)
             squares = difference.square_().sum(dtype=_wide(difference))
-            _add(found, SumKey("content", "squares", tap), squares)
+            add_to(found, SumKey("content", "squares", tap), squares)
         if tap in self.style:
             add_style_sums(found, tap, own, self._weights_at(tap, in_tap), exactly=self.exactly)
 
@@ -169,7 +156,7 @@ class Objective:
     ) -> None:
         """Add to `found` what the loss needs of the picture itself, the window's outer part."""
         if config.tv_weight:
-            _add(found, _DIFFERENCES, variation_sums(picture, window, config.tv_loss))
+            add_to(found, _DIFFERENCES, variation_sums(picture, window, config.tv_loss))
 
     def value(self, statistics: Sums, config: StyleConfig) -> dict[str, Tensor]:
         """Compute the weighted terms "content", "style" and "tv", each a scalar Tensor."""
@@ -290,7 +277,7 @@ def add_style_sums(
 ) -> None:
     """Add the sums of features, shape (1, N, rows, w), to those that were found so far."""
     for key, value in zip(_style_keys(tap), sums(features, weights, exactly=exactly), strict=True):
-        _add(found, key, value)
+        add_to(found, key, value)
 
 
 def style_moments(found: Sums, tap: str, positions: float) -> Moments:
@@ -312,13 +299,6 @@ def _at(values: Tensor, box: Box) -> Tensor:
 
 def _by_layer(layers: tuple[str, ...], weights: tuple[float, ...]) -> dict[str, float]:
     return dict(zip(layers, weights or (1.0,) * len(layers), strict=True))
-
-
-def _add(found: Sums, key: SumKey, value: Tensor) -> None:
-    if key in found:
-        found[key].add_(value)
-    else:
-        found[key] = value
 
 
 def _wide(tensor: Tensor) -> torch.dtype:

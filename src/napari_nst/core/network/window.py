@@ -8,6 +8,7 @@ other pixels than it does on the whole picture.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple, Self
 
 from napari_nst.settings.vgg_layers import tap_geometry
@@ -107,3 +108,33 @@ def halo_px(taps: Sequence[str]) -> int:
     # A position stands for stride x stride pixels, and sees as far on either side of them.
     reach = max((each.receptive_field_px - each.stride_px) // 2 for each in geometries)
     return -(-reach // stride) * stride
+
+
+def windows_of(size: Size, taps: Sequence[str], tile_px: int | None) -> list[Window]:
+    """Part a picture of (H, W) into windows, row by row.
+
+    Parameters
+    ----------
+    taps
+        Where features are read; their strides and receptive fields decide edges and halos.
+    tile_px
+        The longest side of an inner part, at least the deepest stride. The sides are as equal as
+        the strides allow. None, or a side as long as the picture's: one window.
+    """
+    stride = max(tap_geometry(tap).stride_px for tap in taps)
+    rows, columns = (_edges(side, stride, tile_px or side) for side in size)
+    halo = halo_px(taps)
+    return [
+        Window.around(Box(top, bottom, left, right), size, halo_px=halo)
+        for top, bottom in pairwise(rows)
+        for left, right in pairwise(columns)
+    ]
+
+
+def _edges(side: int, stride: int, tile_px: int) -> list[int]:
+    """Cut a side into parts of at most a tile, at multiples of a stride."""
+    if side <= tile_px:
+        return [0, side]
+    count = -(-side // max(stride, tile_px // stride * stride))
+    step = -(-side // (count * stride)) * stride
+    return [*range(0, side, step), side]

@@ -9,11 +9,11 @@ laptop) that serve torch's compiler; a test compares the two.
 
 import math
 
-import torch
 from torch import Tensor
-from torch.nn import functional
 
 from napari_nst.core.optim.optimizer import Closure, State
+from napari_nst.core.store.enlarge import enlarged
+from napari_nst.core.store.store import Store, update
 
 _EPSILON = 1e-8
 
@@ -28,28 +28,40 @@ class Adam:
         Length of a step; may change between steps.
     betas
         β₁ and β₂, both in [0, 1).
+    store
+        Where the moments lie.
     """
 
     def __init__(
-        self, variable: Tensor, *, learning_rate: float, betas: tuple[float, float]
+        self,
+        variable: Tensor,
+        *,
+        learning_rate: float,
+        betas: tuple[float, float],
+        store: Store,
     ) -> None:
         self.learning_rate = learning_rate
         self._variable = variable
         self._betas = betas
+        self._store = store
         self._count = 0
-        self._mean = torch.zeros_like(variable)
-        self._square = torch.zeros_like(variable)
+        self._mean, self._square = (
+            store.zeros(tuple(variable.shape), variable.dtype) for _ in range(2)
+        )
 
     def step(self, evaluate: Closure) -> None:
         """Evaluate once and take a step."""
         _, gradient = evaluate()
         self._count += 1
+        update(self._store, self._move, self._variable, gradient, self._mean, self._square)
+
+    def _move(self, variable: Tensor, gradient: Tensor, mean: Tensor, square: Tensor) -> None:
         beta1, beta2 = self._betas
-        self._mean.lerp_(gradient, 1 - beta1)
-        self._square.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
-        spread = self._square.sqrt() / math.sqrt(1 - beta2**self._count)
+        mean.lerp_(gradient, 1 - beta1)
+        square.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
+        spread = square.sqrt() / math.sqrt(1 - beta2**self._count)
         length = self.learning_rate / (1 - beta1**self._count)
-        self._variable.addcdiv_(self._mean, spread.add_(_EPSILON), value=-length)
+        variable.addcdiv_(mean, spread.add_(_EPSILON), value=-length)
 
     def state(self) -> State:
         """Return the step count and the moments; the latter change with the next step."""
@@ -67,11 +79,9 @@ class Adam:
         The first moment is enlarged bicubic, the second bilinear and kept positive, as
         style-transfer-pytorch does.
         """
-        size = self._variable.shape[-2:]
+        height, width = self._variable.shape[-2:]
+        size, store = (height, width), self._store
         self._count = coarser._count
-        self._mean = functional.interpolate(
-            coarser._mean, size, mode="bicubic", align_corners=False
-        )
-        self._square = functional.interpolate(
-            coarser._square, size, mode="bilinear", align_corners=False
-        ).clamp_(min=0)
+        self._mean = enlarged(coarser._mean, size, store, mode="bicubic")
+        self._square = enlarged(coarser._square, size, store, mode="bilinear")
+        update(store, lambda square: square.clamp_(min=0), self._square)

@@ -5,6 +5,8 @@ from typing import Protocol
 
 from torch import Tensor
 
+from napari_nst.core.store.pixels import Pixels
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -28,6 +30,6 @@ class Evaluation:
 class Evaluator(Protocol):
     """Evaluates pictures; a descent knows nothing else of network and loss."""
 
-    def __call__(self, picture: Tensor, /) -> Evaluation:
-        """Evaluate a picture of shape (1, 3, H, W), nominally in [0, 1]."""
+    def __call__(self, picture: Pixels, /) -> Evaluation:
+        """Evaluate a picture; the gradient is the caller's, to keep and to change."""
         ...

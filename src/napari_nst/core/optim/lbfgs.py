@@ -18,7 +18,8 @@ from torch import Tensor
 
 from napari_nst.core.optim.lbfgs_memory import Pairs, PairTable
 from napari_nst.core.optim.optimizer import Closure, State
-from napari_nst.core.optim.preconditioner import Smoothing, smoothed
+from napari_nst.core.optim.preconditioner import Smoothing, smoothed_by_blocks
+from napari_nst.core.store.store import Store, blocks, copied, mapped, total, update
 
 _LEAST_CURVATURE = 1e-10
 
@@ -52,6 +53,8 @@ class LBFGS:
         shortened to it.
     smoothing
         Take steps in the variable of `preconditioner`; None: in the picture's own.
+    store
+        Where the vectors lie.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class LBFGS:
         history: int,
         tolerance_grad: float,
         tolerance_change: float,
+        store: Store,
         kept_dtype: torch.dtype | None = None,
         longest: float = math.inf,
         smoothing: Smoothing | None = None,
@@ -69,51 +73,52 @@ class LBFGS:
         self.learning_rate = learning_rate
         self._variable = variable.view(-1)
         self._shape = variable.shape
+        self._store = store
         self._smoothing = smoothing
         self._longest = longest * variable.numel() ** 0.5
         self._tolerances = tolerance_grad, tolerance_change
         kind = PairTable if variable.is_cuda else Pairs
-        self._memory = kind(
-            variable.numel(),
-            history,
-            dtype=kept_dtype or variable.dtype,
-            device=variable.device,
-        )
+        kept = kept_dtype or variable.dtype
+        self._memory = kind(variable.numel(), history, dtype=kept, store=store)
         self._scale = 1.0
         self._last: tuple[Tensor, Tensor] | None = None
 
     def step(self, evaluate: Closure) -> None:
         """Evaluate once and take a step, unless a tolerance is met."""
+        store = self._store
         gradient = self._carried(evaluate()[1].reshape(-1))
-        if float(gradient.abs().max()) <= self._tolerances[0]:
+        if _largest(store, gradient) <= self._tolerances[0]:
             return
         length = self.learning_rate
         if self._last is None:
             # As torch, whose 1 / 0 is infinite: no slope at all, and a tolerance of -1.
-            length *= 1.0 / max(1.0, float(gradient.abs().sum()))
-            direction = gradient.neg()
+            length *= 1.0 / max(1.0, total(store, lambda part: part.abs().sum(), gradient))
+            direction = mapped(store, torch.neg, gradient)
         else:
             self._learn(gradient)
             direction = self._memory.direction(gradient, self._scale)
-        moves = float(gradient.dot(direction)) <= -self._tolerances[1]
-        s = direction.mul_(length)
+        moves = total(store, torch.dot, gradient, direction) <= -self._tolerances[1]
+        s = direction
+        update(store, lambda part: part.mul_(length), s)
         step = self._carried(s)
         share = self._share(step)
         if moves:
-            self._variable.add_(step, alpha=share)
-        self._last = gradient, s.mul_(share)
+            update(store, lambda x, part: x.add_(part, alpha=share), self._variable, step)
+        update(store, lambda part: part.mul_(share), s)
+        self._last = gradient, s
 
     def _carried(self, vector: Tensor) -> Tensor:
         """Multiply by L: a gradient of x becomes that of z, a step of z that of x."""
         if self._smoothing is None:
             return vector
-        return smoothed(vector.view(self._shape), self._smoothing).view(-1)
+        picture = vector.view(self._shape)
+        return smoothed_by_blocks(picture, self._smoothing, self._store).view(-1)
 
     def _share(self, step: Tensor) -> float:
         """Return the factor that shortens a step to the longest one allowed."""
         if math.isinf(self._longest):
             return 1.0
-        norm = float(torch.linalg.vector_norm(step))
+        norm = _norm(self._store, step)
         return min(1.0, self._longest / norm) if norm > 0 else 1.0
 
     def state(self) -> State:
@@ -126,19 +131,29 @@ class LBFGS:
         self._memory.load(state["memory"])
         self._scale = state["scale"]
         if state["last"] is not None:
-            gradient, s = (each.to(self._variable.device, copy=True) for each in state["last"])
+            gradient, s = (copied(self._store, each) for each in state["last"])
             self._last = gradient, s
 
     def _learn(self, gradient: Tensor) -> None:
         assert self._last is not None
         before, s = self._last
-        y = gradient - before
-        curvature = float(y.dot(s))
+        y = mapped(self._store, torch.sub, gradient, before)
+        curvature = total(self._store, torch.dot, y, s)
         if curvature > _LEAST_CURVATURE:
             self._memory.add(s, y, curvature)
-            squares = float(y.dot(y))
+            squares = total(self._store, torch.dot, y, y)
             # Below 1e-22 the squares of y vanish in float32; the scale stays what it was then.
             self._scale = curvature / squares if squares > 0 else self._scale
+
+
+def _largest(store: Store, vector: Tensor) -> float:
+    largest = [float(part.abs().max()) for (part,) in blocks(store, vector)]
+    return math.nan if any(map(math.isnan, largest)) else max(largest)
+
+
+def _norm(store: Store, vector: Tensor) -> float:
+    norms = [float(torch.linalg.vector_norm(part)) for (part,) in blocks(store, vector)]
+    return norms[0] if len(norms) == 1 else math.hypot(*norms)
 
 
 class SearchingLBFGS:

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from napari_nst.core.optim.optimizer import State
+from napari_nst.core.store.store import Store, blocks, mapped, total, update
 
 BLOCK_PAIRS = 10
 """Pairs are allocated in blocks: single ones would fill the gaps that the network's layers leave,
@@ -37,17 +38,17 @@ class Pairs:
         Length of s and y.
     history
         How many pairs are kept.
-    dtype, device
+    dtype
         Of the pairs that are kept.
+    store
+        Where they lie.
     """
 
-    def __init__(
-        self, values: int, history: int, *, dtype: torch.dtype, device: torch.device
-    ) -> None:
+    def __init__(self, values: int, history: int, *, dtype: torch.dtype, store: Store) -> None:
         self._values = values
         self._history = history
         self._dtype = dtype
-        self._device = device
+        self._store = store
         self._pairs: deque[tuple[Tensor, float]] = deque()
         self._unused: list[Tensor] = []
 
@@ -57,19 +58,20 @@ class Pairs:
 
     def direction(self, gradient: Tensor, scale: float) -> Tensor:
         """Compute -H g."""
-        direction = gradient.neg()
+        store = self._store
+        direction = mapped(store, torch.neg, gradient)
         alphas: list[float] = []
         last: _Addend | None = None
         for (s, y), rho in reversed(self._pairs):
-            alphas.append(_add_and_multiply(direction, last, s) * rho)
+            alphas.append(_add_and_multiply(store, direction, last, s) * rho)
             last = y, -alphas[-1]
-        _add(direction, last)
-        direction.mul_(scale)
+        _add(store, direction, last)
+        update(store, lambda part: part.mul_(scale), direction)
         last = None
         for (s, y), rho in self._pairs:
-            beta = _add_and_multiply(direction, last, y) * rho
+            beta = _add_and_multiply(store, direction, last, y) * rho
             last = s, alphas.pop() - beta
-        _add(direction, last)
+        _add(store, direction, last)
         return direction
 
     def state(self) -> State:
@@ -83,8 +85,8 @@ class Pairs:
 
     def _keep(self, pair: Tensor | tuple[Tensor, Tensor], rho: float) -> None:
         kept = self._room()
-        kept[0].copy_(pair[0])
-        kept[1].copy_(pair[1])
+        for whole, given in zip(kept, pair, strict=True):
+            update(self._store, lambda part, other: part.copy_(other), whole, given)
         self._pairs.append((kept, rho))
 
     def _room(self) -> Tensor:
@@ -94,25 +96,34 @@ class Pairs:
         if not self._unused:
             count = min(BLOCK_PAIRS, self._history - len(self._pairs))
             shape = (count, 2, self._values)
-            self._unused = [*torch.empty(shape, dtype=self._dtype, device=self._device)]
+            self._unused = [*self._store.empty(shape, self._dtype)]
         return self._unused.pop()
 
 
-def _add_and_multiply(direction: Tensor, addend: _Addend | None, other: Tensor) -> float:
+def _add_and_multiply(
+    store: Store, direction: Tensor, addend: _Addend | None, other: Tensor
+) -> float:
     """Add to a direction in place; return the sum's inner product with another kept vector."""
     kept, factor = ([], 0.0) if addend is None else ([addend[0]], addend[1])
-    products = []
-    for piece, multiplied, *added in _pieces(direction, other, *kept):
-        for each in added:
-            piece.add_(each, alpha=factor)
-        products.append(multiplied.dot(piece))
-    return float(torch.stack(products).sum())
+
+    def product(direction: Tensor, other: Tensor, *kept: Tensor) -> Tensor:
+        products = []
+        for piece, multiplied, *added in _pieces(direction, other, *kept):
+            for each in added:
+                piece.add_(each, alpha=factor)
+            products.append(multiplied.dot(piece))
+        return torch.stack(products).sum()
+
+    return total(store, product, direction, other, *kept)
 
 
-def _add(direction: Tensor, addend: _Addend | None) -> None:
-    if addend is not None:
-        for piece, added in _pieces(direction, addend[0]):
-            piece.add_(added, alpha=addend[1])
+def _add(store: Store, direction: Tensor, addend: _Addend | None) -> None:
+    if addend is None:
+        return
+    kept, factor = addend
+    for parts in blocks(store, direction, kept):
+        for piece, added in _pieces(*parts):
+            piece.add_(added, alpha=factor)
 
 
 def _pieces(direction: Tensor, *kept: Tensor) -> Iterator[list[Tensor]]:
@@ -129,13 +140,11 @@ class PairTable:
     `Pairs`.
     """
 
-    def __init__(
-        self, values: int, history: int, *, dtype: torch.dtype, device: torch.device
-    ) -> None:
+    def __init__(self, values: int, history: int, *, dtype: torch.dtype, store: Store) -> None:
         self._values = values
         self._history = history
         self._dtype = dtype
-        self._device = device
+        self._device = store.device
         self._tables: list[Tensor] = []
         self._order: deque[tuple[int, float]] = deque()
         self._products: NDArray[np.float64] = np.zeros((0, 0))

@@ -23,12 +23,33 @@ from typing import Literal
 from torch import Tensor
 from torch.nn import functional
 
+from napari_nst.core.store.store import Store
+
 Smoothing = Literal["binomial", "wide"]
 
 _WIDE_BELOW_PX = 400
 _BOX_SIDES = (3, 7)
 _REST = 0.3
 """ε: 0.2 to 0.5 were alike within a step in twenty."""
+
+
+def smoothed_by_blocks(picture: Tensor, kind: Smoothing, store: Store) -> Tensor:
+    """Multiply a picture by L, block by block with a row of its neighbours."""
+    height = picture.shape[-2]
+    if is_wide(picture, kind):  # small: a coarse scale
+        return smoothed(picture, kind)
+
+    def part(rows: slice) -> Tensor:
+        top, bottom = max(0, rows.start - 1), min(height, rows.stop + 1)
+        seen = smoothed(picture[..., top:bottom, :], "binomial")
+        return seen[..., rows.start - top : rows.stop - top, :]
+
+    return store.build(tuple(picture.shape), picture.dtype, part)
+
+
+def is_wide(picture: Tensor, kind: Smoothing) -> bool:
+    """Return whether L has the two further terms for a picture."""
+    return kind == "wide" and max(picture.shape[-2:]) < _WIDE_BELOW_PX
 
 
 def smoothed(picture: Tensor, kind: Smoothing = "binomial") -> Tensor:
@@ -46,7 +67,7 @@ def smoothed(picture: Tensor, kind: Smoothing = "binomial") -> Tensor:
     Tensor, shape and dtype as `picture`
     """
     total = _binomial(_binomial(picture, -1), -2).add_(picture, alpha=_REST)
-    if kind == "wide" and max(picture.shape[-2:]) < _WIDE_BELOW_PX:
+    if is_wide(picture, kind):
         for side in _BOX_SIDES:
             total.add_(_box_mean(_box_mean(picture, side), side))
     return total

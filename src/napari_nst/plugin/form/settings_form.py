@@ -52,6 +52,7 @@ ADVANCED = (
     "averaging",
     "balance",
     "precision",
+    "tile",
 )
 """Settings under "Advanced"; a preset fills them."""
 

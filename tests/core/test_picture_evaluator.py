@@ -12,6 +12,7 @@ from napari_nst.core.loss.targets import StyleMoments, StyleTargets
 from napari_nst.core.network.encoder import Encoder
 from napari_nst.core.picture import Picture, Pictures
 from napari_nst.core.run import Run
+from napari_nst.core.store.pixels import Pixels
 from napari_nst.settings.config import StyleConfig
 
 CONFIG = StyleConfig.preset(
@@ -37,9 +38,9 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
     """The sizes at which styles were measured."""
     genuine, sizes = targets_module.measured, []
 
-    def watched(encoder: Encoder, style: Tensor, config: StyleConfig) -> StyleMoments:
-        sizes.append(tuple(style.shape[-2:]))
-        return genuine(encoder, style, config)
+    def watched(encoder: Encoder, style: Pixels, *rest: object) -> StyleMoments:
+        sizes.append(style.size)
+        return genuine(encoder, style, *rest)
 
     monkeypatch.setattr(targets_module, "measured", watched)
     return sizes

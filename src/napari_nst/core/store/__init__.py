@@ -1,0 +1,1 @@
+"""Where the arrays of a run lie - picture, gradient, optimiser - and how they are worked on."""

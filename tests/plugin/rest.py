@@ -1,0 +1,50 @@
+"""When a window that was just shown, filled or changed has come to rest."""
+
+import threading
+import time
+
+from qtpy.QtCore import QAbstractAnimation, QTimer
+from qtpy.QtGui import QGuiApplication
+from qtpy.QtWidgets import QWidget
+
+LIMIT_S = 60
+
+
+def settle(widget, qtbot):
+    """Wait until a widget's window is laid out, and nothing in it is about to change that.
+
+    Nothing here depends on the machine's speed. A thread that will change a text (the device's
+    name, an estimate, thumbnails), a timer that fires once and an animation are awaited. Then
+    everything must stay in place while each of the timers that fire repeatedly does so once: Qt
+    serves timers in the order in which they are due, however late.
+    """
+    window, end, before = widget.window(), time.monotonic() + LIMIT_S, None
+    while (look := _look(window)) != before or _is_busy(window):
+        assert time.monotonic() < end, f"{window} did not come to rest in {LIMIT_S} s"
+        before = look
+        QGuiApplication.sync()  # what the display has yet to answer, and all posted events
+        qtbot.wait(_longest_beat_ms(window) + 1)
+
+
+def _look(window):
+    shown = [each for each in window.findChildren(QWidget) if each.isVisible()]
+    return [(each.geometry(), each.sizeHint()) for each in (window, *shown)]
+
+
+def _active_timers(window):
+    return [timer for timer in window.findChildren(QTimer) if timer.isActive()]
+
+
+def _is_busy(window):
+    threads = set(threading.enumerate()) - {threading.main_thread()}
+    animations = window.findChildren(QAbstractAnimation)
+    return (
+        not all(thread.daemon for thread in threads)  # runs are Qt's threads, which pass for such
+        or any(timer.isSingleShot() for timer in _active_timers(window))
+        or any(each.state() == QAbstractAnimation.State.Running for each in animations)
+    )
+
+
+def _longest_beat_ms(window):
+    beats = [timer.interval() for timer in _active_timers(window) if not timer.isSingleShot()]
+    return max(beats, default=0)
