@@ -22,7 +22,7 @@ from napari_nst.api.checkpoint import (
     threads,
 )
 from napari_nst.api.network import Network, balance_of, network_for, suited
-from napari_nst.api.results import Array, Step, StyleResult
+from napari_nst.api.results import Step, StyleResult
 from napari_nst.core.arrays import as_array
 from napari_nst.core.control import RunControl
 from napari_nst.core.inputs import checked_steering, style_arrays
@@ -45,15 +45,15 @@ from napari_nst.weights import InputKind, Weights, load
 
 
 def stylize(
-    content: Array,
-    style: Array | Sequence[Array],
+    content: PixelSource,
+    style: PixelSource | Sequence[PixelSource],
     config: StyleConfig | None = None,
     *,
     weights: str | Path | Weights = "auto",
     weights_input: InputKind | None = None,
     device: str = "auto",
     control: RunControl | None = None,
-    init: Array | None = None,
+    init: PixelSource | None = None,
     events: Sequence[SteeringEvent] = (),
     check_memory: bool = True,
     checkpoints: Checkpoints | None = None,
@@ -78,15 +78,15 @@ def stylize(
 
 
 def iter_stylize(
-    content: Array,
-    style: Array | Sequence[Array],
+    content: PixelSource,
+    style: PixelSource | Sequence[PixelSource],
     config: StyleConfig | None = None,
     *,
     weights: str | Path | Weights = "auto",
     weights_input: InputKind | None = None,
     device: str = "auto",
     control: RunControl | None = None,
-    init: Array | None = None,
+    init: PixelSource | None = None,
     events: Sequence[SteeringEvent] = (),
     check_memory: bool = True,
     checkpoints: Checkpoints | None = None,
@@ -190,12 +190,12 @@ class Stylizer:
 
     def stylize(
         self,
-        content: Array,
-        style: Array | Sequence[Array],
+        content: PixelSource,
+        style: PixelSource | Sequence[PixelSource],
         config: StyleConfig | None = None,
         *,
         control: RunControl | None = None,
-        init: Array | None = None,
+        init: PixelSource | None = None,
         events: Sequence[SteeringEvent] = (),
         check_memory: bool = True,
         checkpoints: Checkpoints | None = None,
@@ -217,12 +217,12 @@ class Stylizer:
 
     def iter_stylize(
         self,
-        content: Array,
-        style: Array | Sequence[Array],
+        content: PixelSource,
+        style: PixelSource | Sequence[PixelSource],
         config: StyleConfig | None = None,
         *,
         control: RunControl | None = None,
-        init: Array | None = None,
+        init: PixelSource | None = None,
         events: Sequence[SteeringEvent] = (),
         check_memory: bool = True,
         checkpoints: Checkpoints | None = None,
@@ -343,7 +343,7 @@ def _exhausted(run: Generator[Step, None, StyleResult]) -> StyleResult:
 
 
 def _read(
-    content: Array, style: Array | Sequence[Array], init: Array | None
+    content: PixelSource, style: PixelSource | Sequence[PixelSource], init: PixelSource | None
 ) -> tuple[Pictures, dict[str, Any]]:
     """Read the arrays, and give the pictures' hashes for the record."""
     source, styles = as_array(content, "content"), style_arrays(style)

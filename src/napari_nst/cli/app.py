@@ -6,6 +6,7 @@ imported only by what needs them.
 """
 
 import logging
+import math
 import os
 import sys
 from collections.abc import Sequence
@@ -14,7 +15,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 from rich.console import Console
 from rich.logging import RichHandler
@@ -60,7 +60,7 @@ from napari_nst.errors import (
     TooLargeError,
     WeightsError,
 )
-from napari_nst.files.images import read_picture
+from napari_nst.files.images import open_picture, read_picture
 from napari_nst.files.outputs import (
     LEAST_SHARE,
     check_apart,
@@ -69,7 +69,9 @@ from napari_nst.files.outputs import (
     save_path,
 )
 from napari_nst.planning.text import forecast
+from napari_nst.runs.request import least_px
 from napari_nst.settings.config import StyleConfig
+from napari_nst.settings.pixels import PixelSource
 
 UsageError: Any = typer.BadParameter.__base__  # typer's own click, which it does not export
 
@@ -139,11 +141,12 @@ def stylize(
     given, start_file = given_settings(knobs, init, settings)
     config, record = chosen_settings(config_file, preset, given)
     with ending_gently() as ending:
-        picture = read_picture(content)
+        side_px = least_px(config)
+        picture = open_picture(content, least_px=side_px)
         inputs = [content, *style, *(each for each in (start_file, config_file) if each)]
         _check_outputs(output, save_every, picture, config, inputs)
-        styles = [read_picture(path) for path in style]
-        start = None if start_file is None else read_picture(start_file)
+        styles = [open_picture(path, least_px=side_px) for path in style]
+        start = None if start_file is None else open_picture(start_file, least_px=side_px)
 
         from napari_nst.api import iter_stylize  # torch takes seconds to import: after the checks
 
@@ -172,14 +175,15 @@ def stylize(
 def _check_outputs(
     output: Path,
     save_every: int | None,
-    picture: np.ndarray,
+    picture: PixelSource,
     config: StyleConfig,
     inputs: Sequence[Path],
 ) -> None:
     """Check everything that decides at the end of a run whether its pictures can be written."""
     longest = max(picture.shape[:2])
     wanted = config.size or longest
-    room_bytes = int(LEAST_SHARE * picture.nbytes * (wanted / longest) ** 2)
+    picture_bytes = math.prod(picture.shape) * picture.dtype.itemsize
+    room_bytes = int(LEAST_SHARE * picture_bytes * (wanted / longest) ** 2)
     check_output(output, longest_px=wanted, room_bytes=room_bytes)
     if save_every:
         check_output(save_path(output, max(99_999, config.steps or 0)), longest_px=wanted)

@@ -40,6 +40,7 @@ from napari_nst.files.outputs import (
 from napari_nst.files.outputs import SUFFIXES as SUFFIXES
 from napari_nst.files.outputs import check_output as check_output
 from napari_nst.files.tiff_output import tiff_options, write_large_tiff
+from napari_nst.files.zarr_arrays import is_zarr, open_zarr
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.json_reader import parse_json
 from napari_nst.settings.pixels import PixelSource, is_large
@@ -89,14 +90,37 @@ def read_picture(path: str | Path, *, note: Callable[[str], None] = _log.warning
     return decode(path, lambda text: note(f"{path}: {text}"))
 
 
-def open_picture(path: str | Path, *, note: Callable[[str], None] = _log.warning) -> PixelSource:
-    """Open a picture: a large TIFF to be read by pieces, any other as `read_picture` reads it.
+def open_picture(
+    path: str | Path,
+    *,
+    least_px: int | None = None,
+    note: Callable[[str], None] = _log.warning,
+) -> PixelSource:
+    """Open a picture: large TIFFs and zarr to be read by pieces, others as `read_picture` does.
 
     PNG, JPEG and the other formats are decoded whole, as their libraries allow no less. A slice
     of rows of what is returned may raise ImageError, if the file changes or is damaged there.
+
+    Parameters
+    ----------
+    path
+        A file, or the folder of a zarr array or an OME-Zarr picture.
+    least_px
+        The shorter side that is needed of a pyramid's level; None for the finest.
+    note
+        As for `read_picture`.
+
+    Raises
+    ------
+    ImageError
+        As `read_picture`; or if zarr is not installed.
     """
     path = Path(path)
-    return open_pixels(path, lambda text: note(f"{path}: {text}"))
+
+    def told(text: str) -> None:
+        note(f"{path}: {text}")
+
+    return open_zarr(path, told, least_px=least_px) if is_zarr(path) else open_pixels(path, told)
 
 
 def write_picture(path: str | Path, image: PixelSource, *, record: RunRecord | None = None) -> None:
