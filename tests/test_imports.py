@@ -19,7 +19,7 @@ ARROWS = {
     "api": {*CORE, "planning", "weights", "files", "settings", "errors"},
     "settings": {"errors"},
     "files": {"files.decode", "settings", "errors"},
-    "files.decode": {"errors"},
+    "files.decode": {"settings", "errors"},
     "weights": {"files", "settings", "errors"},
     "core": {*CORE, "settings", "errors"},
     "core.loss": {"core", "core.network", "core.store", "core.tiling", "settings", "errors"},

@@ -106,7 +106,7 @@ def test_nothing_fits_into_nothing() -> None:
 
 def test_what_does_not_fit_whole_is_done_in_the_largest_windows_that_fit() -> None:
     plan = plan_of(StyleConfig(size=4096, precision="float32"), SHAPE, SHAPE, "cpu")
-    whole = fitting_layout(plan, 500 * GB)
+    whole = layout_of(plan, 500 * GB)
     assert (whole.tile_px, whole.in_files) == (None, False)
     budgets = [40 * GB, 12 * GB, 4 * GB, 2 * GB]
     layouts = [layout_of(plan, budget) for budget in budgets]

@@ -22,7 +22,7 @@ from napari_nst.api.checkpoint import (
     threads,
 )
 from napari_nst.api.network import Network, balance_of, network_for, suited
-from napari_nst.api.results import Array, Step, StyleResult
+from napari_nst.api.results import Step, StyleResult
 from napari_nst.core.arrays import as_array
 from napari_nst.core.control import RunControl
 from napari_nst.core.inputs import checked_steering, style_arrays
@@ -47,8 +47,8 @@ from napari_nst.weights import InputKind, Weights, load
 
 
 def stylize(
-    content: Array,
-    style: Array | Sequence[Array],
+    content: PixelSource,
+    style: PixelSource | Sequence[PixelSource],
     config: StyleConfig | None = None,
     *,
     weights: str | Path | Weights = "auto",
@@ -57,7 +57,7 @@ def stylize(
     memory: float | None = None,
     scratch: str | Path | None = None,
     control: RunControl | None = None,
-    init: Array | None = None,
+    init: PixelSource | None = None,
     events: Sequence[SteeringEvent] = (),
     check_memory: bool = True,
     checkpoints: Checkpoints | None = None,
@@ -84,8 +84,8 @@ def stylize(
 
 
 def iter_stylize(
-    content: Array,
-    style: Array | Sequence[Array],
+    content: PixelSource,
+    style: PixelSource | Sequence[PixelSource],
     config: StyleConfig | None = None,
     *,
     weights: str | Path | Weights = "auto",
@@ -94,7 +94,7 @@ def iter_stylize(
     memory: float | None = None,
     scratch: str | Path | None = None,
     control: RunControl | None = None,
-    init: Array | None = None,
+    init: PixelSource | None = None,
     events: Sequence[SteeringEvent] = (),
     check_memory: bool = True,
     checkpoints: Checkpoints | None = None,
@@ -213,12 +213,12 @@ class Stylizer:
 
     def stylize(
         self,
-        content: Array,
-        style: Array | Sequence[Array],
+        content: PixelSource,
+        style: PixelSource | Sequence[PixelSource],
         config: StyleConfig | None = None,
         *,
         control: RunControl | None = None,
-        init: Array | None = None,
+        init: PixelSource | None = None,
         events: Sequence[SteeringEvent] = (),
         check_memory: bool = True,
         checkpoints: Checkpoints | None = None,
@@ -240,12 +240,12 @@ class Stylizer:
 
     def iter_stylize(
         self,
-        content: Array,
-        style: Array | Sequence[Array],
+        content: PixelSource,
+        style: PixelSource | Sequence[PixelSource],
         config: StyleConfig | None = None,
         *,
         control: RunControl | None = None,
-        init: Array | None = None,
+        init: PixelSource | None = None,
         events: Sequence[SteeringEvent] = (),
         check_memory: bool = True,
         checkpoints: Checkpoints | None = None,
@@ -384,7 +384,7 @@ def _exhausted(run: Generator[Step, None, StyleResult]) -> StyleResult:
 
 
 def _read(
-    content: Array, style: Array | Sequence[Array], init: Array | None
+    content: PixelSource, style: PixelSource | Sequence[PixelSource], init: PixelSource | None
 ) -> tuple[Pictures, dict[str, Any]]:
     """Read the arrays, and give the pictures' hashes for the record."""
     source, styles = as_array(content, "content"), style_arrays(style)

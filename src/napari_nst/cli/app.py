@@ -6,6 +6,7 @@ imported only by what needs them.
 """
 
 import logging
+import math
 import os
 import sys
 from collections.abc import Sequence
@@ -14,7 +15,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 from rich.console import Console
 from rich.logging import RichHandler
@@ -67,7 +67,7 @@ from napari_nst.errors import (
     TooLargeError,
     WeightsError,
 )
-from napari_nst.files.images import read_picture
+from napari_nst.files.images import open_picture, read_picture
 from napari_nst.files.outputs import (
     LEAST_SHARE,
     check_apart,
@@ -76,7 +76,9 @@ from napari_nst.files.outputs import (
     save_path,
 )
 from napari_nst.planning.text import forecast
+from napari_nst.runs.request import least_px
 from napari_nst.settings.config import StyleConfig
+from napari_nst.settings.pixels import PixelSource
 
 UsageError: Any = typer.BadParameter.__base__  # typer's own click, which it does not export
 
@@ -152,9 +154,10 @@ def stylize(
     limit = memory_bytes(memory)
     with ending_gently() as ending, unfinished_run(output, resume, dry_run=dry_run) as unfinished:
         config, record, events = settings_of(unfinished, config_file, preset, given)
-        picture, *styles = map(read_picture, [content, *style])
-        start = read_picture(start_file) if start_file else None
-        inputs = [content, *style, *(each for each in (start_file, config_file) if each)]
+        files = [content, *style, *([start_file] if start_file else [])]
+        pictures = [open_picture(path, least_px=least_px(config)) for path in files]
+        picture, styles, start = pictures[0], pictures[1:][: len(style)], pictures[len(style) + 1 :]
+        inputs = [*files, *([config_file] if config_file else [])]
         _check_outputs(output, save_every, picture, config, inputs)
 
         from napari_nst.api import iter_stylize  # torch takes seconds to import: after the checks
@@ -176,7 +179,7 @@ def stylize(
             memory=limit,
             scratch=scratch or output.parent,
             control=control,
-            init=start,
+            init=pictures[-1] if start_file else None,
             events=events,
             check_memory=not ignore_memory,
             checkpoints=kept,
@@ -189,14 +192,15 @@ def stylize(
 def _check_outputs(
     output: Path,
     save_every: int | None,
-    picture: np.ndarray,
+    picture: PixelSource,
     config: StyleConfig,
     inputs: Sequence[Path],
 ) -> None:
     """Check everything that decides at the end of a run whether its pictures can be written."""
     longest = max(picture.shape[:2])
     wanted = config.size or longest
-    room_bytes = int(LEAST_SHARE * picture.nbytes * (wanted / longest) ** 2)
+    picture_bytes = math.prod(picture.shape) * picture.dtype.itemsize
+    room_bytes = int(LEAST_SHARE * picture_bytes * (wanted / longest) ** 2)
     check_output(output, longest_px=wanted, room_bytes=room_bytes)
     if save_every:
         check_output(save_path(output, max(99_999, config.steps or 0)), longest_px=wanted)

@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 LEFTOVER_AGE_S = 24 * 3600
 """Older temporary files are assumed to be left over from a killed program."""
@@ -28,14 +29,21 @@ _PART = re.compile(
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Write or replace a file atomically.
+    """Write or replace a file atomically; see `file_replacing`."""
+    with file_replacing(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def file_replacing(path: Path) -> Iterator[BinaryIO]:
+    """Yield a temporary file, opened for writing, which replaces `path` after the block.
 
     Follows links, and keeps the permissions of a replaced file.
 
     Raises
     ------
     OSError
-        If it cannot be written; an existing file is unchanged.
+        If it cannot be written. If it or the block fails, an existing file is unchanged.
     """
     # The temporary file too must not be readable by anyone who could not read the old file.
     mode = _mode_of(path, default=0o666)
@@ -43,7 +51,7 @@ def replace_file(path: Path, data: bytes) -> None:
         appearing_whole(path) as part,
         open(part, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file,
     ):
-        file.write(data)
+        yield file
 
 
 @contextmanager

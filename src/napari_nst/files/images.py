@@ -21,7 +21,7 @@ from PIL import Image
 
 from napari_nst import __version__
 from napari_nst.errors import ConfigError, ImageError
-from napari_nst.files.decode import decode
+from napari_nst.files.decode import decode, open_pixels
 from napari_nst.files.decode.kinds import (
     DAMAGE,
     TIFF_MAGIC,
@@ -30,21 +30,24 @@ from napari_nst.files.decode.kinds import (
     open_file,
 )
 from napari_nst.files.depth import as_uint8, as_uint16
+from napari_nst.files.outputs import (
+    ENCODING_ERRORS,
+    Format,
+    check_place,
+    format_of,
+    write_atomically,
+)
 from napari_nst.files.outputs import SUFFIXES as SUFFIXES
-from napari_nst.files.outputs import Format, check_place, format_of, write_atomically
 from napari_nst.files.outputs import check_output as check_output
+from napari_nst.files.tiff_output import tiff_options, write_large_tiff
+from napari_nst.files.zarr_arrays import is_zarr, open_zarr
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.json_reader import parse_json
+from napari_nst.settings.pixels import PixelSource, is_large
 from napari_nst.settings.record import METADATA_KEY, RunRecord
 
 DESCRIPTION_TAG = 270
 SOFTWARE_TAG = 305
-
-ENCODING_ERRORS = (
-    *(OSError, ValueError, RuntimeError, OverflowError, MemoryError),
-    *(struct.error, zlib.error),
-)
-"""Raised by Pillow, tifffile and imagecodecs if a picture does not fit a format or memory."""
 
 EXIF_LIMIT = 60_000
 """Characters: Pillow refuses more than 64 KB of tags in a JPEG."""
@@ -87,7 +90,40 @@ def read_picture(path: str | Path, *, note: Callable[[str], None] = _log.warning
     return decode(path, lambda text: note(f"{path}: {text}"))
 
 
-def write_picture(path: str | Path, image: np.ndarray, *, record: RunRecord | None = None) -> None:
+def open_picture(
+    path: str | Path,
+    *,
+    least_px: int | None = None,
+    note: Callable[[str], None] = _log.warning,
+) -> PixelSource:
+    """Open a picture: large TIFFs and zarr to be read by pieces, others as `read_picture` does.
+
+    PNG, JPEG and the other formats are decoded whole, as their libraries allow no less. A slice
+    of rows of what is returned may raise ImageError, if the file changes or is damaged there.
+
+    Parameters
+    ----------
+    path
+        A file, or the folder of a zarr array or an OME-Zarr picture.
+    least_px
+        The shorter side that is needed of a pyramid's level; None for the finest.
+    note
+        As for `read_picture`.
+
+    Raises
+    ------
+    ImageError
+        As `read_picture`; or if zarr is not installed.
+    """
+    path = Path(path)
+
+    def told(text: str) -> None:
+        note(f"{path}: {text}")
+
+    return open_zarr(path, told, least_px=least_px) if is_zarr(path) else open_pixels(path, told)
+
+
+def write_picture(path: str | Path, image: PixelSource, *, record: RunRecord | None = None) -> None:
     """Write a picture in the format of its suffix, with the record in it, atomically.
 
     A record too long for a JPEG's tags is left out with a warning.
@@ -95,7 +131,8 @@ def write_picture(path: str | Path, image: np.ndarray, *, record: RunRecord | No
     Parameters
     ----------
     path : path ending in one of `SUFFIXES`
-    image : ndarray, shape (H, W), (H, W, 3) or (H, W, 4), uint8, uint16 or float in [0, 1]
+    image : shape (H, W), (H, W, 3) or (H, W, 4), uint8, uint16 or float in [0, 1]
+        An array, or anything that is sliced like one: large TIFFs are written by pieces.
     record
         Reproduces the run.
 
@@ -107,8 +144,11 @@ def write_picture(path: str | Path, image: np.ndarray, *, record: RunRecord | No
     path = Path(path)
     check_place(path, longest_px=max(image.shape[:2]))
     text = record.to_json() if record else ""
+    if format_of(path) == "tiff" and is_large(image.shape):
+        write_large_tiff(path, image, text)
+        return
     try:
-        data = _encode(image, format_of(path), text)
+        data = _encode(np.asarray(image[:]), format_of(path), text)
     except ENCODING_ERRORS as error:
         raise ImageError(f"{path} cannot be written: {first_line(error)}") from error
     write_atomically(path, data)
@@ -189,17 +229,7 @@ def _encode(image: np.ndarray, kind: Format, text: str) -> bytes:
 
 def _encode_tiff(image: np.ndarray, text: str) -> bytes:
     buffer = io.BytesIO()
-    tifffile.imwrite(
-        buffer,
-        image,
-        photometric="rgb" if image.ndim == 3 else "minisblack",
-        extrasamples=["unassalpha"] if image.ndim == 3 and image.shape[2] == 4 else None,
-        compression="zlib",
-        predictor=True,
-        description=text or None,
-        software=f"napari-nst {__version__}",
-        metadata=None,
-    )
+    tifffile.imwrite(buffer, image, **tiff_options(image.shape, text))
     return buffer.getvalue()
 
 

@@ -9,7 +9,9 @@ import errno
 import os
 import re
 import stat
+import struct
 import sys
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,6 +40,12 @@ LEAST_ROOM_BYTES = 4096
 
 LEAST_SHARE = 0.1
 """Of the bytes of its pixels, what a result takes on the disk at least in any format."""
+
+ENCODING_ERRORS = (
+    *(OSError, ValueError, RuntimeError, OverflowError, MemoryError),
+    *(struct.error, zlib.error),
+)
+"""Raised by Pillow, tifffile and imagecodecs if a picture does not fit a format or memory."""
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)

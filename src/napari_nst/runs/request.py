@@ -1,5 +1,6 @@
 """What a run is asked for: pictures, settings, weights and device."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -8,6 +9,7 @@ import numpy.typing as npt
 
 from napari_nst.errors import ConfigError
 from napari_nst.settings.config import StyleConfig
+from napari_nst.settings.pixels import PixelSource
 from napari_nst.settings.record import RunRecord, SteeringEvent, picture_hash
 from napari_nst.settings.vgg_layers import WEIGHTS_NAMES
 
@@ -36,14 +38,22 @@ class RunRequest:
         "auto", "cpu", "cuda", "cuda:1" or "mps".
     """
 
-    content: npt.NDArray[Any]
-    style: npt.NDArray[Any]
+    content: PixelSource
+    style: PixelSource
     config: StyleConfig
     weights: str = "auto"
-    init: npt.NDArray[Any] | None = None
+    init: PixelSource | None = None
     events: tuple[SteeringEvent, ...] = ()
     until: int | None = None
     device: str = "auto"
+
+
+def least_px(config: StyleConfig) -> int | None:
+    """Return the shorter side that a pyramid's level needs for a run, as content or as style.
+
+    Depends on the settings alone, so that a replay reads the same level. None is the finest.
+    """
+    return None if config.size is None else math.ceil(config.size * max(1, config.style_scale))
 
 
 def preview(config: StyleConfig) -> StyleConfig:
@@ -84,7 +94,7 @@ def extended(
 
 
 def request_of(
-    record: RunRecord, pictures: Iterable[npt.NDArray[Any]], *, weights: str = "auto"
+    record: RunRecord, pictures: Iterable[PixelSource], *, weights: str = "auto"
 ) -> RunRequest:
     """Return what a run was asked for, its pictures found by their hashes.
 

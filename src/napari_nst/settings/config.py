@@ -327,9 +327,8 @@ class StyleConfig:
     tile: int | None = _setting(
         None,
         "Window size",
-        "Longest side of the windows in which large pictures are worked on; the picture is the "
-        "same. “auto” takes the largest that fit into memory, and none where the whole picture "
-        "fits. 0 (off): never. Less memory, more time.",
+        "Longest side of the windows that large pictures are worked on in; the result is the same. "
+        "“auto” takes the largest that fit into memory where the whole does not. 0 (off): never.",
         minimum=0,
         maximum=65536,
         unit="px",
@@ -421,12 +420,8 @@ class StyleConfig:
 
 def changes(config: StyleConfig, base: StyleConfig) -> dict[str, Any]:
     """Return the settings, name aside, that differ from those of `base`."""
-    names = (setting.name for setting in fields(StyleConfig) if setting.name != "name")
-    return {
-        name: getattr(config, name)
-        for name in names
-        if getattr(config, name) != getattr(base, name)
-    }
+    ours, theirs = asdict(config), asdict(base)
+    return {name: ours[name] for name in ours if name != "name" and ours[name] != theirs[name]}
 
 
 def _are_as_many(layers: object, weights: tuple[float, ...]) -> bool:
@@ -498,8 +493,7 @@ def _validate_layers(config: StyleConfig) -> None:
         raise ConfigError("scale_steps needs at least one number of steps; got none")
     for kind in ("content", "style"):
         weights, layers = (
-            getattr(config, f"{kind}_layer_weights"),
-            getattr(config, f"{kind}_layers"),
+            getattr(config, f"{kind}_{what}") for what in ("layer_weights", "layers")
         )
         if weights and len(weights) != len(layers):
             raise ConfigError(

@@ -1,6 +1,6 @@
 """Pixels that may be too many for memory, and how they are read: by pieces of rows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -34,6 +34,28 @@ class PixelSource(Protocol):
 def is_large(shape: tuple[int, ...]) -> bool:
     """Return whether a picture of this shape is read by pieces."""
     return len(shape) in (2, 3) and shape[0] * shape[1] > LARGE_PIXELS
+
+
+def nearest_level(sizes: Sequence[tuple[int, int]], least_px: int | None) -> int:
+    """Return the index of the pyramid's level to read.
+
+    Parameters
+    ----------
+    sizes
+        Height and width of each level.
+    least_px
+        The shorter side that is needed; None for the finest level.
+
+    Returns
+    -------
+    int
+        Of the coarsest level that is large enough, or of the finest where none is.
+    """
+    finest = max(range(len(sizes)), key=lambda index: min(sizes[index]))
+    if least_px is None:
+        return finest
+    enough = [index for index, size in enumerate(sizes) if min(size) >= least_px]
+    return min(enough, key=lambda index: min(sizes[index]), default=finest)
 
 
 def split_rows(rows: slice, width: int, *, most: int | None = None) -> Iterator[slice]:

@@ -4,13 +4,17 @@
 reads and writes pictures through `napari_nst.files.images`.
 """
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from napari_nst.errors import ImageError
 from napari_nst.files.decode.kinds import DAMAGE, TIFF_MAGIC, first_line, open_file, refuse_foreign
 from napari_nst.files.decode.pixels import Note, Pixels
 from napari_nst.files.decode.raster import read_raster
 from napari_nst.files.decode.tiff import read_tiff
+from napari_nst.files.decode.tiff_rows import TiffRows, open_tiff
 
 _HEAD_BYTES = 4096
 
@@ -30,18 +34,46 @@ def decode(path: Path, note: Note) -> Pixels:
     ImageError
         If there is no such file, it is damaged, too large, or not a picture.
     """
-    with open_file(path) as file:
-        try:
-            head = file.read(_HEAD_BYTES)
+    with open_file(path) as file, _damage_translated(path):
+        return _decode(path, file, note)
+
+
+def open_pixels(path: Path, note: Note) -> Pixels | TiffRows:
+    """Open a large TIFF to be read by pieces, or read any other picture file as `decode` does."""
+    with ExitStack() as closing:
+        file = closing.enter_context(open_file(path))
+        closing.enter_context(_damage_translated(path))
+        if _head(path, file)[:4] in TIFF_MAGIC:
+            rows = open_tiff(str(path), file, note)
+            if rows is not None:
+                closing.pop_all()  # the file stays open
+                return rows
             file.seek(0)
-            refuse_foreign(head, path.suffix)
-            if head[:4] in TIFF_MAGIC:
-                return read_tiff(file, note)
-            return read_raster(file, note)
-        except ImageError as error:
-            raise ImageError(f"{path} cannot be read as a picture: {error}") from error
-        except DAMAGE as error:
-            raise ImageError(
-                f"{path} cannot be read as a picture: it is damaged, cut short, too large or of "
-                f"another kind ({first_line(error)})"
-            ) from error
+        return _decode(path, file, note)
+
+
+def _decode(path: Path, file: BinaryIO, note: Note) -> Pixels:
+    head = _head(path, file)
+    return read_tiff(file, note) if head[:4] in TIFF_MAGIC else read_raster(file, note)
+
+
+def _head(path: Path, file: BinaryIO) -> bytes:
+    """Return the first bytes of a file; refuse known kinds that are no pictures."""
+    head = file.read(_HEAD_BYTES)
+    file.seek(0)
+    refuse_foreign(head, path.suffix)
+    return head
+
+
+@contextmanager
+def _damage_translated(path: Path) -> Iterator[None]:
+    """Convert the decoders' errors to an ImageError that names the file."""
+    try:
+        yield
+    except ImageError as error:
+        raise ImageError(f"{path} cannot be read as a picture: {error}") from error
+    except DAMAGE as error:
+        raise ImageError(
+            f"{path} cannot be read as a picture: it is damaged, cut short, too large or of "
+            f"another kind ({first_line(error)})"
+        ) from error

@@ -85,16 +85,19 @@ def read_tiff(file: BinaryIO, note: Note) -> Pixels:
         If the file is damaged.
     """
     with tifffile.TiffFile(file) as tiff:
-        page = _picture_of(tiff)
+        page = picture_page(tiff)
         if page.imagewidth * page.imagelength > 2 * (Image.MAX_IMAGE_PIXELS or sys.maxsize):
             raise ImageError(f"{page.imagewidth}x{page.imagelength} px are too many to read")
-        profile = page.tags.valueof(_PROFILE_TAG)
         orientation = page.tags.valueof(ORIENTATION_TAG, default=1)
         pixels, extra = _stored(tiff, page, file)
-        return upright(_converted(page, pixels, extra, _as_bytes(profile), note), orientation)
+        convert = row_conversion(page, pixels, extra, note)
+        if convert is _first_channel or convert is unchanged:  # the usual case takes no copy
+            return upright(convert(pixels), orientation)
+        height, width = pixels.shape[:2]
+        return upright(in_strips(height, width, lambda rows: convert(pixels[rows])), orientation)
 
 
-def _picture_of(tiff: tifffile.TiffFile) -> Any:  # noqa: ANN401 - a TiffPage
+def picture_page(tiff: tifffile.TiffFile) -> Any:  # noqa: ANN401 - a TiffPage
     """Find the page with the picture; thumbnails and masks may come before it.
 
     A camera raw contains a thumbnail and then the sensor's mosaic. It is refused, because only
@@ -163,7 +166,7 @@ def _stored(
     file: BinaryIO,
 ) -> tuple[Pixels, tuple[int, ...]]:
     """Return the stored samples, shape (H, W, S), and the meaning of the extra ones."""
-    if page.photometric == _YCBCR and page.compression in _PLAIN_COMPRESSIONS:
+    if is_converted_by_libtiff(page):
         return _libtiff_rgb(tiff, page, file), ()
     planes = page.asarray(squeeze=False)  # (separate planes, depth, H, W, samples)
     if planes.ndim != 5:
@@ -195,14 +198,25 @@ def _libtiff_rgb(
     return np.asarray(imagecodecs.tiff_decode(bytes(data), page.index, asrgb=True))[..., :3]
 
 
-def _converted(
+def row_conversion(
     page: Any,  # noqa: ANN401 - a TiffPage
     pixels: Pixels,
     extra: tuple[int, ...],
-    profile: bytes | None,
     note: Note,
-) -> Pixels:
-    """Convert stored samples to grey, RGB or RGBA in sRGB."""
+) -> Callable[[Pixels], Pixels]:
+    """Return a function that converts rows of stored samples to grey, RGB or RGBA in sRGB.
+
+    Parameters
+    ----------
+    page
+        The page with the picture.
+    pixels : ndarray, shape (H, W, S)
+        Stored samples, or a part of them.
+    extra
+        The meaning of the samples after the colours.
+    note
+        Called with a sentence about each part that is ignored.
+    """
     photometric = _photometric(page)
     count = _colour_samples(photometric, page, pixels.shape[2], note)
     marked = [at for at, kind in enumerate(extra) if kind in (_ASSOCIATED, _UNASSOCIATED)]
@@ -212,19 +226,20 @@ def _converted(
     bits = page.bitspersample if isinstance(page.bitspersample, int) else None
     interpret = _interpreter(photometric, page)
     is_lab = photometric in (_CIELAB, _ICCLAB)  # a profile would describe Lab itself
-    convert = to_srgb(None if is_lab else profile, _SPACES.get(photometric, "rgb"), note)
+    profile = None if is_lab else _as_bytes(page.tags.valueof(_PROFILE_TAG))
+    convert = to_srgb(profile, _SPACES.get(photometric, "rgb"), note)
 
     is_plain = photometric in (_MIN_IS_BLACK, _RGB, _YCBCR) and convert is unchanged
     if is_plain and alpha_at is None and count == pixels.shape[2] and is_ready(pixels, bits):
-        return pixels[..., 0] if count == 1 else pixels  # the usual case takes no copy
+        return _first_channel if count == 1 else unchanged
 
-    def strip(rows: slice) -> Pixels:
-        colours = pixels[rows, :, :count]
+    def convert_rows(rows: Pixels) -> Pixels:
+        colours = rows[..., :count]
         if photometric != _PALETTE and not is_lab:
             colours = to_depth(colours, bits)
         if alpha_at is None:
             return convert(interpret(colours))
-        alpha = to_depth(pixels[rows, :, alpha_at], bits)
+        alpha = to_depth(rows[..., alpha_at], bits)
         if is_premultiplied and colours.dtype == alpha.dtype and photometric != _PALETTE:
             colours = straight(colours, alpha)
         colours = convert(interpret(colours))
@@ -232,7 +247,16 @@ def _converted(
             alpha = (alpha >> 8).astype(np.uint8)
         return joined(colours, alpha)
 
-    return in_strips(pixels.shape[0], pixels.shape[1], strip)
+    return convert_rows
+
+
+def is_converted_by_libtiff(page: Any) -> bool:  # noqa: ANN401 - a TiffPage
+    """Return whether only libtiff converts a page, and only as a whole: YCbCr that is not JPEG."""
+    return bool(page.photometric == _YCBCR and page.compression in _PLAIN_COMPRESSIONS)
+
+
+def _first_channel(rows: Pixels) -> Pixels:
+    return rows[..., 0]
 
 
 def _photometric(page: Any) -> int:  # noqa: ANN401 - a TiffPage

@@ -116,8 +116,8 @@ class LayerPickers:
         """Return the layer that is the content; None where it is none, or all of the canvas."""
         return None if isinstance(self.content.value, str) else self.content.value
 
-    def content_picture(self) -> LayerPicture:
-        """Take the content as it is shown.
+    def content_picture(self, *, least_px: int | None = None) -> LayerPicture:
+        """Take the content as it is shown; of a multiscale layer as `picture_of` does.
 
         Raises
         ------
@@ -126,7 +126,7 @@ class LayerPickers:
         """
         layer = self.content_layer()
         if layer is not None:
-            return picture_of(layer, self._viewer.dims)
+            return picture_of(layer, self._viewer.dims, least_px=least_px)
         combo = self.content.native
         if not combo.window().isVisible():
             raise ImageError(

@@ -44,6 +44,38 @@ class Cut:
     ranges: dict[int, tuple[int, int]]
     projection: str
 
+    def at_level(self, finest: tuple[int, ...], shape: tuple[int, ...]) -> "Cut":
+        """Return the same part of a level of a pyramid.
+
+        Parameters
+        ----------
+        finest, shape
+            Shapes of the finest level, of which this is a part, and of the other one.
+        """
+
+        def place(axis: int, at: int) -> int:
+            return min(round(at * shape[axis] / finest[axis]), shape[axis] - 1)
+
+        index = tuple(
+            item if isinstance(item, slice) else place(axis, item)
+            for axis, item in enumerate(self.index)
+        )
+        ranges = {
+            axis: (place(axis, ends[0]), place(axis, ends[1])) for axis, ends in self.ranges.items()
+        }
+        return Cut(index, ranges, self.projection)
+
+    def cropped(self, rows: slice, columns: slice) -> "Cut":
+        """Return some rows and columns of a plane."""
+        sides = iter((rows, columns))
+        index = tuple(next(sides) if isinstance(item, slice) else item for item in self.index)
+        return Cut(index, self.ranges, self.projection)
+
+    @property
+    def is_thick(self) -> bool:
+        """Whether several planes are projected to one."""
+        return any(first < last for first, last in self.ranges.values())
+
     def read(self, data: Any) -> npt.NDArray[Any]:  # noqa: ANN401 - any array: numpy, dask, zarr
         """Read the plane out of the layer's data; lazy arrays are computed here."""
         thick = {axis: ends for axis, ends in self.ranges.items() if ends[0] < ends[1]}
@@ -92,8 +124,12 @@ def visible_cut(layer: "Image", dims: "Dims") -> Cut:
 
 
 def plane_size(layer: "Image", index: tuple[int | slice, ...]) -> tuple[int, int]:
-    """Return height and width in pixels of a plane of the layer."""
-    shape = layer.data[0].shape if layer.multiscale else layer.data.shape
+    """Return height and width in pixels of a plane of the layer, at its finest level."""
+    return size_in(layer.data[0].shape if layer.multiscale else layer.data.shape, index)
+
+
+def size_in(shape: tuple[int, ...], index: tuple[int | slice, ...]) -> tuple[int, int]:
+    """Return height and width of a plane of an array."""
     height, width = (shape[axis] for axis, place in enumerate(index) if isinstance(place, slice))
     return int(height), int(width)
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -12,12 +12,14 @@ from napari_nst.errors import ImageError
 from napari_nst.files.depth import as_uint8
 from napari_nst.plugin.layers.captions import full_name
 from napari_nst.plugin.layers.placement import Placement
-from napari_nst.plugin.layers.slicing import plane_size, visible_cut
+from napari_nst.plugin.layers.slicing import Cut, plane_size, size_in, visible_cut
+from napari_nst.settings.pixels import PixelSource, is_large, nearest_level
 from napari_nst.settings.record import METADATA_KEY
 
 if TYPE_CHECKING:
     from napari.components import Dims
     from napari.layers import Image, Layer
+    from napari.utils.colormaps import Colormap
 
 PAINTED = "napari-nst-painted"
 """Key in the metadata of each layer that a run of this session has added."""
@@ -32,17 +34,85 @@ class LayerPicture:
 
     Parameters
     ----------
-    pixels : array, shape (H, W, 3) or (H, W, 4), uint8, uint16, or float in [0, 1]
-        The visible slice, as the layer shows it.
+    pixels : shape (H, W, 3) or (H, W, 4), uint8, uint16, or float in [0, 1]
+        The visible slice, as the layer shows it: an array, or `ShownRows` where it is large.
     placement
         Where the picture is in the viewer's world.
     name
         The layer's name when the picture was taken.
     """
 
-    pixels: npt.NDArray[Any]
+    pixels: PixelSource
     placement: Placement
     name: str
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a layer maps values to colours.
+
+    Parameters
+    ----------
+    rgb
+        Whether the values are colours already.
+    limits, gamma
+        The contrast limits, and the exponent after them.
+    colormap
+        Of grey layers.
+    """
+
+    rgb: bool
+    limits: tuple[float, ...]
+    gamma: float
+    colormap: "Colormap"
+
+    @classmethod
+    def of(cls, layer: "Image") -> Self:
+        """Read the look of a layer; the layer is not kept."""
+        return cls(layer.rgb, tuple(layer.contrast_limits), layer.gamma, layer.colormap)
+
+
+class ShownRows:
+    """A large visible slice, shape (H, W, 3) or (H, W, 4), mapped to colours when it is sliced.
+
+    Parameters
+    ----------
+    data
+        The layer's data, at one level.
+    cut
+        The visible part of it.
+    look
+        How the layer showed it when the picture was taken.
+    """
+
+    def __init__(self, data: Any, cut: Cut, look: Look) -> None:  # noqa: ANN401 - any array
+        self._data, self._cut, self._look = data, cut, look
+        channels = data.shape[len(cut.index) :]
+        sample = _as_shown(np.zeros((1, 1, *channels), data.dtype), look)
+        # Which rows hold NaN, that most colormaps show as transparent, is not known beforehand.
+        may_be_clear = not look.rgb and (
+            np.dtype(data.dtype).kind == "f" or bool(np.any(look.colormap.colors[:, 3] < 1))
+        )
+        count = 4 if may_be_clear else sample.shape[2]
+        self.shape = (*size_in(data.shape, cut.index), count)
+        self.dtype = sample.dtype
+        self.ndim = 3
+
+    def __getitem__(self, index: Any) -> npt.NDArray[Any]:  # noqa: ANN401 - as numpy's
+        """Return a slice of rows, or of rows and columns."""
+        index = index if isinstance(index, tuple) else (index,)
+        rows, columns = (*index[:2], slice(None))[:2]
+        shown = _as_shown(self._cut.cropped(rows, columns).read(self._data), self._look)
+        if shown.shape[2] < self.shape[2]:
+            full = whole_range(shown.dtype)[1]
+            shown = np.concatenate([shown, np.full_like(shown[..., :1], full)], axis=2)
+        return shown[(slice(None), slice(None), *index[2:])]
+
+    def __array__(
+        self, dtype: npt.DTypeLike | None = None, copy: bool | None = None
+    ) -> npt.NDArray[Any]:
+        """Read the whole."""
+        return np.asarray(self[:], dtype)
 
 
 def is_painted(layer: "Layer") -> bool:
@@ -55,12 +125,12 @@ def is_single(layer: "Image") -> bool:
     return not layer.multiscale and math.prod(layer.data.shape[: -3 if layer.rgb else -2]) == 1
 
 
-def picture_of(layer: "Image", dims: "Dims") -> LayerPicture:
+def picture_of(layer: "Image", dims: "Dims", *, least_px: int | None = None) -> LayerPicture:
     """Take the visible slice of an image layer as the layer shows it.
 
     Grey and RGB layers alike: through the projection of a thick slice, contrast limits, gamma
-    and colormap. Of a multiscale layer the finest level is taken. Opacity, blending and
-    interpolation say how the layer is drawn over others, and do not count.
+    and colormap. Opacity, blending and interpolation say how the layer is drawn over others, and
+    do not count. A large slice is read when it is needed, by pieces.
 
     Parameters
     ----------
@@ -68,6 +138,9 @@ def picture_of(layer: "Image", dims: "Dims") -> LayerPicture:
         An image layer.
     dims
         The viewer's dims: which slice is shown.
+    least_px
+        The shorter side that is needed of a multiscale layer, whose coarsest level with as much is
+        taken; None for the finest.
 
     Raises
     ------
@@ -80,11 +153,15 @@ def picture_of(layer: "Image", dims: "Dims") -> LayerPicture:
             "(the cube button below the layer list)."
         )
     cut = visible_cut(layer, dims)
-    plane = cut.read(layer.data[0] if layer.multiscale else layer.data)
-    if np.iscomplexobj(plane):
+    placement = Placement.of(layer, cut.index, plane_size(layer, cut.index))
+    levels = layer.data if layer.multiscale else [layer.data]
+    data = levels[nearest_level([size_in(each.shape, cut.index) for each in levels], least_px)]
+    if np.dtype(data.dtype).kind == "c":
         raise ImageError(f"{layer.name!r} holds complex numbers; show its magnitude instead.")
-    pixels = _as_shown(plane, layer)
-    return LayerPicture(pixels, Placement.of(layer, cut.index, pixels.shape[:2]), full_name(layer))
+    cut, look = cut.at_level(levels[0].shape, data.shape), Look.of(layer)
+    if is_large(size_in(data.shape, cut.index)) and not cut.is_thick:
+        return LayerPicture(ShownRows(data, cut, look), placement, full_name(layer))
+    return LayerPicture(_as_shown(cut.read(data), look), placement, full_name(layer))
 
 
 def picture_size(layer: "Image", dims: "Dims") -> tuple[int, int]:
@@ -104,16 +181,15 @@ def whole_range(dtype: npt.DTypeLike) -> tuple[float, float]:
     return (0, np.iinfo(dtype).max) if dtype.kind == "u" else (0, 1)
 
 
-def _as_shown(plane: npt.NDArray[Any], layer: "Image") -> npt.NDArray[Any]:
+def _as_shown(plane: npt.NDArray[Any], look: Look) -> npt.NDArray[Any]:
     """Map values to colours as napari does.
 
     8 bits stay 8 bits, as the screen has no more; other dtypes become float32.
     """
-    limits, gamma = tuple(layer.contrast_limits), layer.gamma
     is_known = plane.dtype.name in ("uint8", "uint16")
-    if layer.rgb and is_known and limits == whole_range(plane.dtype) and gamma == 1:
+    if look.rgb and is_known and look.limits == whole_range(plane.dtype) and look.gamma == 1:
         return plane
-    colours = _rgb(plane, limits, gamma) if layer.rgb else _mapped(plane, layer)
+    colours = _rgb(plane, look.limits, look.gamma) if look.rgb else _mapped(plane, look)
     picture = np.clip(colours, 0, 1).astype(np.float32)
     return as_uint8(picture) if plane.dtype.name in ("uint8", "bool") else picture
 
@@ -130,10 +206,10 @@ def _rgb(plane: npt.NDArray[Any], limits: Sequence[float], gamma: float) -> npt.
     return np.concatenate([colours, alpha], axis=-1)
 
 
-def _mapped(plane: npt.NDArray[Any], layer: "Image") -> npt.NDArray[Any]:
+def _mapped(plane: npt.NDArray[Any], look: Look) -> npt.NDArray[Any]:
     """Map grey through the colormap; it may make NaN, or anything else, transparent."""
-    values = _within(plane, layer.contrast_limits) ** layer.gamma
-    colours: npt.NDArray[Any] = layer.colormap.map(values.ravel()).reshape(*plane.shape, 4)
+    values = _within(plane, look.limits) ** look.gamma
+    colours: npt.NDArray[Any] = look.colormap.map(values.ravel()).reshape(*plane.shape, 4)
     return colours if np.any(colours[..., 3] < 1) else colours[..., :3]
 
 

@@ -3,9 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy.typing as npt
+from typing import TYPE_CHECKING
 
 from napari_nst.errors import ConfigError, ImageError
 from napari_nst.files.user_presets import NamedPreset
@@ -17,12 +15,14 @@ from napari_nst.runs.request import (
     RunRequest,
     continued,
     extended,
+    least_px,
     preview,
     replayed,
     request_of,
 )
 from napari_nst.runs.sweep import SweepPlace
 from napari_nst.settings.config import StyleConfig, changes
+from napari_nst.settings.pixels import PixelSource
 from napari_nst.settings.record import METADATA_KEY
 from napari_nst.settings.text import SEPARATOR
 from napari_nst.weights import find_imagenet
@@ -112,8 +112,12 @@ def plan_run(
         If a layer's slice is no picture.
     """
     style = pickers.style.value if pictures is None else pictures[1]
-    content = pickers.content_picture() if pictures is None else picture_of(pictures[0], dims)
-    painted = picture_of(style, dims)
+    side_px = least_px(config)
+    if pictures is None:
+        content = pickers.content_picture(least_px=side_px)
+    else:
+        content = picture_of(pictures[0], dims, least_px=side_px)
+    painted = picture_of(style, dims, least_px=side_px)
     init, config = _start_of(pickers.start_layer(), dims, config)
     request = RunRequest(content.pixels, painted.pixels, config, weights, init)
     pair_text = pair_name(content.name, painted.name, _NAME_LETTERS)
@@ -134,11 +138,11 @@ def _text_of(parts: list[str], weights: str) -> str:
 
 def _start_of(
     start: "Image | None", dims: "Dims", config: StyleConfig
-) -> tuple[npt.NDArray[Any] | None, StyleConfig]:
+) -> tuple[PixelSource | None, StyleConfig]:
     """Return the picture to start from, if it is a layer, and the settings that fit it."""
     if start is None:
         return None, config
-    pixels = picture_of(start, dims).pixels
+    pixels = picture_of(start, dims, least_px=least_px(config)).pixels
     return pixels, continued(config) if METADATA_KEY in start.metadata else config
 
 
@@ -231,7 +235,7 @@ def plan_again(run: "ViewerRun", viewer: "Viewer", *, weights: str) -> RunPlan:
         kept = run.is_name_generated
         return run.plan if kept else replace(run.plan, name=replace(run.plan.name, text=run.name))
     assert run.record is not None
-    pictures = _pictures(viewer)
+    pictures = _pictures(viewer, run.record.config)
     request = request_of(run.record, [each.pixels for each in pictures], weights=weights)
     content = next(each for each in pictures if each.pixels is request.content)
     return RunPlan(request, RunName(run.name), content.placement)
@@ -262,15 +266,15 @@ def plan_more(run: "ViewerRun", steps: int, viewer: "Viewer", *, weights: str) -
     return RunPlan(request, name, again.placement, preset=again.preset)
 
 
-def _pictures(viewer: "Viewer") -> list[LayerPicture]:
-    """Take all open image layers that are pictures now."""
+def _pictures(viewer: "Viewer", config: StyleConfig) -> list[LayerPicture]:
+    """Take all open image layers that are pictures now, as a run with these settings would."""
     from napari.layers import Image
 
     found = []
     for layer in viewer.layers:
         if isinstance(layer, Image):
             try:
-                found.append(picture_of(layer, viewer.dims))
+                found.append(picture_of(layer, viewer.dims, least_px=least_px(config)))
             except ImageError:
                 continue
     return found
