@@ -150,9 +150,12 @@ def test_a_stop_within_a_line_search_keeps_the_checkpoint_before_it(
 def test_a_run_of_many_checkpoints_keeps_one_and_writes_it_by_the_clock(
     content: np.ndarray, style: np.ndarray, weights: Weights, path: Path
 ) -> None:
-    stylize(content, style, shallow(), weights=weights, checkpoints=Checkpoints(path, every_s=3600))
+    stylize(
+        content, style, shallow(), weights=weights, checkpoints=Checkpoints(str(path), every_s=3600)
+    )
     assert not path.exists()
-    stylize(content, style, shallow(), weights=weights, checkpoints=Checkpoints(path, every_s=0))
+    checkpoints = Checkpoints(str(path), every_s=0)
+    stylize(content, style, shallow(), weights=weights, checkpoints=checkpoints)
     assert list(path.parent.iterdir()) == [path]
 
 

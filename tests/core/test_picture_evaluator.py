@@ -11,8 +11,10 @@ from napari_nst.core.loss.objective import PUBLISHED
 from napari_nst.core.loss.targets import StyleMoments, StyleTargets
 from napari_nst.core.network.encoder import Encoder
 from napari_nst.core.picture import Picture, Pictures
+from napari_nst.core.picture_evaluator import PictureEvaluator
 from napari_nst.core.run import Run
 from napari_nst.core.store.pixels import Pixels
+from napari_nst.core.tiling.layout import Layout
 from napari_nst.settings.config import StyleConfig
 
 CONFIG = StyleConfig.preset(
@@ -87,6 +89,27 @@ def test_the_content_is_resized_once_per_scale(
     monkeypatch.setattr(Picture, "resized", watched)
     finished(encoder, CONFIG.replace(init=init), content=content)
     assert sizes == [(12, 16), (24, 32), (48, 64)]
+
+
+def test_grain_is_added_where_a_picture_is_enlarged_and_nowhere_else(encoder: Encoder) -> None:
+    def entered(share: float, size: tuple[int, int]) -> Tensor:
+        evaluator = PictureEvaluator(
+            Pictures(picture(48, 64, 1), [picture(72, 80, 2)]),
+            encoder,
+            CONFIG.replace(scale_grain=share),
+            grey=torch.full((1, 3, 1, 1), 0.5),
+            balance=PUBLISHED,
+            control=RunControl(),
+            layout=Layout(),
+        )
+        return evaluator.enter(size, torch.full((1, 3, 24, 32), 0.5))
+
+    plain, half = (entered(share, (48, 64)) for share in (0.0, 0.5))
+    added = half - plain
+    unclipped = ((half > 0) & (half < 1) & (plain > 0) & (plain < 1)).all(1)
+    assert torch.allclose(added[:, 0][unclipped], added[:, 1][unclipped], atol=1e-6)
+    assert float(added.std()) > 0.02
+    assert torch.equal(entered(0.5, (24, 32)), entered(0.0, (24, 32)))
 
 
 @pytest.mark.parametrize("style_loss", ["local_wasserstein", "wasserstein", "gram"])

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,8 +10,9 @@ from napari_nst.errors import DeviceMemoryError, TooLargeError
 from napari_nst.planning import remedies as remedies_module
 from napari_nst.planning.dry_run import _canonical, _scale_cost, _weights, dry_run
 from napari_nst.planning.estimate import MARGIN, estimate, largest_fitting_size, plan_of
+from napari_nst.planning.layout import layout_of, step_factor
 from napari_nst.planning.op_counter import OpCounter
-from napari_nst.planning.remedies import ran_out, refuse_if_too_large, remedies
+from napari_nst.planning.remedies import fitting_layout, ran_out, remedies
 from napari_nst.settings.config import StyleConfig
 
 CPU = torch.device("cpu")
@@ -55,8 +57,9 @@ def test_adam_needs_less_than_lbfgs() -> None:
 
 def test_a_photograph_counts_even_where_the_result_is_small() -> None:
     small = StyleConfig(size=128, steps=2)
-    photograph = peak(small, (8000, 6000, 3))
-    assert photograph > peak(small, (800, 600, 3)) + 8000 * 6000 * 12
+    photograph = peak(small, (5000, 6000, 3))
+    assert photograph > peak(small, (800, 600, 3)) + 5000 * 6000 * 12
+    assert peak(small, (50_000, 60_000, 3)) < photograph  # read by pieces
 
 
 def test_reduced_precision_halves_what_the_network_holds() -> None:
@@ -101,20 +104,49 @@ def test_nothing_fits_into_nothing() -> None:
     assert largest_fitting_size(StyleConfig(), SHAPE, SHAPE, "cpu", free=0) is None
 
 
-def test_a_run_that_does_not_fit_is_refused_with_what_would(
+def test_what_does_not_fit_whole_is_done_in_the_largest_windows_that_fit() -> None:
+    plan = plan_of(StyleConfig(size=4096, precision="float32"), SHAPE, SHAPE, "cpu")
+    whole = fitting_layout(plan, 500 * GB)
+    assert (whole.tile_px, whole.in_files) == (None, False)
+    budgets = [40 * GB, 12 * GB, 4 * GB, 2 * GB]
+    layouts = [layout_of(plan, budget) for budget in budgets]
+    assert [each.in_files for each in layouts] == [False, True, True, True]
+    tiles = [each.tile_px for each in layouts]
+    assert None not in tiles
+    assert tiles == sorted(tiles, reverse=True)
+    for layout, budget in zip(layouts, budgets, strict=True):
+        assert layout.peak_bytes <= budget
+        assert (layout.disk_bytes > 0) == layout.in_files
+
+
+def test_windows_take_longer_and_the_smaller_the_longer() -> None:
+    taps, size = StyleConfig().taps, (6000, 8000)
+    factors = [step_factor(size, taps, tile) for tile in (None, 2048, 1024, 512, 256)]
+    assert factors[0] == 1.0
+    assert factors == sorted(factors)
+
+
+def test_without_windows_a_run_is_refused_with_what_would_fit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(remedies_module, "free_bytes", lambda _: 8 * GB)
-    plan = plan_of(StyleConfig(size=2048, precision="float32"), SHAPE, SHAPE, "cpu")
-    with pytest.raises(TooLargeError, match=r"needs about [\d.]+ GB .* 8.0 GB are free") as caught:
-        refuse_if_too_large(plan)
-    assert caught.value.remedies
+    monkeypatch.setattr(remedies_module, "budget_bytes", lambda *_: 8 * GB)
+    plan = plan_of(StyleConfig(size=2048, precision="float32", tile=0), SHAPE, SHAPE, "cpu")
+    with pytest.raises(TooLargeError, match=r"without windows .* 7.3 GB may be used") as caught:
+        fitting_layout(plan)
+    assert caught.value.remedies[0].label.startswith("windows of")
     for remedy in caught.value.remedies:
-        refuse_if_too_large(plan_of(plan.config.replace(**remedy.changes), SHAPE, SHAPE, "cpu"))
+        fitting_layout(plan_of(plan.config.replace(**remedy.changes), SHAPE, SHAPE, "cpu"))
+
+
+def test_the_search_of_torch_is_not_done_in_files() -> None:
+    config = StyleConfig.preset("gordicaleksa", size=16384)
+    layout = layout_of(plan_of(config, SHAPE, SHAPE, "cpu"), 4 * GB)
+    assert not layout.in_files
+    assert layout.peak_bytes > 4 * GB
 
 
 def test_a_run_that_fits_is_let_in() -> None:
-    refuse_if_too_large(plan_of(StyleConfig(size=64, steps=1), SHAPE, SHAPE, "cpu"))
+    fitting_layout(plan_of(StyleConfig(size=64, steps=1), SHAPE, SHAPE, "cpu"))
 
 
 def test_after_memory_ran_out_less_is_offered_than_failed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,7 +157,8 @@ def test_after_memory_ran_out_less_is_offered_than_failed(monkeypatch: pytest.Mo
     assert "1024x768 px" in str(error)
     assert {"size"} in [set(remedy.changes) for remedy in error.remedies]
     for remedy in error.remedies:
-        assert peak(plan.config.replace(**remedy.changes)) < 0.9 * plan.peak_bytes
+        milder = replace(plan, config=plan.config.replace(**remedy.changes))
+        assert layout_of(milder, 0.9 * plan.peak_bytes).peak_bytes < 0.9 * plan.peak_bytes
 
 
 def test_adam_is_offered_with_a_rate_that_suits_the_variable() -> None:

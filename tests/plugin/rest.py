@@ -8,6 +8,7 @@ from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QWidget
 
 LIMIT_S = 60
+STILL_MS = 300
 
 
 def settle(widget, qtbot):
@@ -24,6 +25,14 @@ def settle(widget, qtbot):
         before = look
         QGuiApplication.sync()  # what the display has yet to answer, and all posted events
         qtbot.wait(_longest_beat_ms(window) + 1)
+
+
+def stand_still(value, qtbot):
+    """Wait until a value stays the same for a while, as when a run has come to its pause."""
+    before = object()
+    while (now := value()) != before:
+        before = now
+        qtbot.wait(STILL_MS)
 
 
 def _look(window):

@@ -17,7 +17,7 @@ def test_the_ready_pair_opens_as_content_and_style(docked, viewer):
 
 def test_the_ready_pair_stands_side_by_side_but_takes_no_view_that_is_in_use(viewer, qtbot):
     pair = viewer.open_sample("napari-nst", "sample-pair")
-    qtbot.wait(50)
+    qtbot.wait(1)  # the view is reset in the next turn of Qt's loop
     content, style = (rectangle_of(layer, viewer.dims) for layer in pair)
     assert overlap(content, style) == 0
     both = union([content, style])
@@ -25,7 +25,7 @@ def test_the_ready_pair_stands_side_by_side_but_takes_no_view_that_is_in_use(vie
     assert not viewer.canvas.grid.enabled
     viewer.scene.camera.zoom = 7
     viewer.open_sample("napari-nst", "sample-pair")
-    qtbot.wait(50)
+    qtbot.wait(1)
     assert viewer.scene.camera.zoom == 7
 
 

@@ -111,10 +111,17 @@ def test_files_from_before_the_preconditioner_are_read_as_they_ran() -> None:
     assert StyleConfig.from_dict(older).lbfgs_preconditioner == "none"
 
 
+def test_settings_from_before_the_grain_are_read_without_it() -> None:
+    config = StyleConfig.preset("default", style_strength=3.0)
+    first = {k: v for k, v in config.to_dict().items() if k != "scale_grain"} | {"format": 1}
+    assert StyleConfig.from_dict(first) == config.replace(scale_grain=0.0)
+    assert StyleConfig.from_dict(config.to_dict()) == config
+
+
 @pytest.mark.parametrize(
     ("number", "message"),
     [
-        (2, "update napari-nst"),
+        (3, "update napari-nst"),
         *((each, "an integer from 1") for each in ("1", None, True, 1.5, 0, -1)),
     ],
 )
@@ -127,7 +134,7 @@ def test_a_format_that_is_not_known_is_refused(number: object, message: str) -> 
 def test_layer_weights_go_with_their_layers() -> None:
     config = StyleConfig.preset("default", content_layers=("relu4_2",))
     assert config.content_layer_weights == ()
-    assert StyleConfig.preset("default", steps=3).content_layer_weights == (1.0, 2.0)
+    assert StyleConfig.preset("default", steps=3).content_layer_weights == (0.4, 1.0, 2.0)
     both = {"content_layers": ("relu4_2",), "content_layer_weights": (3.0,)}
     assert StyleConfig.preset("default", **both).content_layer_weights == (3.0,)
 

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 from PIL import Image
 from tools.evaluate_presets import blind, painting
-from tools.evaluate_presets.measures import COLUMNS, chroma_distance, measure, oklab, tint
+from tools.evaluate_presets.measures import (
+    COLUMNS,
+    chroma_distance,
+    crossing,
+    measure,
+    oklab,
+    smooth_areas,
+    tint,
+)
 from tools.evaluate_presets.painting import Variant, painted
 from tools.evaluate_presets.pairs import PAIRS, Pair, read_content, read_style
 
@@ -32,6 +40,32 @@ def test_grey_has_no_tint():
     grey = np.repeat(PICTURE[..., :1], 3, axis=2)
     assert tint(grey) == 0
     assert tint(PICTURE) > 50
+
+
+def _grey(values):
+    return np.repeat((128 + 60 * values).astype(np.uint8)[..., None], 3, axis=2)
+
+
+def test_lines_that_cross_are_a_weave_and_lines_that_run_beside_each_other_are_none():
+    rows, columns = np.mgrid[:96, :128]
+    down, right, broad = (
+        np.sin(each * 2 * np.pi / px)
+        for each, px in ((rows, 4.5), (columns, 4.5), (rows + columns, 12))
+    )
+    everywhere = np.ones((96, 128), bool)
+    lines, woven = _grey(0.5 * down + 0.5 * broad), _grey(0.25 * (down + right) + 0.5 * broad)
+    assert crossing(woven, everywhere) > 4 * crossing(lines, everywhere)
+
+
+def test_smooth_areas_are_where_the_content_is_flat():
+    noise = RNG.integers(0, 255, (96, 128, 1), dtype=np.uint8).repeat(3, axis=2)
+    smooth = smooth_areas(np.where(np.arange(128)[:, None] < 64, 128, noise).astype(np.uint8))
+    assert smooth[:, :40].all()
+    assert not smooth[:, 64:].any()
+
+
+def test_the_style_itself_is_as_woven_as_itself():
+    assert measure(SMOOTH, PICTURE, SMOOTH)["weave"] == pytest.approx(1, rel=0.2)
 
 
 def test_the_content_itself_is_as_far_from_the_style_as_itself_and_keeps_its_edges():

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from statistics import mean, median
 
@@ -92,6 +93,7 @@ def main() -> None:
     kept = args.out / "runs"
     kept.mkdir(parents=True, exist_ok=True)
 
+    @cache
     def paint(pair: Pair, variant: Variant) -> Painted:
         return painted(pair, variant, args.pictures, kept)
 

@@ -1,4 +1,4 @@
-"""Paint pairs with presets; what was painted before is read, not repeated."""
+"""Paint pairs with presets; what was painted before is read and measured, not painted again."""
 
 from __future__ import annotations
 
@@ -66,16 +66,17 @@ def painted(pair: Pair, variant: Variant, pictures: Path, kept: Path) -> Painted
     kept
         Folder of what was painted: PNG, and JSON beside it.
     """
+    content, style = read_content(pair.content, pictures), read_style(pair.style, pictures)
     stem = f"{pair.content}-x-{pair.style}-{variant}".replace(" ", "-")
     shown, notes = kept / f"{stem}.png", kept / f"{stem}.json"
     if not notes.exists():
-        content, style = read_content(pair.content, pictures), read_style(pair.style, pictures)
         began = time.perf_counter()
         result = stylize(content, style, variant.config, weights="builtin")
         seconds = time.perf_counter() - began
         Image.fromarray(result.image).save(shown)
-        found = {"measures": measure(result.image, content, style), "seconds": seconds}
-        notes.write_text(json.dumps(found | {"record": result.record.to_dict()}, indent=1))
-        log.info("%s, %s: %.0f s %s", pair, variant, seconds, found["measures"])
-    found = json.loads(notes.read_text())
-    return Painted(np.asarray(Image.open(shown)), found["measures"], found["seconds"])
+        found = {"seconds": seconds, "record": result.record.to_dict()}
+        notes.write_text(json.dumps(found, indent=1))
+        log.info("%s, %s: %.0f s", pair, variant, seconds)
+    picture = np.asarray(Image.open(shown))
+    seconds = json.loads(notes.read_text())["seconds"]
+    return Painted(picture, measure(picture, content, style), seconds)

@@ -26,6 +26,7 @@ from napari_nst.files.checkpoints import (
     verify_checkpoint,
     write_checkpoint,
 )
+from napari_nst.planning.layout import LayoutPlan
 from napari_nst.settings.config import StyleConfig, changes, checked_config
 from napari_nst.settings.record import RunRecord
 from napari_nst.settings.results import LossPoint
@@ -71,12 +72,15 @@ class Checkpoints:
         JSON values to keep in it.
     pictures
         Arrays to keep in it, by name: for who cannot bring the run's pictures again.
+    is_written
+        Whether the file has a checkpoint of this run.
     """
 
-    path: Path
+    path: str | Path
     every_s: float = 60.0
     note: Mapping[str, Any] = field(default_factory=dict)
     pictures: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
+    is_written: bool = False
     _has_failed: bool = field(default=False, init=False)
     _last_at: float = field(default_factory=time.monotonic, init=False)
 
@@ -111,16 +115,15 @@ class Checkpoints:
         tensors[PREVIEW] = _preview(run, record)
         entries = [_entry(*each) for each in tensors.items()]
         entries += [_picture_entry(*each) for each in self.pictures.items()]
-        note = dict(self.note)
+        head = record, tuple(history), seconds, run.total, state, dict(self.note)
         try:
-            write_checkpoint(
-                Checkpoint(self.path, record, tuple(history), seconds, run.total, state, note),
-                entries,
-            )
-        except CheckpointError as error:
+            write_checkpoint(Checkpoint(Path(self.path), *head), entries)
+        except ValueError as error:  # a CheckpointError, or a number that JSON cannot hold
             level = logging.INFO if self._has_failed else logging.WARNING
             logger.log(level, "%s The run goes on; the checkpoint before it stays.", error)
             self._has_failed = True
+        else:
+            self.is_written = True
         self.begin()
 
 
@@ -138,12 +141,15 @@ class Settled:
         The factors that were measured.
     threads
         CPU threads, which decide about the order of sums.
+    layout
+        Windows and files, which decide about it too.
     """
 
     device: str
     config: StyleConfig
     balance: Balance
     threads: int
+    layout: LayoutPlan
 
     @classmethod
     def of(cls, checkpoint: Checkpoint) -> Self:
@@ -160,6 +166,7 @@ class Settled:
                 ),
                 PUBLISHED if balance == PUBLISHED else balance,
                 int(resolved["threads"]),
+                LayoutPlan(resolved["tile"], bool(resolved["in_files"]), peak_bytes=0),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(

@@ -5,7 +5,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Generator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -30,11 +30,13 @@ from napari_nst.core.memory import held_heap
 from napari_nst.core.network.preprocess import mean_colour
 from napari_nst.core.picture import Pictures, read_picture
 from napari_nst.core.run import Run
+from napari_nst.core.tiling.layout import Layout
 from napari_nst.errors import is_out_of_memory
 from napari_nst.files.checkpoints import Checkpoint, read_checkpoint
 from napari_nst.planning.estimate import Plan, learn, plan_of
+from napari_nst.planning.layout import LayoutPlan
 from napari_nst.planning.past_runs import OwnTime
-from napari_nst.planning.remedies import ran_out, refuse_if_too_large
+from napari_nst.planning.remedies import fitting_layout, ran_out
 from napari_nst.settings.config import StyleConfig, checked_config
 from napari_nst.settings.pixels import PixelSource
 from napari_nst.settings.presets import DEFAULT_PRESET
@@ -52,6 +54,8 @@ def stylize(
     weights: str | Path | Weights = "auto",
     weights_input: InputKind | None = None,
     device: str = "auto",
+    memory: float | None = None,
+    scratch: str | Path | None = None,
     control: RunControl | None = None,
     init: PixelSource | None = None,
     events: Sequence[SteeringEvent] = (),
@@ -67,6 +71,8 @@ def stylize(
         weights=weights,
         weights_input=weights_input,
         device=device,
+        memory=memory,
+        scratch=scratch,
         control=control,
         init=init,
         events=events,
@@ -85,6 +91,8 @@ def iter_stylize(
     weights: str | Path | Weights = "auto",
     weights_input: InputKind | None = None,
     device: str = "auto",
+    memory: float | None = None,
+    scratch: str | Path | None = None,
     control: RunControl | None = None,
     init: PixelSource | None = None,
     events: Sequence[SteeringEvent] = (),
@@ -109,6 +117,11 @@ def iter_stylize(
         How a weights file wants to be fed, where it does not say so itself.
     device
         "auto", "cpu", "cuda", "cuda:1" or "mps".
+    memory
+        Bytes that the whole program may hold on the host; by default 60 % of what is free is used.
+        Larger pictures are worked on by windows, and are the same (``config.tile``).
+    scratch
+        Folder for files of what does not fit into memory, on a disk; temporary files' by default.
     control
         Stops, pauses and steers the run from another thread.
     init : array as `content`
@@ -143,7 +156,13 @@ def iter_stylize(
         From the generator, with what would fit as its `remedies`: as TooLargeError before the
         first step, or when memory runs out later.
     """
-    stylizer = Stylizer(weights=weights, weights_input=weights_input, device=device)
+    stylizer = Stylizer(
+        weights=weights,
+        weights_input=weights_input,
+        device=device,
+        memory=memory,
+        scratch=scratch,
+    )
     return stylizer.iter_stylize(
         content,
         style,
@@ -165,7 +184,7 @@ class Stylizer:
 
     Parameters
     ----------
-    weights, weights_input, device
+    weights, weights_input, device, memory, scratch
         As for the function `iter_stylize`.
     """
 
@@ -175,10 +194,14 @@ class Stylizer:
         weights: str | Path | Weights = "auto",
         weights_input: InputKind | None = None,
         device: str = "auto",
+        memory: float | None = None,
+        scratch: str | Path | None = None,
     ) -> None:
         self._weights = weights
         self._weights_input = weights_input
         self._device = device
+        self._memory_bytes = None if memory is None else round(memory)
+        self._scratch = None if scratch is None else Path(scratch)
         self._network: Network | None = None
 
     @property
@@ -246,13 +269,13 @@ class Stylizer:
         if job.settled is not None:
             device, config = job.settled.device_for(self._device), job.settled.config
         expected = plan_of(config, job.pictures.content.size, sizes, device)
-        if check_memory:
-            refuse_if_too_large(expected)
+        layout = self._layout_of(expected, job.settled, check_memory=check_memory)
+        expected = replace(expected, tile_px=layout.tile_px)
         own_time, import_s = OwnTime(job.control), expected.import_s
         was_ready = self._network is not None
         try:
             with held_heap():
-                result = yield from own_time.of(self._run(job, expected.device))
+                result = yield from own_time.of(self._run(job, expected.device, layout))
             if job.resumed is None:
                 _learn(expected, result, own_time.seconds - import_s, was_ready=was_ready)
             return result
@@ -264,22 +287,37 @@ class Stylizer:
             self._network = None
         raise ran_out(expected)
 
-    def _run(self, job: "_Job", device: torch.device) -> Generator[Step, None, StyleResult]:
+    def _layout_of(
+        self, expected: Plan, settled: Settled | None, *, check_memory: bool
+    ) -> LayoutPlan:
+        """Choose how pictures are worked on; raises TooLargeError where nothing fits."""
+        if settled is not None:
+            return settled.layout
+        if check_memory or expected.config.tile:
+            return fitting_layout(expected, self._memory_bytes)
+        return LayoutPlan(None, in_files=False, peak_bytes=0)
+
+    def _run(
+        self, job: "_Job", device: torch.device, layout: LayoutPlan
+    ) -> Generator[Step, None, StyleResult]:
         began = time.perf_counter() - (job.resumed.seconds if job.resumed else 0)
         with threads(job.settled.threads if job.settled else None):
-            run, record = self._prepare(job, device)
+            run, record = self._prepare(job, device, layout)
             try:
                 return (yield from _take_steps(run, record, job, began))
             finally:
                 run.release()
 
-    def _prepare(self, job: "_Job", device: torch.device) -> tuple[Run, RunRecord]:
+    def _prepare(
+        self, job: "_Job", device: torch.device, layout: LayoutPlan
+    ) -> tuple[Run, RunRecord]:
         weights = self._weights_for(job)
         settled = job.settled
         config = settled.config if settled else suited(job.config, weights)
         network = self._network = network_for(config, weights, device, self._network)
         encoder = network.encoder
         balance = settled.balance if settled else balance_of(config, weights, encoder)
+        store = layout.store(device, self._scratch)
         run = Run(
             job.pictures,
             encoder,
@@ -288,6 +326,7 @@ class Stylizer:
             balance=balance,
             control=job.control,
             events=job.events,
+            layout=Layout(layout.tile_px, store),
             style_targets=network.style_targets,
         )
         if job.resumed is not None:
@@ -302,6 +341,8 @@ class Stylizer:
             "scales": [list(size) for size in run.sizes],
             "palette": run.palette.to_dict(),
             "threads": torch.get_num_threads(),
+            "tile": layout.tile_px,
+            "in_files": layout.in_files,
             "versions": {name: version(name) for name in ("napari-nst", "torch", "numpy")}
             | {"python": platform.python_version()},
         }

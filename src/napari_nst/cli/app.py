@@ -10,7 +10,7 @@ import math
 import os
 import sys
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,16 +23,20 @@ from rich.progress import BarColumn, DownloadColumn, TransferSpeedColumn
 from napari_nst import __version__
 from napari_nst.cli.batch import batch
 from napari_nst.cli.options import (
+    CheckpointEvery,
     Colors,
     Content,
     Device,
     DryRun,
     IgnoreMemory,
     Init,
+    Memory,
     Output,
     Precision,
     Preset,
+    Resume,
     SaveEvery,
+    Scratch,
     Seed,
     Sets,
     SettingsFile,
@@ -40,13 +44,16 @@ from napari_nst.cli.options import (
     Steps,
     Strength,
     Styles,
+    Tile,
     WeightsInput,
     WeightsName,
-    chosen_settings,
     chosen_weights,
     given_settings,
+    memory_bytes,
+    settings_of,
 )
 from napari_nst.cli.presets import presets_app
+from napari_nst.cli.resume import checkpoints_for, hinting_at_resume, unfinished_run
 from napari_nst.cli.run import run_with_bar, shown_progress, write_result
 from napari_nst.cli.signals import INTERRUPTED, ending_gently
 from napari_nst.cli.streams import accept_any_letter, fail, say
@@ -126,6 +133,9 @@ def stylize(
     seed: Seed = None,
     precision: Precision = None,
     init: Init = None,
+    tile: Tile = None,
+    memory: Memory = None,
+    scratch: Scratch = None,
     settings: Sets = None,
     weights: WeightsName = None,
     weights_input: WeightsInput = None,
@@ -134,42 +144,49 @@ def stylize(
     config_file: SettingsFile = None,
     dry_run: DryRun = False,
     ignore_memory: IgnoreMemory = False,
+    checkpoint_every: CheckpointEvery = None,
+    resume: Resume = None,
 ) -> int:
     """Paint CONTENT in the manner of STYLE. Ctrl-C writes what there is and exits with 130."""
     knobs = {"size": size, "steps": steps, "seed": seed, "precision": precision}
-    knobs |= {"style_strength": style_strength, "colors": colors}
+    knobs |= {"style_strength": style_strength, "colors": colors, "tile": tile}
     given, start_file = given_settings(knobs, init, settings)
-    config, record = chosen_settings(config_file, preset, given)
-    with ending_gently() as ending:
-        side_px = least_px(config)
-        picture = open_picture(content, least_px=side_px)
+    limit = memory_bytes(memory)
+    with ending_gently() as ending, unfinished_run(output, resume, dry_run=dry_run) as unfinished:
+        config, record, events = settings_of(unfinished, config_file, preset, given)
+        opened = partial(open_picture, least_px=least_px(config))
+        picture, *styles = map(opened, [content, *style])
+        start = opened(start_file) if start_file else None
         inputs = [content, *style, *(each for each in (start_file, config_file) if each)]
         _check_outputs(output, save_every, picture, config, inputs)
-        styles = [open_picture(path, least_px=side_px) for path in style]
-        start = None if start_file is None else open_picture(start_file, least_px=side_px)
 
         from napari_nst.api import iter_stylize  # torch takes seconds to import: after the checks
 
         chosen = chosen_weights(weights, weights_input, record)
-        shapes = [each.shape for each in styles]
-        text, fits = forecast(config, picture.shape, shapes, device, weights=chosen.name)
+        what = config, picture.shape, [each.shape for each in styles], device
+        text, fits = forecast(*what, weights=chosen.name, memory=limit)
         say(text, on_stdout=dry_run)
         if dry_run:
             return 0 if fits else 2
-        control = RunControl()
-        ending.stops(control.stop)
+        kept = checkpoints_for(output, checkpoint_every, unfinished, *what, memory=limit)
+        ending.stops((control := RunControl()).stop)
         run = iter_stylize(
             picture,
             styles,
             config,
             weights=chosen,
             device=device,
+            memory=limit,
+            scratch=scratch or output.parent,
             control=control,
             init=start,
-            events=record.events if record else (),
+            events=events,
             check_memory=not ignore_memory,
+            checkpoints=kept,
+            resume=unfinished.path if unfinished else None,
         )
-        return write_result(output, run_with_bar(run, output, save_every), ending)
+        with hinting_at_resume(output, kept):
+            return write_result(output, run_with_bar(run, output, save_every), ending, kept)
 
 
 def _check_outputs(

@@ -1,5 +1,6 @@
 """The command line's options, described by the settings' own help texts."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -9,11 +10,12 @@ import typer
 
 from napari_nst.cli.streams import say
 from napari_nst.errors import ConfigError, WeightsError
+from napari_nst.files.checkpoints import Checkpoint, check_same_settings
 from napari_nst.files.images import read_settings
 from napari_nst.files.user_presets import find_preset
-from napari_nst.settings.config import StyleConfig, choices
+from napari_nst.settings.config import StyleConfig, changes, choices
 from napari_nst.settings.presets import DEFAULT_PRESET, PRESETS
-from napari_nst.settings.record import RunRecord
+from napari_nst.settings.record import RunRecord, SteeringEvent
 from napari_nst.settings.text import parse_setting, split_assignment
 from napari_nst.settings.vgg_layers import WEIGHTS_NAMES
 
@@ -69,6 +71,21 @@ WeightsInput = Annotated[
     typer.Option(metavar="caffe|torchvision", help="How a weights file wants to be fed."),
 ]
 Device = Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps.")]
+Tile = Annotated[str | None, _knob("tile", "auto|off|PX")]
+Memory = Annotated[
+    str | None,
+    typer.Option(
+        metavar="BYTES",
+        help="What the program may hold in memory, such as 4GB; larger pictures are worked on by "
+        "windows. Default 60 % of what is free.",
+    ),
+]
+Scratch = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR", help="Folder for what does not fit into memory. Default: OUT's folder."
+    ),
+]
 SaveEvery = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="Also write every Nth step: OUT-00050.png.")
 ]
@@ -88,6 +105,48 @@ IgnoreMemory = Annotated[
     bool,
     typer.Option("--ignore-memory", help="Start the run even if it does not fit into memory."),
 ]
+
+CheckpointEvery = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        metavar="SECONDS",
+        help="Write the run's state beside OUT so often, to go on after a crash; 0 is never. "
+        "Default: 60 if the run is estimated above 5 minutes.",
+    ),
+]
+Resume = Annotated[
+    bool | None,
+    typer.Option(
+        "--resume/--restart",
+        help="Go on with the unfinished run whose checkpoint is beside OUT, or start anew in its "
+        "place.",
+    ),
+]
+
+
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+_UNITS |= {f"{unit}i": 1024**power for power, unit in enumerate("kmgt", 1)}
+_LEAST_MEMORY = 10**8
+
+
+def memory_bytes(text: str | None) -> int | None:
+    """Read an amount of memory: 4GB, 500 MB, 4GiB or plain bytes.
+
+    Raises
+    ------
+    ConfigError
+        If it is none, or less than any run takes.
+    """
+    if text is None:
+        return None
+    found = re.fullmatch(r"([0-9]*\.?[0-9]+)\s*([kmgt]?i?)b?", text.strip().lower())
+    if found is None or found[2] not in _UNITS:
+        raise ConfigError(f"--memory is an amount such as 4GB or 500MB; got {text!r}")
+    count = round(float(found[1]) * _UNITS[found[2]])
+    if count < _LEAST_MEMORY:
+        raise ConfigError(f"--memory is at least 100MB; got {text!r}")
+    return count
 
 
 def given_settings(
@@ -135,6 +194,35 @@ def chosen_settings(
         events = tuple(event for event in record.events if event.field not in changes)
         record = record.replace(events=events)
     return config.replace(**changes), record
+
+
+def settings_of(
+    unfinished: Checkpoint | None,
+    file: Path | None,
+    preset: str | None,
+    given: Sequence[tuple[str, str]],
+) -> tuple[StyleConfig, RunRecord | None, tuple[SteeringEvent, ...]]:
+    """Return settings, their record if there is one, and the steering to repeat.
+
+    Those of an unfinished run come from its checkpoint; options may repeat them.
+
+    Raises
+    ------
+    CheckpointError
+        If an option asks for another setting than the unfinished run's.
+    ConfigError, ImageError
+        As `chosen_settings`.
+    """
+    if unfinished is None:
+        config, record = chosen_settings(file, preset, given)
+        return config, record, record.events if record else ()
+    record = unfinished.record
+    if file or preset:
+        config, _ = chosen_settings(file, preset, given)
+    else:
+        config = record.config.replace(**{name: parse_setting(name, text) for name, text in given})
+    check_same_settings(unfinished, changes(config, record.config))
+    return record.config, record, ()  # the checkpoint has the steering
 
 
 def chosen_weights(name: str | None, feed: str | None, record: RunRecord | None) -> "Weights":

@@ -15,6 +15,7 @@ from platformdirs import user_cache_path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 
+from napari_nst.cli.resume import clear_checkpoint, tell_of_checkpoint
 from napari_nst.cli.signals import INTERRUPTED, Ending
 from napari_nst.cli.streams import fail, losses_ignored, say
 from napari_nst.errors import ImageError
@@ -24,7 +25,7 @@ from napari_nst.planning.text import duration_words
 from napari_nst.settings.record import RunRecord
 
 if TYPE_CHECKING:
-    from napari_nst.api import Step, StyleResult
+    from napari_nst.api import Checkpoints, Step, StyleResult
 
 LOG_INTERVAL_S = 10
 """Where no bar can be drawn, as in a log, a line tells of the progress this often."""
@@ -96,8 +97,16 @@ def shown_progress(*columns: ProgressColumn, own_times: bool = False) -> Iterato
             progress.stop()
 
 
-def write_result(output: Path, result: "StyleResult", ending: Ending) -> int:
-    """Write the result, to another place if its own refuses, and return the exit code."""
+def write_result(
+    output: Path,
+    result: "StyleResult",
+    ending: Ending,
+    checkpoints: "Checkpoints | None" = None,
+) -> int:
+    """Write the result, to another place if its own refuses, and return the exit code.
+
+    The checkpoint is deleted once the result of a run that was not stopped is written.
+    """
     ending.holds()
     if result.record.steps_done == 0 and result.reason == "stopped":
         message = f"stopped before the first step; {output} is untouched"
@@ -111,9 +120,14 @@ def write_result(output: Path, result: "StyleResult", ending: Ending) -> int:
         try:
             written = rescue(output, result.image, result.record)
         except ImageError as refusal:
+            tell_of_checkpoint(output, checkpoints)
             return fail(f"{error} Nor can it be kept elsewhere: {refusal}", 1)
         say(f"napari-nst: {error} The result is kept in {written}; move it from there.")
     _tell_of(written, result)
+    if result.reason == "stopped":
+        tell_of_checkpoint(output, checkpoints)
+    else:
+        clear_checkpoint(output)
     if result.reason == "diverged":
         return fail(f"the loss was not finite: this is the last good picture. {DIVERGED}", 1)
     if written != output:

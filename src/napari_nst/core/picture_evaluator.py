@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -11,6 +10,7 @@ from napari_nst.core.colour import ColourMap
 from napari_nst.core.control import RunControl
 from napari_nst.core.device import finest_dtype
 from napari_nst.core.evaluate import loss_and_gradient, loss_and_gradient_by_windows
+from napari_nst.core.grain import Grain
 from napari_nst.core.loss.objective import Balance, Objective
 from napari_nst.core.loss.targets import StyleMoments, StyleTargets, objective_of
 from napari_nst.core.memory import give_memory_back
@@ -20,13 +20,11 @@ from napari_nst.core.optim.evaluator import Evaluation
 from napari_nst.core.picture import AnyPicture, Pictures
 from napari_nst.core.pyramid import Size, style_size
 from napari_nst.core.store.enlarge import enlarged_rows
+from napari_nst.core.store.noise import normal_noise
 from napari_nst.core.store.pixels import Pixels
 from napari_nst.core.store.store import InMemory, block
 from napari_nst.core.tiling.layout import Layout
 from napari_nst.settings.config import VARIABLE_MAXIMUM, StyleConfig
-
-_NORMAL = 16
-"""torch draws normal numbers in groups of so many."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +119,7 @@ class PictureEvaluator:
             return self._stored(Content(self._resized(pictures.start, size), self._encoder.device))
         if config.init == "content":
             return self._stored(self._content_at(size))
-        noise = _noise(size, config.seed, self._layout)
+        noise = normal_noise((1, 3, *size), config.seed, self._layout.store)
         spread = config.noise_std / VARIABLE_MAXIMUM[config.variable]
         # In float32, adding grey would swallow a hundredth of johnson's noise.
         return self._layout.store.build(
@@ -180,19 +178,24 @@ class PictureEvaluator:
 
     def _style_moments(self, index: int, size: Size) -> StyleMoments:
         """Measure a style beside the content at a size, unless it is known at its own."""
-        config, style = self.config, self._pictures.styles[index]
-        own_size = style_size(style.size, size, config)
+        config = self.config
+        own_size = style_size(self._pictures.styles[index].size, size, config)
         hashes = self._pictures.style_hashes
         key = (hashes[index], own_size, config.resample) if hashes else None
+        device = self._encoder.device
+        return self._style_targets.moments(
+            key, lambda: self._style_at(index, size, device), config, self._layout
+        )
 
-        def resized() -> Content:
-            return Content(self._resized(style, own_size), self._encoder.device)
-
-        return self._style_targets.moments(key, resized, config, self._layout)
+    def _style_at(self, index: int, size: Size, device: torch.device) -> Content:
+        """Return a style as it is shown to the network beside a content of a size."""
+        style = self._pictures.styles[index]
+        return Content(self._resized(style, style_size(style.size, size, self.config)), device)
 
     def _enlarged(self, picture: Tensor, coarse: Content | None, content: Content) -> Tensor:
-        """Enlarge a picture, with the content's detail that its own size was too small to hold."""
+        """Enlarge a picture, with the content's detail that it was too small for, and grain."""
         size, given = content.size, (picture.shape[-2], picture.shape[-1])
+        grain = self._grain(size) if self.config.scale_grain else None
 
         def part(rows: slice) -> Tensor:
             read = partial(block, picture)
@@ -201,9 +204,16 @@ class PictureEvaluator:
                 base = enlarged_rows(coarse.rows, given, size, rows, "bicubic")
                 detail = self.config.scale_detail * (content.rows(rows) - base)
                 enlarged = enlarged + detail.to(enlarged)
+            if grain is not None:
+                enlarged = enlarged + self.config.scale_grain * grain.rows(rows).to(enlarged)
             return enlarged.clamp(0, 1)
 
         return self._layout.store.build((1, 3, *size), picture.dtype, part)
+
+    def _grain(self, size: Size) -> Grain:
+        host = torch.device("cpu")
+        styles = [self._style_at(each, size, host) for each in range(len(self._pictures.styles))]
+        return Grain(size, styles, self._layout.store)
 
     def _content_at(self, size: Size) -> Content:
         """Return the content at a size, in the colours that the run starts with."""
@@ -233,21 +243,3 @@ class PictureEvaluator:
     def _on_device(self, picture: Tensor) -> Tensor:
         """Move a picture to the store, in the dtype in which pictures are evaluated."""
         return picture.to(self._layout.store.device, finest_dtype(self._encoder.device))
-
-
-def _noise(size: Size, seed: int, layout: Layout) -> Tensor:
-    """Draw noise of shape (1, 3, H, W), the same however it is stored.
-
-    torch fills an array by groups of 16 numbers, so blocks of whole groups draw what all at once
-    would; a last, incomplete group is drawn anew together with those before it.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    noise = layout.store.empty((3 * size[0] * size[1],), torch.float32)
-    edges = [rows.start // _NORMAL * _NORMAL for rows in layout.store.rows(noise)]
-    if len(edges) > 1 and len(noise) - edges[-1] < _NORMAL:
-        edges.pop()
-    for first, last in pairwise([*edges, len(noise)]):
-        drawn = torch.randn(last - first, generator=generator)
-        noise[first:last].copy_(drawn)
-        layout.store.breathe()
-    return noise.view(1, 3, *size)

@@ -171,6 +171,7 @@ def _canonical(config: StyleConfig) -> StyleConfig:
         learning_rate=1.0,
         tv_weight=float(bool(config.tv_weight)),
         scale_detail=float(bool(config.scale_detail)),
+        scale_grain=float(bool(config.scale_grain)),
         averaging=0.5 if config.averaging else 0.0,
         pyramid="single" if config.pyramid == "single" else "down_to",
         scale_ratio=min(config.scale_ratio, 2.0),

@@ -22,10 +22,11 @@ from napari_nst.core.pyramid import Size, scale_sizes, split_steps, style_size
 from napari_nst.planning.device_speed import known_speed, speed_key, speed_of
 from napari_nst.planning.dry_run import DryRun, dry_run
 from napari_nst.planning.fit import check_fit, misfit
-from napari_nst.planning.free_memory import free_bytes
+from napari_nst.planning.layout import budget_bytes, layout_of, step_factor
 from napari_nst.planning.op_counter import Work
 from napari_nst.planning.past_runs import LEAST_S, LEAST_STEPS, add_run, correction_of
 from napari_nst.settings.config import StyleConfig, checked_config
+from napari_nst.settings.pixels import is_large
 
 MARGIN = 1.1
 """A run starts if this many times its estimate is free: estimates err by up to a tenth."""
@@ -81,9 +82,13 @@ class Estimate:
     size
         Height and width of the result.
     free_bytes
-        What was free when the estimate was made.
+        What it may take of the memory that was free when the estimate was made.
     runs_seen
         Number of past runs that the time was corrected by.
+    tile_px
+        Longest side of the windows that it is done in; None where it is done whole.
+    disk_bytes
+        Of scratch files, where its arrays do not fit into memory.
     """
 
     peak_bytes: int
@@ -92,10 +97,12 @@ class Estimate:
     size: Size
     free_bytes: int
     runs_seen: int = 0
+    tile_px: int | None = None
+    disk_bytes: int = 0
 
     @property
     def fits(self) -> bool:
-        """Whether the run fits, with a margin for the error of estimates."""
+        """Whether it fits, with a margin for the error of estimates."""
         return self.peak_bytes * MARGIN <= self.free_bytes
 
 
@@ -104,6 +111,8 @@ def estimate(
     content_shape: Sequence[int],
     style_shapes: Shapes,
     device: str = "auto",
+    *,
+    memory: int | None = None,
 ) -> Estimate:
     """Estimate what a run will take.
 
@@ -118,7 +127,7 @@ def estimate(
         The content array's shape: (H, W) or (H, W, C).
     style_shapes
         The same of the style, or of each style.
-    device
+    device, memory
         As for `stylize`.
 
     Raises
@@ -129,15 +138,20 @@ def estimate(
         If a picture is too small for the network, which a run would refuse too.
     """
     plan = plan_of(config, content_shape, style_shapes, device)
+    budget = budget_bytes(plan.device, memory)
+    layout = layout_of(plan, budget / MARGIN)
+    plan = replace(plan, tile_px=layout.tile_px)
     correction = correction_of(plan.correction_key)
     seconds = speed_of(plan.device, plan.dtype).seconds(plan.work)
     return Estimate(
-        peak_bytes=plan.peak_bytes,
+        peak_bytes=layout.peak_bytes,
         seconds=correction.ratio * seconds + plan.import_s,
         steps=sum(plan.shares),
         size=plan.sizes[-1],
-        free_bytes=free_bytes(plan.device),
+        free_bytes=budget,
         runs_seen=correction.runs,
+        tile_px=layout.tile_px,
+        disk_bytes=layout.disk_bytes,
     )
 
 
@@ -182,7 +196,7 @@ def largest_fitting_size(
     config, content_shape, style_shapes, device
         As for `estimate`.
     free
-        Bytes that may be used; by default what is free now.
+        Bytes that may be used; by default what a run may take of those that are free now.
 
     Returns
     -------
@@ -190,7 +204,7 @@ def largest_fitting_size(
         A multiple of 16 px, or the size asked for; None if even the smallest does not fit.
     """
     plan = plan_of(config, content_shape, style_shapes, device)
-    return plan.largest_size((free_bytes(plan.device) if free is None else free) / MARGIN)
+    return plan.largest_size((budget_bytes(plan.device, None) if free is None else free) / MARGIN)
 
 
 def plan_of(
@@ -225,6 +239,8 @@ class Plan:
         Height and width of the pictures as given.
     device, dtype
         Device and precision.
+    tile_px
+        Longest side of the windows, where it is known already that there are some.
     """
 
     config: StyleConfig
@@ -232,6 +248,7 @@ class Plan:
     styles: tuple[Size, ...]
     device: torch.device
     dtype: torch.dtype
+    tile_px: int | None = None
 
     @cached_property
     def sizes(self) -> list[Size]:
@@ -263,14 +280,22 @@ class Plan:
 
     @property
     def peak_bytes(self) -> int:
-        """Peak memory above what the program holds before."""
+        """Peak memory above what the program holds before, if pictures are done whole."""
+        return self._with_overhead(self._tensor_bytes)
+
+    def peak_of_pixels(self, pixels: int) -> int:
+        """Return the peak memory of a window of so many pixels, the run's pictures included."""
+        cost = self._dry_run.at(pixels)
+        tensors = max(self._dry_run.loading_bytes, cost.entering_bytes, cost.stepping_bytes)
+        return self._with_overhead(tensors)
+
+    def _with_overhead(self, tensors: float) -> int:
+        """Add the pictures that the run is given, and what libraries take."""
         if self.device.type == "cuda":
-            return round(self._tensor_bytes - self._dry_run.given_bytes)
-        given = sum(height * width for height, width in (self.content, *self.styles))
-        pictures = given * _CHANNELS * 4
-        largest = max(height * width for height, width in (self.content, *self.styles))
-        reading = pictures + _READING_COPIES * largest * _CHANNELS * 4
-        tensors = self._tensor_bytes
+            return round(tensors - self._dry_run.given_bytes)
+        given = [size[0] * size[1] for size in (self.content, *self.styles) if not is_large(size)]
+        pictures = sum(given) * _CHANNELS * 4
+        reading = pictures + _READING_COPIES * max(given, default=0) * _CHANNELS * 4
         held = min(_ALLOCATOR_SHARE * tensors, _ALLOCATOR_BYTES)
         if self.dtype.itemsize < torch.float32.itemsize:
             held += _NARROW_BYTES
@@ -299,8 +324,23 @@ class Plan:
             cost = self._dry_run.at(pixels)
             pairs = sum(min(done, self._history(index)) for done in range(share))
             passed = Work(0, _PAIR_PASSES * self._picture_bytes(pixels), _PAIR_PASSES)
-            work += cost.entering + cost.step * (share + searched) + passed * pairs
-        return work + self._dry_run.at(self._pixels(-1)).step  # evaluates the result at the end
+            step = cost.step * self._step_factor(index)
+            work += cost.entering + step * (share + searched) + passed * pairs
+        last = self._dry_run.at(self._pixels(-1)).step  # evaluates the result at the end
+        return work + last * self._step_factor(-1)
+
+    def _step_factor(self, index: int) -> float:
+        return step_factor(self.sizes[index], self.config.taps, self.tile_px)
+
+    @property
+    def can_leave_memory(self) -> bool:
+        """Whether arrays may be in files: torch's own L-BFGS, which searches, holds all of them."""
+        return not self._is_searching
+
+    @property
+    def last_history(self) -> int:
+        """The number of L-BFGS's pairs at the end of the finest scale."""
+        return min(self._history(len(self.sizes) - 1), max(0, self.shares[-1] - 1))
 
     @cached_property
     def _dry_run(self) -> DryRun:

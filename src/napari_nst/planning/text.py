@@ -11,7 +11,17 @@ if TYPE_CHECKING:
 
 def estimate_text(expected: "Estimate") -> str:
     """Return time and memory: "about 2 min, 1.4 GB"."""
-    return f"about {duration_words(expected.seconds)}, {memory_words(expected.peak_bytes)}"
+    text = f"about {duration_words(expected.seconds)}, {memory_words(expected.peak_bytes)}"
+    return f"{text}{windows_words(expected)}"
+
+
+def windows_words(expected: "Estimate") -> str:
+    """Return how a picture is worked on: " in windows of 1024 px, 9.1 GB of scratch files"."""
+    if expected.tile_px is None:
+        return ""
+    files = expected.disk_bytes
+    text = f" in windows of {expected.tile_px} px"
+    return f"{text}, {memory_words(files)} of scratch files" if files else text
 
 
 def forecast(
@@ -21,17 +31,18 @@ def forecast(
     device: str,
     *,
     weights: str,
+    memory: int | None = None,
 ) -> tuple[str, bool]:
     """Return a line with a run's estimate, preset and weights, and whether it fits into memory.
 
-    Imports torch. The parameters are those of `napari_nst.estimate`, and the weights' name.
+    Imports torch. The parameters are those of `napari_nst.estimate`, and the name of the weights.
     """
     from napari_nst.planning.estimate import estimate, largest_fitting_size
 
-    expected = estimate(config, content, styles, device)
+    expected = estimate(config, content, styles, device, memory=memory)
     height, width = expected.size
     text = f"{width}x{height} px, {expected.steps} steps: {estimate_text(expected)}"
-    text += f", {memory_words(expected.free_bytes)} are free"
+    text += f", {memory_words(expected.free_bytes)} may be used"
     if not expected.fits:
         size = largest_fitting_size(config, content, styles, device)
         text += f"; that does not fit, size {size} would" if size else "; that does not fit"

@@ -42,8 +42,8 @@ COLORS_LABELS = {"style": "of the style", "content": "of the content", "none": "
 VARIABLE_MAXIMUM: dict[Variable, float] = {"unit": 1.0, "byte": 255.0}
 """What 1 on the [0, 1] picture is on each optimised variable."""
 
-FORMAT = 1
-"""Format number of `StyleConfig.to_dict`; older files have none."""
+FORMAT = 2
+"""Format number of `StyleConfig.to_dict`: 2 has `scale_grain`, 1 had not; older files have none."""
 
 STEERABLE = (
     "style_strength",
@@ -291,6 +291,14 @@ class StyleConfig:
         minimum=0,
         maximum=1,
     )
+    scale_grain: float = _setting(
+        0.0,
+        "Grain",
+        "Noise that is added at the start of a finer scale, as a share of the style's finest "
+        "detail. Without it smooth areas may get a regular weave.",
+        minimum=0,
+        maximum=4,
+    )
     resample: Resample = _setting("bilinear", "Resampling", "Filter that resizes the pictures.")
     style_fit: StyleFit = _setting(
         "longest",
@@ -391,7 +399,9 @@ class StyleConfig:
             raise ConfigError(f"settings are a dict of names and values; got {shown(settings)}")
         settings = dict(settings)
         if "format" in settings:
-            check_format(settings.pop("format"), "these settings", newest=FORMAT)
+            number = settings.pop("format")
+            check_format(number, "these settings", newest=FORMAT)
+            settings = settings if number > 1 else {"scale_grain": 0.0} | settings
         else:
             settings = _from_before_formats(settings)
         name = settings.pop("name", "default")
@@ -442,7 +452,7 @@ def _from_before_formats(settings: dict[str, Any]) -> dict[str, Any]:
     """
     if "lbfgs_history" not in settings:
         return settings
-    settings = {"lbfgs_preconditioner": "none"} | settings
+    settings = {"lbfgs_preconditioner": "none", "scale_grain": 0.0} | settings
     if settings.get("name") == "default":
         settings["name"] = DEFAULT_OF_2026_11
     return settings

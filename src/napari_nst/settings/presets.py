@@ -17,10 +17,10 @@ DEFAULT_OF_2026_11 = "default-2026-11"
 
 _OUR_OWN: dict[str, Any] = {
     "colors": "style",
-    "content_layers": ("relu3_2", "relu4_2"),
+    "content_layers": ("relu2_2", "relu3_2", "relu4_2"),
     "style_loss": "local_wasserstein",
-    "content_layer_weights": (1.0, 2.0),
-    "style_layer_weights": (0.684, 0.054, 0.065, 0.063, 0.135),
+    "content_layer_weights": (0.4, 1.0, 2.0),
+    "style_layer_weights": (0.35, 0.11, 0.13, 0.13, 0.28),
     "lbfgs_history": 10,
     "lbfgs_preconditioner": "wide",
     "pooling": "average",
@@ -28,6 +28,7 @@ _OUR_OWN: dict[str, Any] = {
     "pyramid": "down_to",
     "scale_ratio": 2.0,
     "scale_detail": 1.0,
+    "scale_grain": 0.5,
     "resample": "bicubic",
     "style_fit": "shrink",
 }

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from napari_nst.core.store.enlarge import enlarged
+from napari_nst.core.store.noise import normal_noise
 from napari_nst.core.store.scratch import Scratch
 from napari_nst.core.store.store import InMemory, blocks, copied, mapped, total, update
 from napari_nst.errors import ScratchError
@@ -118,3 +119,11 @@ def test_a_folder_in_memory_is_refused() -> None:
 def test_a_folder_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(ScratchError, match="No such file"):
         Scratch(tmp_path / "gone")
+
+
+@given(values=st.integers(1, 5000))
+@settings(deadline=None, max_examples=30)
+def test_noise_is_the_same_in_files(scratch: Scratch, values: int) -> None:
+    drawn = torch.randn(values, generator=torch.Generator().manual_seed(4))
+    for store in (scratch, InMemory()):
+        assert torch.equal(normal_noise((values,), 4, store), drawn)

@@ -8,6 +8,7 @@ from napari_nst.files.names import record_of
 from napari_nst.plugin.common.preferences import LastUsed
 from napari_nst.runs.progress import loss_text
 from napari_nst.settings.record import METADATA_KEY, RunRecord, SteeringEvent
+from tests.plugin.rest import stand_still
 
 pytestmark = pytest.mark.gui
 
@@ -215,7 +216,7 @@ def test_a_moment_pinned_during_a_run_gets_its_record_at_the_end(shallow, qtbot,
     run = shallow.current
     qtbot.waitUntil(lambda: run.shown is not None, timeout=120_000)
     shallow.panel.pause.click()
-    qtbot.wait(300)
+    stand_still(lambda: (run.points[-1].iteration, run.live.layer.data.tobytes()), qtbot)
     shallow.snapshots_form.pin.click()
     (moment,) = run.snapshot_layers
     np.testing.assert_array_equal(moment.layer.data, run.live.layer.data)

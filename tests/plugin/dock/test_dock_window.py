@@ -14,7 +14,7 @@ pytestmark = pytest.mark.gui
 
 
 @pytest.fixture
-def shown(make_napari_viewer_proxy, qtbot):
+def shown(make_napari_viewer_proxy, settled):
     """The dock in a window of a size: shown(width, height)."""
     viewer = make_napari_viewer_proxy(show=True)
     viewer.open_sample("napari-nst", "sample-pair")
@@ -22,16 +22,16 @@ def shown(make_napari_viewer_proxy, qtbot):
 
     def at(width, height):
         widget.window().resize(width, height)
-        qtbot.wait(50)
+        settled(widget)
         return widget
 
     return at
 
 
-def unfold_all(dock, qtbot):
+def unfold_all(dock, settled):
     for fold in (*dock.sections.folds(), dock.form.folded):
         fold.expand(animate=False)
-    qtbot.wait(100)
+    settled(dock)
 
 
 def place_in(widget, root):
@@ -39,11 +39,11 @@ def place_in(widget, root):
 
 
 @pytest.mark.parametrize("size", [(1280, 800), (1024, 700), (1440, 920)])
-def test_run_is_in_sight_whatever_is_unfolded(shown, qtbot, size):
+def test_run_is_in_sight_whatever_is_unfolded(shown, settled, size):
     dock = shown(*size)
-    unfold_all(dock, qtbot)
+    unfold_all(dock, settled)
     dock.weights_panel.suggest()
-    qtbot.wait(100)
+    settled(dock)
     window = dock.window()
     assert (window.width(), window.height()) == size, "nothing pushes the window's edge"
     for button in (dock.panel.run, dock.panel.pause, dock.panel.stop):
@@ -51,9 +51,9 @@ def test_run_is_in_sight_whatever_is_unfolded(shown, qtbot, size):
         assert not button.visibleRegion().isEmpty()
 
 
-def test_the_scroll_bar_covers_no_field(shown, qtbot):
+def test_the_scroll_bar_covers_no_field(shown, settled):
     dock = shown(1024, 700)
-    unfold_all(dock, qtbot)
+    unfold_all(dock, settled)
     viewport = dock.sections.viewport()
     assert dock.sections.verticalScrollBar().isVisible()
     for box in dock.sections.findChildren(QWidget):
@@ -74,12 +74,12 @@ def test_a_window_is_no_larger_than_its_screen(qtbot, monkeypatch):
     qtbot.waitUntil(lambda: room.contains(window.frameGeometry()))
 
 
-def test_the_docks_title_stands_once_docked_or_floating(shown, qtbot):
+def test_the_docks_title_stands_once_docked_or_floating(shown, settled):
     holder = frame_of(shown(1280, 800))
     assert isinstance(holder, QDockWidget)
     for floating in (False, True, False):
         holder.setFloating(floating)
-        qtbot.wait(50)
+        settled(holder.widget())
         texts = [label.text() for label in holder.titleBarWidget().findChildren(QLabel)]
         assert texts == ["Neural Style Transfer"]
         assert holder.windowTitle() == "Neural Style Transfer"

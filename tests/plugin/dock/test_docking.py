@@ -143,7 +143,9 @@ def test_a_dock_without_a_run_closes_quietly_and_comes_back(shown, qtbot, notes)
     assert notes == []
 
 
-def test_closing_the_viewer_ends_the_run_of_a_closed_dock(make_napari_viewer, engine, qtbot):
+def test_closing_the_viewer_ends_the_run_of_a_closed_dock(
+    make_napari_viewer, engine, qtbot, settled
+):
     closed = []
     engine(100_000, wait_s=0.005, closed=closed)
     viewer = make_napari_viewer(show=True)
@@ -154,7 +156,8 @@ def test_closing_the_viewer_ends_the_run_of_a_closed_dock(make_napari_viewer, en
     run = dock.current
     qtbot.waitUntil(lambda: bool(run.points))
     close_by_cross(dock)
-    qtbot.wait(100)
+    qtbot.waitUntil(lambda: dock.parentWidget() is not None)  # docking keeps it
+    settled(dock)
     assert run.state is RunState.RUNNING
     viewer.close()
     qtbot.waitUntil(lambda: not run.state.active)

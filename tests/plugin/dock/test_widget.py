@@ -17,6 +17,7 @@ from napari_nst.plugin.layers.live_layer import LiveLayer
 from napari_nst.plugin.runs.steering import DELAY_MS
 from napari_nst.runs.progress import RunState
 from napari_nst.settings.record import METADATA_KEY, RunRecord
+from tests.plugin.rest import stand_still
 
 pytestmark = pytest.mark.gui
 
@@ -137,7 +138,7 @@ def test_pause_holds_and_resume_goes_on(docked, pictures, viewer, engine, qtbot,
     qtbot.waitUntil(lambda: len(live_layers(viewer)) == 1)
     docked.panel.pause.click()
     assert docked.panel.pause.text() == "Resume"
-    qtbot.wait(600)
+    stand_still(docked.panel.bar.value, qtbot)
     held = docked.panel.bar.value()
     qtbot.wait(200)
     assert docked.panel.bar.value() == held

@@ -346,14 +346,15 @@ def test_every_button_has_a_name_for_screen_readers(docked, gallery, painting):
     assert popup.tiles[0].accessibleDescription() == str(painting)
 
 
-def test_no_field_is_cut_off_beside_the_scroll_bar(docked, pictures, engine, qtbot):
+def test_no_field_is_cut_off_beside_the_scroll_bar(docked, pictures, engine, qtbot, settled):
     docked.window().resize(900, 500)
     docked.window().show()
     engine(100_000, wait_s=0.01)
     docked.panel.run.click()
     qtbot.waitUntil(lambda: bool(docked.current.points))
+    docked.panel.pause.click()  # so that its texts come to rest
     docked.panel.steer.setChecked(True)  # the marks make labels longer
-    qtbot.wait(300)
+    settled(docked)
     sections = docked.sections
     assert sections.verticalScrollBar().isVisible()
     assert sections.widget().width() <= sections.viewport().width()

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
+from napari_nst.plugin.layers import grid_fit
 from napari_nst.plugin.layers.grid_fit import fit_grid
 
 pytestmark = pytest.mark.gui
@@ -34,8 +35,10 @@ def test_drawings_are_asked_for_until_the_cells_are_known(viewer, qtbot):
 
 
 def test_once_it_stays_the_camera_is_the_users(viewer, qtbot):
+    asked = []
     fit_grid(viewer)
-    qtbot.wait(800)
+    viewer.scene.camera.events.zoom.connect(lambda: asked.append(1))
+    qtbot.waitUntil(lambda: len(asked) == grid_fit._CALM_LOOKS)
     viewer.scene.camera.zoom = 3.0
     qtbot.wait(300)
     assert viewer.scene.camera.zoom == 3.0

@@ -116,7 +116,7 @@ def test_there_is_nothing_to_fade_without_a_result(docked, viewer, pictures):
     assert not panel.fade.isEnabled()
 
 
-def test_a_key_shows_the_content_as_long_as_it_is_held(make_napari_viewer_proxy, qtbot):
+def test_a_key_shows_the_content_as_long_as_it_is_held(make_napari_viewer_proxy, qtbot, settled):
     viewer = make_napari_viewer_proxy(show=True)
     _, dock = viewer.window.add_plugin_dock_widget("napari-nst", "Neural Style Transfer")
     viewer.add_image(np.zeros((30, 40, 3), np.uint8), name="content", rgb=True)
@@ -127,10 +127,11 @@ def test_a_key_shows_the_content_as_long_as_it_is_held(make_napari_viewer_proxy,
     qtbot.waitUntil(dock.isVisible)
     dock.window().activateWindow()
     field.setFocus()
-    qtbot.wait(100)
+    settled(dock)
+    assert field.hasFocus()
     QTest.keyPress(field, Qt.Key.Key_C, MODIFIERS)
     assert on_top(viewer) == ["content"]
-    qtbot.wait(100)
+    settled(dock)
     assert on_top(viewer) == ["content"]
     QTest.keyRelease(field, Qt.Key.Key_C, MODIFIERS)
     assert look(viewer) == before

@@ -220,7 +220,7 @@ def test_closing_the_window_during_a_run_can_keep_its_picture(
     guard._folder = lambda: tmp_path
     if put_away:
         frame.title.close_button.click()
-        qtbot.wait(50)
+        qtbot.waitUntil(lambda: dock.parentWidget() is not None)  # docking keeps it
     assert not window.close()
     assert first.state is RunState.RUNNING
     assert (stakes[0].running, stakes[0].waiting) == ((first,), (second,))

@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.plugin.rest import stand_still
+
 pytestmark = pytest.mark.gui
 
 
@@ -54,7 +56,7 @@ def test_steering_that_no_step_took_is_not_in_the_name(docked, pictures, engine,
     mine = docked.current
     qtbot.waitUntil(lambda: bool(mine.points))
     mine.pause()
-    qtbot.wait(100)
+    stand_still(lambda: mine.points[-1].iteration, qtbot)
     mine.steer(style_strength=6.0)
     assert mine.name.endswith("style strength 6")
     mine.stop()

@@ -178,7 +178,7 @@ def test_what_forbids_everything_is_refused_at_once(
 def test_a_run_too_large_for_memory_is_refused_before_the_first(
     call: Call, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("napari_nst.planning.remedies.free_bytes", lambda _: 1000)
+    monkeypatch.setattr("napari_nst.planning.layout.free_bytes", lambda _: 1000)
     with pytest.raises(TooLargeError):
         call()
     assert not (folder / "out").exists()

@@ -343,8 +343,8 @@ def _check_room(plan: BatchPlan) -> None:
         )
     if plan.request.check_memory:
         from napari_nst.planning.estimate import plan_of
-        from napari_nst.planning.remedies import refuse_if_too_large
+        from napari_nst.planning.remedies import fitting_layout
 
         largest = max(plan.due, key=plan.work_of)
         sizes = plan.sources[largest.content].size, [plan.sources[largest.style].size]
-        refuse_if_too_large(plan_of(plan.request.config, *sizes, plan.request.device))
+        fitting_layout(plan_of(plan.request.config, *sizes, plan.request.device))
