@@ -10,7 +10,7 @@ import math
 import os
 import sys
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any
@@ -154,10 +154,10 @@ def stylize(
     limit = memory_bytes(memory)
     with ending_gently() as ending, unfinished_run(output, resume, dry_run=dry_run) as unfinished:
         config, record, events = settings_of(unfinished, config_file, preset, given)
-        files = [content, *style, *([start_file] if start_file else [])]
-        pictures = [open_picture(path, least_px=least_px(config)) for path in files]
-        picture, styles, start = pictures[0], pictures[1:][: len(style)], pictures[len(style) + 1 :]
-        inputs = [*files, *([config_file] if config_file else [])]
+        opened = partial(open_picture, least_px=least_px(config))
+        picture, *styles = map(opened, [content, *style])
+        start = opened(start_file) if start_file else None
+        inputs = [content, *style, *(each for each in (start_file, config_file) if each)]
         _check_outputs(output, save_every, picture, config, inputs)
 
         from napari_nst.api import iter_stylize  # torch takes seconds to import: after the checks
@@ -179,7 +179,7 @@ def stylize(
             memory=limit,
             scratch=scratch or output.parent,
             control=control,
-            init=pictures[-1] if start_file else None,
+            init=start,
             events=events,
             check_memory=not ignore_memory,
             checkpoints=kept,

@@ -95,16 +95,17 @@ def colour_statistics_by_pieces(
     pieces
         Pairs of rgb and alpha as `colour_statistics` takes them; each pixel in one piece.
     """
-    parts, opacities, counts = [], [], []
+    # Sums, not a list of parts: what outlives a piece keeps glibc from giving its memory back.
+    by_opacity, by_count = np.zeros(13), np.zeros(13)
     for rgb, alpha in pieces:
-        parts.append(colour_statistics(rgb, alpha))
-        counts.append(rgb.shape[-2] * rgb.shape[-1])
-        opacities.append(counts[-1] if alpha is None else float(alpha.double().sum()))
-    weights = opacities if sum(opacities) > 0 else counts
-    return ColourStatistics(
-        np.average([part.mean for part in parts], axis=0, weights=weights),
-        np.average([part.second for part in parts], axis=0, weights=weights),
-    )
+        part = colour_statistics(rgb, alpha)
+        values = np.concatenate([[1.0], part.mean, part.second.ravel()])
+        count = rgb.shape[-2] * rgb.shape[-1]
+        by_count += count * values
+        by_opacity += (count if alpha is None else float(alpha.double().sum())) * values
+    sums = by_opacity if by_opacity[0] > 0 else by_count
+    means = sums[1:] / sums[0]
+    return ColourStatistics(means[:3], means[3:].reshape(3, 3))
 
 
 def blended(parts: Sequence[ColourStatistics]) -> ColourStatistics:

@@ -1,6 +1,6 @@
 """Convert pictures between numpy arrays of any kind and tensors in [0, 1]; resize them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,6 +18,7 @@ from napari_nst.core.colour import (
     colour_statistics,
     colour_statistics_by_pieces,
 )
+from napari_nst.core.memory import give_memory_back
 from napari_nst.core.resizing import Size, resize_bytes, resize_rows
 from napari_nst.core.resizing import resize as resize
 from napari_nst.errors import ImageError
@@ -131,8 +132,8 @@ class ArrayPicture:
     @cached_property
     def colours(self) -> ColourStatistics:
         """Statistics of its colours, weighted by opacity."""
-        parts = map(self._read, split_rows(slice(0, self.size[0]), self.size[1]))
-        return colour_statistics_by_pieces((part.rgb, part.alpha) for part in parts)
+        pieces = (_picture_of(pixels, self.hidden) for pixels in _in_pieces(self.source, self.role))
+        return colour_statistics_by_pieces((piece.rgb, piece.alpha) for piece in pieces)
 
     def resized(self, size: Size, resample: Resample) -> Picture:
         """Resize the whole to (H, W), within memory's limits."""
@@ -232,8 +233,7 @@ def read_by_pieces(source: PixelSource, role: str) -> ArrayPicture:
     has_alpha = len(source.shape) == 3 and source.shape[2] == 4
     colours, opacity = torch.zeros(3, dtype=torch.float64), 0.0
     if has_alpha or source.dtype.kind == "f":
-        for rows in split_rows(slice(0, source.shape[0]), source.shape[1]):
-            pixels = rows_of(source, rows, role)
+        for pixels in _in_pieces(source, role):
             _check_values(pixels, role)
             if has_alpha:
                 planes = _to_planes(pixels).double()[0]
@@ -294,6 +294,13 @@ def fit_longest_side(size: tuple[int, int], longest: int | None) -> tuple[int, i
         return size
     height, width = (max(1, round(longest * side / max(size))) for side in size)
     return height, width
+
+
+def _in_pieces(source: PixelSource, role: str) -> Iterator[npt.NDArray[Any]]:
+    """Yield all rows, and give memory back after each piece."""
+    for rows in split_rows(slice(0, source.shape[0]), source.shape[1]):
+        yield rows_of(source, rows, role)
+        give_memory_back()
 
 
 def _to_planes(pixels: npt.NDArray[Any]) -> Tensor:

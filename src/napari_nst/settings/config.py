@@ -398,8 +398,7 @@ class StyleConfig:
             raise ConfigError(f"settings are a dict of names and values; got {shown(settings)}")
         settings = dict(settings)
         if "format" in settings:
-            number = settings.pop("format")
-            check_format(number, "these settings", newest=FORMAT)
+            check_format(number := settings.pop("format"), "these settings", newest=FORMAT)
             settings = settings if number > 1 else {"scale_grain": 0.0} | settings
         else:
             settings = _from_before_formats(settings)
@@ -466,8 +465,7 @@ def _setting_types() -> dict[str, Any]:
 @cache
 def absent_word(name: str) -> str:
     """Return the word for an unset value of a field; empty if it is always set."""
-    words = {setting.name: setting.metadata["absent"] for setting in fields(StyleConfig)}
-    return str(words[name])
+    return next(str(each.metadata["absent"]) for each in fields(StyleConfig) if each.name == name)
 
 
 @cache
@@ -479,15 +477,15 @@ def choices(name: str) -> tuple[str, ...]:
 
 def _refuse_unknown(names: Iterable[object]) -> None:
     known = [setting.name for setting in fields(StyleConfig)]
-    if unknown := [name for name in names if name not in known]:
-        first = unknown[0] if isinstance(unknown[0], str) else shown(unknown[0])
+    for name in (each for each in names if each not in known):
+        first = name if isinstance(name, str) else shown(name)
         raise ConfigError(f"unknown setting {first[:80]}; known: {', '.join(sorted(known))}")
 
 
 def _validate_layers(config: StyleConfig) -> None:
     for tap in config.taps:
         tap_geometry(tap)
-    if not config.content_layers and not config.style_layers:
+    if not config.taps:
         raise ConfigError("expected at least one content or style layer; got none")
     if not config.scale_steps:
         raise ConfigError("scale_steps needs at least one number of steps; got none")
