@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from napari_nst.plugin.runs.viewer_run import ViewerRun
 
 _POLL_MS = 400
+_WINDOWS = "; the whole picture does not fit, so it is worked on by windows: the result is the same"
 _FITS, _TOO_LARGE = "#8a919b", "#e5604c"
 
 Size = tuple[int, int]
@@ -167,14 +168,15 @@ class EstimatePanel(QWidget):
             return
         words, colour = estimate_text(expected), _FITS
         if not expected.fits:
-            words += f": does not fit, {memory_words(expected.free_bytes)} are free"
+            words += f": does not fit, {memory_words(expected.free_bytes)} may be used"
             colour = _TOO_LARGE
         self.text.setText(f'<span style="color:{colour}">{words}</span>')
         height, width = expected.size
         learned = " from your last runs" if expected.runs_seen else ""
         self.text.setToolTip(
             f"<p>What {expected.steps} steps at {width}x{height} px will take, estimated{learned}. "
-            f"{memory_words(expected.free_bytes)} of memory are free.</p>"
+            f"It may take {memory_words(expected.free_bytes)} of the free memory"
+            f"{_WINDOWS if expected.tile_px else ''}.</p>"
         )
         self._offer(answer.remedies)
 
