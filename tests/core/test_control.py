@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from napari_nst.core.control import RunControl
+from napari_nst.core.control import RunControl, Stopped
 from napari_nst.errors import ConfigError
 
 
@@ -16,6 +16,26 @@ def test_stop_releases_a_paused_run() -> None:
     control.stop()
     waiter.join(5)
     assert answers == [True]
+
+
+@pytest.mark.parametrize("ends_by", ["resume", "stop"])
+def test_a_step_by_windows_holds_while_paused_and_ends_by_a_stop(ends_by: str) -> None:
+    control, ended = RunControl(), []
+
+    def work() -> None:
+        try:
+            control.hold()
+            ended.append("resume")
+        except Stopped:
+            ended.append("stop")
+
+    control.pause()
+    worker = threading.Thread(target=work)
+    worker.start()
+    assert worker.is_alive()
+    getattr(control, ends_by)()
+    worker.join(5)
+    assert ended == [ends_by]
 
 
 def test_pause_and_resume() -> None:

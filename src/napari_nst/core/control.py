@@ -96,3 +96,8 @@ class RunControl:
         self._running.wait()
         self._paused_s += time.perf_counter() - began
         return self.stopped
+
+    def hold(self) -> None:
+        """Block while paused, in the middle of a step; raises Stopped if a stop was asked for."""
+        self.wait_while_paused()
+        self.raise_if_stopped()

@@ -138,7 +138,7 @@ class Run:
         self._taken = 0
         self._descent: Descent | None = None
         layout = layout or Layout(store=InMemory(encoder.device))
-        self._layout = layout = replace(layout, between=control.raise_if_stopped)
+        self._layout = layout = replace(layout, between=control.hold)
         self._evaluator = PictureEvaluator(
             pictures,
             encoder,
