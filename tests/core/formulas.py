@@ -23,9 +23,9 @@ def gatys(c: Features, s: Features, t: Features, x: Tensor) -> dict[str, Tensor]
 
 
 def default(c: Features, s: Features, t: Features, x: Tensor) -> dict[str, Tensor]:
-    """Our own: local Wasserstein, layer weights as they stand, and content at two layers."""
+    """Our own: local Wasserstein, layer weights as they stand, and content at three layers."""
     style = 0
-    for layer, weight in zip(LAYERS, (0.684, 0.054, 0.065, 0.063, 0.135), strict=True):
+    for layer, weight in zip(LAYERS, (0.35, 0.11, 0.13, 0.13, 0.28), strict=True):
         (mean, covariance), (mean_s, covariance_s), (_, covariance_c) = (
             (each.mean(1), torch.cov(each, correction=0))
             for each in (textbook.matrix(picture[layer]) for picture in (t, s, c))
@@ -41,7 +41,7 @@ def default(c: Features, s: Features, t: Features, x: Tensor) -> dict[str, Tenso
         style = style + weight * distance / len(values)
     content = sum(
         weight * ((t[layer] - c[layer]) ** 2).mean()
-        for layer, weight in (("relu3_2", 1), ("relu4_2", 2))
+        for layer, weight in (("relu2_2", 0.4), ("relu3_2", 1), ("relu4_2", 2))
     )
     return {"content": content, "style": 1e3 * style}
 

@@ -144,12 +144,15 @@ class PictureEvaluator:
     def __call__(self, picture: Pixels) -> Evaluation:
         """Evaluate the loss and its gradient for a descent; raises Stopped if a stop was asked."""
         self._control.raise_if_stopped()
-        return self.evaluate(picture)
+        return self._evaluate(picture, self._layout)
 
     def evaluate(self, picture: Pixels) -> Evaluation:
-        """Evaluate the loss and its gradient at the size that was entered last."""
+        """Do the same whether or not a stop was asked for, at the size that was entered last."""
+        return self._evaluate(picture, Layout(self._layout.tile_px, self._layout.store))
+
+    def _evaluate(self, picture: Pixels, layout: Layout) -> Evaluation:
         assert self._objective is not None
-        encoder, objective, layout = self._encoder, self._objective, self._layout
+        encoder, objective = self._encoder, self._objective
         windows = layout.windows(picture.size, encoder.taps)
         if len(windows) == 1:
             whole = picture.at().to(encoder.device)

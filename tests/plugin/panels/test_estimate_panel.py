@@ -4,6 +4,7 @@ import torch
 
 from napari_nst.core.network.encoder import Encoder
 from napari_nst.planning import estimate as estimate_module
+from napari_nst.planning import layout as layout_module
 from napari_nst.planning import remedies as remedies_module
 from napari_nst.plugin.layers.visible_picture import picture_of, picture_size
 from napari_nst.plugin.panels import estimate_panel
@@ -26,7 +27,7 @@ def ask(widget, **changes):
 
 
 def little(monkeypatch, free):
-    for module in (estimate_module, remedies_module):
+    for module in (layout_module, remedies_module):
         monkeypatch.setattr(module, "free_bytes", lambda _: free)
 
 
@@ -47,7 +48,7 @@ def test_time_and_memory_stand_above_run_and_follow_the_form(docked, pictures, q
 def test_what_does_not_fit_says_so_and_a_button_makes_it_fit(docked, pictures, qtbot, monkeypatch):
     little(monkeypatch, 500_000_000)
     panel = docked.estimate_panel
-    ask(docked, size=4096)
+    ask(docked, size=4096, tile=0)
     qtbot.waitUntil(lambda: bool(panel.buttons), timeout=60_000)
     assert "does not fit" in panel.text.text()
     button = panel.buttons[-1]

@@ -266,11 +266,11 @@ def answered(question: Question) -> Answer:
 def _answered(question: Question) -> Answer:
     import torch
 
-    from napari_nst.planning.estimate import estimate, plan_of
+    from napari_nst.planning.estimate import MARGIN, estimate, plan_of
     from napari_nst.planning.remedies import remedies
 
     torch.set_num_threads(thread_count())  # as runs do, so that the speed is theirs
     asked = (question.config, question.content, question.style, question.device)
     expected = estimate(*asked)
-    offers = () if expected.fits else remedies(plan_of(*asked), expected.free_bytes)
+    offers = () if expected.fits else remedies(plan_of(*asked), expected.free_bytes / MARGIN)
     return Answer(question, expected, offers)
