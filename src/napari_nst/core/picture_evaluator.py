@@ -237,10 +237,9 @@ class PictureEvaluator:
 
     def _stored(self, picture: Content) -> Tensor:
         """Return a picture as an array of the store."""
-        store = self._layout.store
         wide = finest_dtype(self._encoder.device)
-        return store.build(
-            (1, 3, *picture.size), wide, lambda rows: picture.rows(rows).to(store.device)
+        return self._layout.store.build(
+            (1, 3, *picture.size), wide, lambda rows: self._on_device(picture.rows(rows))
         )
 
     def _on_device(self, picture: Tensor) -> Tensor:
