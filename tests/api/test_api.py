@@ -16,7 +16,7 @@ from napari_nst.core import run as run_module
 from napari_nst.core.network import encoder as encoder_module
 from napari_nst.core.optim.evaluator import Evaluation
 from napari_nst.errors import ConfigError, ImageError, NstError, WeightsError
-from napari_nst.settings.config import StyleLoss
+from napari_nst.settings.fields import StyleLoss
 from napari_nst.settings.presets import (
     BUILTIN_LAYER_WEIGHTS,
     BUILTIN_RATIO,

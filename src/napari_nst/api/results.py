@@ -12,7 +12,7 @@ import torch
 from napari_nst.core.colour import Palette
 from napari_nst.core.picture import read_picture, write_array
 from napari_nst.errors import ConfigError
-from napari_nst.settings.config import Colors
+from napari_nst.settings.fields import Colors
 from napari_nst.settings.record import RunRecord
 from napari_nst.settings.results import LossPoint, Reason, Scale
 

@@ -24,7 +24,8 @@ from napari_nst.core.evaluate import loss_and_gradient
 from napari_nst.core.loss.objective import PUBLISHED, Balance, Objective, layer_name
 from napari_nst.core.loss.targets import build_objective
 from napari_nst.core.network.encoder import Encoder
-from napari_nst.settings.config import VARIABLE_MAXIMUM, StyleConfig
+from napari_nst.settings.config import StyleConfig
+from napari_nst.settings.fields import VARIABLE_MAXIMUM
 
 PICTURE_PX = 128
 """Side of the generated pair."""

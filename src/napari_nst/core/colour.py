@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from napari_nst.core.device import finest_dtype
-from napari_nst.settings.config import Colors
+from napari_nst.settings.fields import Colors
 
 _FLOOR = 1e-5
 _LONGEST_STRETCH = 4.0

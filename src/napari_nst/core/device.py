@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from napari_nst.errors import DeviceError, shown
-from napari_nst.settings.config import Precision
+from napari_nst.settings.fields import Precision
 
 _DTYPES = {
     "float32": torch.float32,

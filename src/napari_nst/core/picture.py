@@ -22,7 +22,7 @@ from napari_nst.core.memory import give_memory_back
 from napari_nst.core.resizing import Size, resize_bytes, resize_rows
 from napari_nst.core.resizing import resize as resize
 from napari_nst.errors import ImageError
-from napari_nst.settings.config import Resample
+from napari_nst.settings.fields import Resample
 from napari_nst.settings.pixels import PixelSource, is_large, split_rows
 
 _INTEGER_MAXIMUM = {"uint8": 255, "uint16": 65535}

@@ -24,7 +24,8 @@ from napari_nst.core.store.noise import normal_noise
 from napari_nst.core.store.pixels import Pixels
 from napari_nst.core.store.store import InMemory, block
 from napari_nst.core.tiling.layout import Layout
-from napari_nst.settings.config import VARIABLE_MAXIMUM, StyleConfig
+from napari_nst.settings.config import StyleConfig
+from napari_nst.settings.fields import VARIABLE_MAXIMUM
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from napari_nst.settings.config import Resample
+from napari_nst.settings.fields import Resample
 from napari_nst.settings.pixels import split_rows
 
 Size = tuple[int, int]

@@ -8,7 +8,7 @@ from napari_nst.errors import DeviceMemoryError, Remedy, TooLargeError
 from napari_nst.planning.estimate import MARGIN, Plan
 from napari_nst.planning.free_memory import free_bytes
 from napari_nst.planning.layout import LayoutPlan, budget_bytes, layout_of
-from napari_nst.settings.config import VARIABLE_MAXIMUM
+from napari_nst.settings.fields import VARIABLE_MAXIMUM
 
 _SHORT_HISTORY = 10
 _ADAM_RATE = 0.02

@@ -6,41 +6,38 @@ bounds, choices, their labels, unit, and the word for an unset value.
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sized
-from dataclasses import asdict, dataclass, field, fields, replace
+from collections.abc import Iterable, Sized
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cache
 from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
 from napari_nst.errors import ConfigError, shown
+from napari_nst.settings.fields import (
+    COLORS_LABELS,
+    BalanceMode,
+    Clamp,
+    Colors,
+    ContentLoss,
+    Feed,
+    Init,
+    LineSearch,
+    OptimizerName,
+    Padding,
+    Pooling,
+    Precision,
+    Preconditioner,
+    Pyramid,
+    Resample,
+    StyleFit,
+    StyleLoss,
+    TvLoss,
+    Variable,
+    setting,
+)
 from napari_nst.settings.json_reader import check_format, parse_json
 from napari_nst.settings.presets import DEFAULT_OF_2026_11, PRESETS
 from napari_nst.settings.values import MOST, check_value, in_numbers, plain_value
 from napari_nst.settings.vgg_layers import tap_geometry
-
-ContentLoss = Literal["mse", "half_sum"]
-StyleLoss = Literal["gram", "gram_paper", "gram_moments", "wasserstein", "local_wasserstein"]
-TvLoss = Literal["l1", "l2"]
-Variable = Literal["unit", "byte"]
-Feed = Literal["weights", "bytes"]
-Pooling = Literal["max", "average", "average_x2", "l2"]
-Padding = Literal["zeros", "replicate"]
-Init = Literal["content", "noise"]
-OptimizerName = Literal["lbfgs", "adam"]
-LineSearch = Literal["none", "strong_wolfe"]
-Preconditioner = Literal["none", "binomial", "wide"]
-Colors = Literal["style", "content", "none"]
-Clamp = Literal["none", "step", "closure"]
-Pyramid = Literal["single", "down_to", "until_within"]
-Resample = Literal["bilinear", "bicubic"]
-StyleFit = Literal["longest", "shrink", "short_side"]
-BalanceMode = Literal["auto", "published", "matched"]
-Precision = Literal["auto", "float32", "bfloat16", "float64"]
-
-COLORS_LABELS = {"style": "of the style", "content": "of the content", "none": "as painted"}
-"""Labels of the choices of `colors` in forms and menus."""
-
-VARIABLE_MAXIMUM: dict[Variable, float] = {"unit": 1.0, "byte": 255.0}
-"""What 1 on the [0, 1] picture is on each optimised variable."""
 
 FORMAT = 2
 """Format number of `StyleConfig.to_dict`: 2 has `scale_grain`, 1 had not; older files have none."""
@@ -57,24 +54,6 @@ STEERABLE = (
 """Fields that may change during a run."""
 
 
-def _setting(
-    default: object,
-    title: str,
-    help: str,  # noqa: A002 - the metadata key that magicgui and typer users know
-    *,
-    minimum: float | None = None,
-    maximum: float | None = None,
-    unit: str | None = None,
-    labels: Mapping[str, str] | None = None,
-    absent: str = "",
-    zero: str = "",
-) -> Any:  # noqa: ANN401 - dataclasses.field is typed to return its default
-    shown = {"minimum": minimum, "maximum": maximum, "unit": unit, "labels": labels or {}}
-    shown["absent"] = absent  # the word for None or (), in the dock and in the shell
-    shown["zero"] = zero  # the word for 0, in the shell and in Python
-    return field(default=default, metadata={"title": title, "help": help, **shown})
-
-
 @dataclass(frozen=True, kw_only=True)
 class StyleConfig:
     """All settings of a run, apart from pictures and weights.
@@ -89,8 +68,8 @@ class StyleConfig:
         If a value is of the wrong type, out of its bounds, or does not fit another.
     """
 
-    name: str = _setting("gatys", "Preset", "The preset that the settings started from.")
-    size: int | None = _setting(
+    name: str = setting("gatys", "Preset", "The preset that the settings started from.")
+    size: int | None = setting(
         512,
         "Size",
         "Longest side of the result; smaller pictures are enlarged. “original” keeps the size.",
@@ -99,7 +78,7 @@ class StyleConfig:
         unit="px",
         absent="original",
     )
-    steps: int | None = _setting(
+    steps: int | None = setting(
         None,
         "Steps",
         "Total steps, divided among the scales as in the preset. “preset” keeps the preset's.",
@@ -107,14 +86,14 @@ class StyleConfig:
         maximum=1_000_000,
         absent="preset",
     )
-    style_strength: float = _setting(
+    style_strength: float = setting(
         1.0,
         "Style strength",
         "Strength of the style: 1 is as in the preset; more is bolder.",
         minimum=0,
         maximum=MOST,
     )
-    colors: Colors = _setting(
+    colors: Colors = setting(
         "none",
         "Colours",
         "Of the style (style): the result gets the style's palette. Of the content (content): it "
@@ -122,23 +101,23 @@ class StyleConfig:
         "run and afterwards.",
         labels=COLORS_LABELS,
     )
-    content_weight: float = _setting(
+    content_weight: float = setting(
         1.0, "Content weight", "Weight of the content term (alpha).", minimum=0, maximum=MOST
     )
-    style_weight: float = _setting(
+    style_weight: float = setting(
         1e3, "Style weight", "Weight of the style term (beta).", minimum=0, maximum=MOST
     )
-    tv_weight: float = _setting(
+    tv_weight: float = setting(
         0.0,
         "Smoothness",
         "Weight of the total variation: more is smoother.",
         minimum=0,
         maximum=MOST,
     )
-    content_layers: tuple[str, ...] = _setting(
+    content_layers: tuple[str, ...] = setting(
         ("relu4_2",), "Content layers", "VGG-19 layers at which content is compared."
     )
-    content_layer_weights: tuple[float, ...] = _setting(
+    content_layer_weights: tuple[float, ...] = setting(
         (),
         "Content layer weights",
         "Weight of each content layer; “equal” is 1 each.",
@@ -146,12 +125,12 @@ class StyleConfig:
         maximum=MOST,
         absent="equal",
     )
-    style_layers: tuple[str, ...] = _setting(
+    style_layers: tuple[str, ...] = setting(
         ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"),
         "Style layers",
         "VGG-19 layers at which style is compared.",
     )
-    style_layer_weights: tuple[float, ...] = _setting(
+    style_layer_weights: tuple[float, ...] = setting(
         (),
         "Style layer weights",
         "Weight of each style layer; “equal” is 1 each.",
@@ -159,68 +138,68 @@ class StyleConfig:
         maximum=MOST,
         absent="equal",
     )
-    content_loss: ContentLoss = _setting(
+    content_loss: ContentLoss = setting(
         "mse", "Content loss", "mse: mean of squares. half_sum: half the sum of squares (paper)."
     )
-    style_loss: StyleLoss = _setting(
+    style_loss: StyleLoss = setting(
         "gram",
         "Style loss",
         "gram: the authors' code. gram_paper: the paper's formula. gram_moments: gram plus "
         "means and deviations. wasserstein: distance of Gaussians. local_wasserstein: the same to "
         "second order, in a third of the time; its layer weights are shares of the gradient.",
     )
-    tv_loss: TvLoss = _setting(
+    tv_loss: TvLoss = setting(
         "l1", "Smoothness loss", "l1: sum of differences. l2: mean of squared differences."
     )
-    moments_weight: float = _setting(
+    moments_weight: float = setting(
         0.0,
         "Moments weight",
         "Weight of means and deviations in gram_moments.",
         minimum=0,
         maximum=MOST,
     )
-    variable: Variable = _setting(
+    variable: Variable = setting(
         "byte", "Optimised variable", "Range of the optimised picture: unit 0-1, byte 0-255."
     )
-    feed: Feed = _setting(
+    feed: Feed = setting(
         "weights",
         "Network input",
         "weights: as the weights file expects it. bytes: RGB 0-255 minus the mean.",
     )
-    pooling: Pooling = _setting(
+    pooling: Pooling = setting(
         "max", "Pooling", "How the network reduces its features: average is smoother than max."
     )
-    padding: Padding = _setting(
+    padding: Padding = setting(
         "zeros", "Padding", "What the first layer reads beyond the picture's border."
     )
-    init: Init = _setting("content", "Start from", "The picture that the run starts from.")
-    noise_std: float = _setting(
+    init: Init = setting("content", "Start from", "The picture that the run starts from.")
+    noise_std: float = setting(
         1.0,
         "Noise",
         "Standard deviation of the starting noise, in units of the optimised variable.",
         minimum=0,
         maximum=1e6,
     )
-    optimizer: OptimizerName = _setting(
+    optimizer: OptimizerName = setting(
         "lbfgs", "Optimizer", "lbfgs: fewer, more expensive steps. adam: less memory, steady."
     )
-    learning_rate: float = _setting(
+    learning_rate: float = setting(
         1.0, "Learning rate", "Length of a step.", minimum=0, maximum=1e6
     )
-    adam_beta1: float = _setting(
+    adam_beta1: float = setting(
         0.9, "Adam beta 1", "Memory of the mean.", minimum=0, maximum=0.999999
     )
-    adam_beta2: float = _setting(
+    adam_beta2: float = setting(
         0.999, "Adam beta 2", "Memory of the variance.", minimum=0, maximum=0.999999
     )
-    lbfgs_history: int = _setting(
+    lbfgs_history: int = setting(
         100,
         "L-BFGS history",
         "Past steps that are stored; each takes 24 bytes a pixel, 12 in 16 bits.",
         minimum=1,
         maximum=1000,
     )
-    lbfgs_history_later: int | None = _setting(
+    lbfgs_history_later: int | None = setting(
         None,
         "L-BFGS history, later scales",
         "The same from the second scale on; “same” keeps the first scale's.",
@@ -228,62 +207,62 @@ class StyleConfig:
         maximum=1000,
         absent="same",
     )
-    lbfgs_tolerance_grad: float = _setting(
+    lbfgs_tolerance_grad: float = setting(
         1e-7,
         "L-BFGS gradient tolerance",
         "Stop below this gradient; -1 never stops.",
         minimum=-MOST,
         maximum=MOST,
     )
-    lbfgs_tolerance_change: float = _setting(
+    lbfgs_tolerance_change: float = setting(
         1e-9,
         "L-BFGS change tolerance",
         "Stop below this change; -1 never stops.",
         minimum=-MOST,
         maximum=MOST,
     )
-    lbfgs_preconditioner: Preconditioner = _setting(
+    lbfgs_preconditioner: Preconditioner = setting(
         "none",
         "L-BFGS preconditioner",
         "binomial: about half the steps suffice on the built-in features, because steps are "
         "smoothed over neighbouring pixels. wide: the same, with a wider filter at scales below "
         "400 px. none: as published. Only for lbfgs without a line search.",
     )
-    line_search: LineSearch = _setting(
+    line_search: LineSearch = setting(
         "none", "Line search", "strong_wolfe tries several lengths for each L-BFGS step."
     )
-    clamp: Clamp = _setting(
+    clamp: Clamp = setting(
         "none",
         "Clamp",
         "When colours are clipped to their range: never, after each step, or always.",
     )
-    averaging: float = _setting(
+    averaging: float = setting(
         0.0,
         "Averaging",
         "Decay of the running average of pictures that is shown and saved; 0 switches it off.",
         minimum=0,
         maximum=0.999999,
     )
-    pyramid: Pyramid = _setting(
+    pyramid: Pyramid = setting(
         "single",
         "Scales",
         "single: one size. down_to: coarse to fine from min_scale up. until_within: shrunk "
         "until the short side is within min_scale.",
     )
-    min_scale: int = _setting(
+    min_scale: int = setting(
         128, "Smallest scale", "Size at which scales start.", minimum=16, maximum=65536, unit="px"
     )
-    scale_ratio: float = _setting(
+    scale_ratio: float = setting(
         math.sqrt(2), "Scale ratio", "Each scale is this much larger.", minimum=1.01, maximum=16
     )
-    scale_steps: tuple[int, ...] = _setting(
+    scale_steps: tuple[int, ...] = setting(
         (500,),
         "Steps of each scale",
         "Coarse to fine; the last one repeats. `steps` scales all of them.",
         minimum=1,
         maximum=1_000_000,
     )
-    scale_detail: float = _setting(
+    scale_detail: float = setting(
         0.0,
         "Content's detail",
         "Share of the content's detail that is added at the start of a finer scale, because the "
@@ -291,7 +270,7 @@ class StyleConfig:
         minimum=0,
         maximum=1,
     )
-    scale_grain: float = _setting(
+    scale_grain: float = setting(
         0.0,
         "Grain",
         "Noise that is added at the start of a finer scale, as a share of the style's finest "
@@ -299,32 +278,32 @@ class StyleConfig:
         minimum=0,
         maximum=4,
     )
-    resample: Resample = _setting("bilinear", "Resampling", "Filter that resizes the pictures.")
-    style_fit: StyleFit = _setting(
+    resample: Resample = setting("bilinear", "Resampling", "Filter that resizes the pictures.")
+    style_fit: StyleFit = setting(
         "longest",
         "Style fit",
         "longest: the style gets the content's longest side. shrink: the same, never enlarged. "
         "short_side: shrunk only if its short side is over 1.1 times the content's.",
     )
-    style_scale: float = _setting(
+    style_scale: float = setting(
         1.0,
         "Style scale",
         "Size of the style's strokes: below 1 is finer.",
         minimum=0.01,
         maximum=1e6,
     )
-    balance: BalanceMode = _setting(
+    balance: BalanceMode = setting(
         "auto",
         "Balance",
         "published: constants as printed. matched: style fitted to the weights in use. auto: "
         "published on the weights that the preset was made for, else matched.",
     )
-    precision: Precision = _setting(
+    precision: Precision = setting(
         "auto",
         "Precision",
         "Of the network. auto: bfloat16 if the hardware has units for it, else float32.",
     )
-    tile: int | None = _setting(
+    tile: int | None = setting(
         None,
         "Window size",
         "Longest side of the windows that large pictures are worked on in; the result is the same. "
@@ -335,15 +314,15 @@ class StyleConfig:
         absent="auto",
         zero="off",
     )
-    seed: int = _setting(0, "Seed", "Of the starting noise.", minimum=0, maximum=2**63 - 1)
+    seed: int = setting(0, "Seed", "Of the starting noise.", minimum=0, maximum=2**63 - 1)
 
     def __post_init__(self) -> None:
-        for setting in fields(self):
-            is_list = get_origin(setting_type(setting.name)) is tuple
-            value = plain_value(getattr(self, setting.name), is_list=is_list)
-            value = in_numbers(setting, value)
-            check_value(setting, setting_type(setting.name), value)
-            object.__setattr__(self, setting.name, value)  # as dataclasses do for frozen ones
+        for each in fields(self):
+            is_list = get_origin(setting_type(each.name)) is tuple
+            value = plain_value(getattr(self, each.name), is_list=is_list)
+            value = in_numbers(each, value)
+            check_value(each, setting_type(each.name), value)
+            object.__setattr__(self, each.name, value)  # as dataclasses do for frozen ones
         _validate_layers(self)
 
     @classmethod
@@ -476,7 +455,7 @@ def choices(name: str) -> tuple[str, ...]:
 
 
 def _refuse_unknown(names: Iterable[object]) -> None:
-    known = [setting.name for setting in fields(StyleConfig)]
+    known = [each.name for each in fields(StyleConfig)]
     for name in (each for each in names if each not in known):
         first = name if isinstance(name, str) else shown(name)
         raise ConfigError(f"unknown setting {first[:80]}; known: {', '.join(sorted(known))}")

@@ -10,7 +10,8 @@ from typing import Any, Self
 import numpy as np
 
 from napari_nst.errors import ConfigError, shown
-from napari_nst.settings.config import STEERABLE, Colors, StyleConfig
+from napari_nst.settings.config import STEERABLE, StyleConfig
+from napari_nst.settings.fields import Colors
 from napari_nst.settings.json_reader import check_format, check_plain, parse_json
 from napari_nst.settings.pixels import PixelSource, split_rows
 

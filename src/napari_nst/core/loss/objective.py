@@ -31,7 +31,8 @@ from napari_nst.core.loss.statistics import (
 )
 from napari_nst.core.loss.variation import add_variation_pullback, variation, variation_sums
 from napari_nst.core.network.window import Box, Size, Window
-from napari_nst.settings.config import VARIABLE_MAXIMUM, StyleConfig
+from napari_nst.settings.config import StyleConfig
+from napari_nst.settings.fields import VARIABLE_MAXIMUM
 
 
 class Source(Protocol):

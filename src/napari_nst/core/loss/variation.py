@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from napari_nst.core.network.window import Box, Size, Window
-from napari_nst.settings.config import TvLoss
+from napari_nst.settings.fields import TvLoss
 
 _CHANNELS = 3
 

@@ -24,7 +24,8 @@ from napari_nst.core.network.convolution import Convolution
 from napari_nst.core.network.pooling import MaxRoutes, pool, unpool
 from napari_nst.core.network.preprocess import FeedKind, Preprocessor
 from napari_nst.errors import ImageError, WeightsError
-from napari_nst.settings.config import Padding, Pooling, StyleConfig
+from napari_nst.settings.config import StyleConfig
+from napari_nst.settings.fields import Padding, Pooling
 from napari_nst.settings.vgg_layers import CONVS, convolutions_to, tap_geometry
 
 Observe = Callable[[str, slice, Tensor], None]

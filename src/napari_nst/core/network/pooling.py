@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from napari_nst.settings.config import Pooling
+from napari_nst.settings.fields import Pooling
 
 _GAIN = {"average": 1.0, "average_x2": 2.0, "l2": 0.78}
 

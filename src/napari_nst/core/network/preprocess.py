@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from napari_nst.settings.config import Padding
+from napari_nst.settings.fields import Padding
 
 FeedKind = Literal["torchvision", "caffe", "bytes"]
 

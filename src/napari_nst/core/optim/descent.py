@@ -19,7 +19,8 @@ from napari_nst.core.optim.evaluator import Evaluation, Evaluator
 from napari_nst.core.optim.lbfgs import LBFGS, SearchingLBFGS
 from napari_nst.core.optim.optimizer import Optimizer, State
 from napari_nst.core.store.store import InMemory, Store, copied, every, mapped, update
-from napari_nst.settings.config import VARIABLE_MAXIMUM, StyleConfig
+from napari_nst.settings.config import StyleConfig
+from napari_nst.settings.fields import VARIABLE_MAXIMUM
 
 if TYPE_CHECKING:
     from napari_nst.core.network.window import Box

@@ -18,7 +18,7 @@ from napari_nst.plugin.runs.plan import RunPlan, plan_again, plan_full, plan_mor
 from napari_nst.runs.export import export_run
 from napari_nst.runs.progress import RunState
 from napari_nst.runs.request import continued
-from napari_nst.settings.config import COLORS_LABELS, Colors
+from napari_nst.settings.fields import COLORS_LABELS, Colors
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer

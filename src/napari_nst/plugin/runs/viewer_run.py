@@ -20,7 +20,8 @@ from napari_nst.runs.frame_gate import Frame, FrameGate, newer
 from napari_nst.runs.naming import is_generated, unique
 from napari_nst.runs.progress import RunState, StepClock, outcome_text, progress_text
 from napari_nst.runs.snapshots import SnapshotStore
-from napari_nst.settings.config import Colors, StyleConfig
+from napari_nst.settings.config import StyleConfig
+from napari_nst.settings.fields import Colors
 from napari_nst.settings.record import METADATA_KEY, RunRecord
 from napari_nst.settings.results import LossPoint
 from napari_nst.settings.text import in_words
