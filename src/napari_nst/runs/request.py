@@ -22,8 +22,10 @@ class RunRequest:
 
     Parameters
     ----------
-    content, style : array, shape (H, W, 3) or (H, W, 4)
-        The pictures.
+    content : array, shape (H, W, 3) or (H, W, 4)
+        The picture to paint.
+    styles : arrays, shape (H, W, 3) or (H, W, 4)
+        The pictures to paint like, one at least.
     config
         The settings.
     weights
@@ -39,7 +41,7 @@ class RunRequest:
     """
 
     content: PixelSource
-    style: PixelSource
+    styles: tuple[PixelSource, ...]
     config: StyleConfig
     weights: str = "auto"
     init: PixelSource | None = None
@@ -113,10 +115,9 @@ def request_of(
         If a picture of the run is not among them.
     """
     by_hash = {picture_hash(picture): picture for picture in pictures}
-    wanted = {
-        "content": record.hashes.get("content"),
-        "style": next(iter(record.hashes.get("styles", ())), None),
-    }
+    styles = record.hashes.get("styles") or [None]
+    names = ["style"] if len(styles) == 1 else [f"style {n}" for n in range(1, len(styles) + 1)]
+    wanted = {"content": record.hashes.get("content"), **dict(zip(names, styles, strict=True))}
     if missing := [name for name, digest in wanted.items() if digest not in by_hash]:
         raise ConfigError(
             f"the {' and the '.join(missing)} of this run cannot be found among the open "
@@ -130,7 +131,7 @@ def request_of(
         )
     return RunRequest(
         content=by_hash[str(wanted["content"])],
-        style=by_hash[str(wanted["style"])],
+        styles=tuple(by_hash[str(digest)] for digest in styles),
         config=record.config,
         weights=record.weights if record.weights in WEIGHTS_NAMES else weights,
         init=None if start is None else by_hash[start],

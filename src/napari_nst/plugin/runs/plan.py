@@ -119,7 +119,7 @@ def plan_run(
         content = picture_of(pictures[0], dims, least_px=side_px)
     painted = picture_of(style, dims, least_px=side_px)
     init, config = _start_of(pickers.start_layer(), dims, config)
-    request = RunRequest(content.pixels, painted.pixels, config, weights, init)
+    request = RunRequest(content.pixels, (painted.pixels,), config, weights, init)
     pair_text = pair_name(content.name, painted.name, _NAME_LETTERS)
     if label:
         parts = [pair_text, label] if place is None else [label]

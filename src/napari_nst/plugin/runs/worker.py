@@ -108,7 +108,7 @@ def run_request(
 
     run = iter_stylize(
         request.content,
-        request.style,
+        request.styles,
         request.config,
         weights=request.weights,
         device=request.device,
