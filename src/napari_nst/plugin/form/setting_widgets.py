@@ -33,7 +33,7 @@ _UNBOUNDED = 1e12
 _METADATA = {setting.name: setting.metadata for setting in fields(StyleConfig)}
 
 
-class _Backend(QBaseValueWidget):
+class Backend(QBaseValueWidget):
     """Let magicgui hold a Qt widget that has `read`, `setValue` and `valueChanged`."""
 
     def __init__(self, parent: QWidget | None = None, *, native: QWidget) -> None:
@@ -59,7 +59,7 @@ class NumberEdit(ValueWidget[Any]):
             unit=meta["unit"] or "",
             absent=meta["absent"],
         )
-        super().__init__(widget_type=_Backend, backend_kwargs={"native": box}, name=name, **options)
+        super().__init__(widget_type=Backend, backend_kwargs={"native": box}, name=name, **options)
 
 
 class TupleEdit(ValueWidget[Any]):
@@ -69,7 +69,7 @@ class TupleEdit(ValueWidget[Any]):
         line = TupleLine(_METADATA[name]["title"], get_args(annotation)[0])
         line.setPlaceholderText(_METADATA[name]["absent"])
         super().__init__(
-            widget_type=_Backend, backend_kwargs={"native": line}, name=name, **options
+            widget_type=Backend, backend_kwargs={"native": line}, name=name, **options
         )
 
 
