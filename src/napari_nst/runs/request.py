@@ -11,6 +11,7 @@ from napari_nst.errors import ConfigError
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.pixels import PixelSource
 from napari_nst.settings.record import RunRecord, SteeringEvent, picture_hash
+from napari_nst.settings.regions import Regions
 from napari_nst.settings.vgg_layers import WEIGHTS_NAMES
 
 PREVIEW_PX, PREVIEW_STEPS = 256, 40
@@ -38,6 +39,8 @@ class RunRequest:
         The step to stop after, to repeat a run that was stopped there.
     device
         "auto", "cpu", "cuda", "cuda:1" or "mps".
+    regions
+        Which part of the content gets which style; None where all of it gets all of them.
     """
 
     content: PixelSource
@@ -48,6 +51,7 @@ class RunRequest:
     events: tuple[SteeringEvent, ...] = ()
     until: int | None = None
     device: str = "auto"
+    regions: Regions | None = None
 
 
 def least_px(config: StyleConfig) -> int | None:
@@ -82,6 +86,7 @@ def replayed(request: RunRequest, record: RunRecord) -> RunRequest:
     return replace(
         request,
         config=record.config,
+        regions=record.regions,
         events=record.events,
         until=record.steps_done if stopped else None,
     )
@@ -92,7 +97,9 @@ def extended(
 ) -> RunRequest:
     """Return the request that takes more steps from a result, as its run ended."""
     config = continued(record.ending).replace(steps=steps)
-    return replace(request, config=config, init=image, events=(), until=None)
+    return replace(
+        request, config=config, init=image, regions=record.ending_regions, events=(), until=None
+    )
 
 
 def request_of(
@@ -135,4 +142,5 @@ def request_of(
         config=record.config,
         weights=record.weights if record.weights in WEIGHTS_NAMES else weights,
         init=None if start is None else by_hash[start],
+        regions=record.regions,
     )

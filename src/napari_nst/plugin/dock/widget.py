@@ -48,6 +48,7 @@ from napari_nst.plugin.panels.run_panel import RunPanel
 from napari_nst.plugin.panels.snapshots_form import SnapshotsForm
 from napari_nst.plugin.runs.autosave import Autosave, tell_when_done
 from napari_nst.plugin.runs.launch import Launcher
+from napari_nst.plugin.runs.repainting import Repainting
 from napari_nst.plugin.runs.session import Session
 from napari_nst.plugin.runs.snapshot_layers import SnapshotLayers, run_at_hand
 from napari_nst.plugin.runs.steering import Steering
@@ -94,6 +95,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         self.launcher = Launcher(napari_viewer, self.form, self.session, self.weights_panel)
         self.staging = Staging(napari_viewer)
         self.steering = Steering(self.form, self.session)
+        self.repainting = Repainting(napari_viewer, self.form, self.session)
         self.snapshot_layers = SnapshotLayers(napari_viewer, self.session)
         self.docking = Docking(self, napari_viewer)
         self.deleted = Deleted(self.session)
@@ -360,6 +362,8 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         self.steering.refused.connect(show_error)
         self.steering.told.connect(panel.show_steered)
         self.steering.steered.connect(panel.plot.mark_change)
+        self.repainting.repainted.connect(partial(panel.plot.mark_change, "regions repainted"))
+        self.repainting.refused.connect(self._tell)
         self.launcher.refused.connect(self._refuse)
         self.welcome.pair_asked.connect(self._open_pair)
         self.sweep_panel.settings.asked.connect(self.launcher.sweep)
@@ -445,10 +449,14 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
             self.folder_panel.close_run,
             self.deleted.close,
             self.session.close,
+            self.form.crops.close,
             self.snapshot_layers.close,
         ):
             after.callback(end)
         return after
+
+    def _tell(self, message: str) -> None:
+        self._viewer.status = message
 
     def _open_pair(self) -> None:
         self._viewer.open_sample(*_PAIR)

@@ -17,6 +17,8 @@ from napari_nst.plugin.layers.canvas import (
     drawn_images,
 )
 from napari_nst.plugin.layers.captions import full_name
+from napari_nst.plugin.layers.placement import Placement
+from napari_nst.plugin.layers.slicing import plane_size, visible_cut
 from napari_nst.plugin.layers.visible_picture import (
     PASSING,
     LayerPicture,
@@ -167,6 +169,14 @@ class LayerPickers:
             )
         ratio = combo.devicePixelRatioF()
         return canvas_picture(self._viewer, *self.styles, pixel_ratio=ratio)
+
+    def content_placement(self) -> Placement:
+        """Return where the content is; raises ImageError if it cannot be seen."""
+        layer = self.content_layer()
+        if layer is None:
+            return self.content_picture().placement
+        cut = visible_cut(layer, self._viewer.dims)
+        return Placement.of(layer, cut.index, plane_size(layer, cut.index))
 
     def content_size(self) -> tuple[int, int]:
         """Return height and width of the content; raises ImageError if it cannot be seen."""

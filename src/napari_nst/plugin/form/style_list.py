@@ -24,7 +24,7 @@ from napari_nst.plugin.gallery.drops import FileDrops
 from napari_nst.plugin.gallery.signs import SignButton, dots
 from napari_nst.plugin.gallery.thumbnails import SIDE_PX, shrunk
 from napari_nst.plugin.layers.captions import full_name
-from napari_nst.plugin.layers.visible_picture import Box, glimpse_of
+from napari_nst.plugin.layers.visible_picture import Box, glimpse_of, is_painted
 from napari_nst.runs.naming import shortened
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class StyleList(QWidget):
         self._timer.setInterval(_REBUILD_MS)
         self._timer.timeout.connect(self.rebuild)
         pickers.styles_changed.connect(self.rebuild)
-        crops.changed.connect(self._timer.start)
+        crops.changed.connect(self._rebuild_soon)
         FileDrops(self, chooser.add)
         self.rebuild()
 
@@ -135,7 +135,7 @@ class StyleList(QWidget):
         if self.read() != before:
             self.valueChanged.emit(self.read())
 
-    def move(self, place: int, by: int) -> None:
+    def shift(self, place: int, by: int) -> None:
         """Move a style up (negative) or down."""
         styles = list(self._pickers.styles)
         styles.insert(place + by, styles.pop(place))
@@ -155,14 +155,17 @@ class StyleList(QWidget):
             menu.addAction("Use the whole picture", partial(self._crops.drop, styles[place]))
         if len(styles) > 1:
             menu.addSeparator()
-            up = menu.addAction("Move up", partial(self.move, place, -1))
-            down = menu.addAction("Move down", partial(self.move, place, 1))
+            up = menu.addAction("Move up", partial(self.shift, place, -1))
+            down = menu.addAction("Move down", partial(self.shift, place, 1))
             assert up is not None
             assert down is not None
             up.setEnabled(place > 0)
             down.setEnabled(place < len(styles) - 1)
             menu.addAction("Remove from the styles", partial(self.remove, place))
         return menu
+
+    def _rebuild_soon(self) -> None:
+        self._timer.start()
 
     def _open_menu(self, place: int) -> None:
         button, menu = self.rows[place].menu_button, self.menu(place)
@@ -185,18 +188,69 @@ class StyleList(QWidget):
         image = QImage(pixels.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
         return QPixmap.fromImage(image)
 
+    def _scale(self) -> float:
+        """Return the factor that brings the largest share within the slider's range."""
+        largest = max((self._shares.get(style, 1.0) for style in self._pickers.styles), default=1.0)
+        return min(1.0, _MOST_PLACE / _EQUAL_PLACE / largest) if largest else 1.0
+
     def _on_slider(self, style: "Image", place: int) -> None:
+        scale = self._scale()
+        self._shares = {other: share * scale for other, share in self._shares.items()}
         self._shares[style] = place / _EQUAL_PLACE
         self._show_shares()
         self.valueChanged.emit(self.read())
 
     def _show_shares(self) -> None:
         shares = [self._shares.get(style, 1.0) for style in self._pickers.styles]
-        largest, total = max(shares, default=1.0), sum(shares) or 1.0
-        # Shares beyond the slider's end are shown in proportion to the largest.
-        scale = _EQUAL_PLACE * min(1.0, 2 / largest if largest else 1.0)
+        scale, total = _EQUAL_PLACE * self._scale(), sum(shares) or 1.0
         for row, share in zip(self.rows, shares, strict=False):
             row.show_share(round(share * scale), f"{share / total:.0%}")
+
+
+class ControlButtons(QWidget):
+    """Below the Style picker: more styles, a part of the style, and regions of the content.
+
+    Parameters
+    ----------
+    pickers
+        Gets more styles.
+    chooser
+        Opens files and the gallery.
+    """
+
+    def __init__(self, pickers: "LayerPickers", chooser: "StyleChooser") -> None:
+        super().__init__()
+        self._pickers, self._chooser = pickers, chooser
+        self.add = _button("+ Style", "Blend one more style into the picture, or give it a region.")
+        self.crop = _button(
+            "Crop…", "Draw a rectangle on the style: only what is inside counts as the style."
+        )
+        self.regions = _button(
+            "Regions…", "Paint where each style goes, and what keeps the content's pixels."
+        )
+        self.add.clicked.connect(self._open_menu)
+        line = QHBoxLayout(self)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.setSpacing(4)
+        for button in (self.add, self.crop, self.regions):
+            line.addWidget(button)
+
+    def menu(self) -> QMenu:
+        """Make the menu of what can be one more style."""
+        pickers, menu = self._pickers, QMenu(self)
+        taken = (pickers.content.value, *pickers.styles)
+        for layer in pickers.images():
+            if layer not in taken and not is_painted(layer):
+                menu.addAction(full_name(layer), partial(pickers.add_style, layer))
+        menu.addSeparator()
+        menu.addAction("From the gallery…", partial(self._chooser.open_gallery, adds=True))
+        menu.addAction("From a file…", partial(self._chooser.browse, adds=True))
+        return menu
+
+    def _open_menu(self) -> None:
+        menu = self.menu()
+        menu.aboutToHide.connect(menu.deleteLater)
+        menu.popup(self.add.mapToGlobal(self.add.rect().bottomLeft()))
 
 
 class StyleRow(QWidget):
@@ -247,3 +301,9 @@ class StyleRow(QWidget):
         with QSignalBlocker(self.share):
             self.share.setValue(place)
         self.percent.setText(percent)
+
+
+def _button(title: str, tip: str) -> QPushButton:
+    button = QPushButton(title)
+    button.setToolTip(f"<p>{tip}</p>")
+    return button

@@ -67,6 +67,18 @@ class Placement:
         axes = tuple(axis for axis, item in enumerate(self.index) if isinstance(item, int))
         return np.expand_dims(picture, axes)
 
+    def to_world(self, pixels: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Return where pixels of the plane are in the world, shape (N, 2) to (N, dimensions)."""
+        places = np.zeros((len(pixels), len(self.index)))
+        column = iter(range(2))
+        for axis, item in enumerate(self.index):
+            places[:, axis] = item if isinstance(item, int) else pixels[:, next(column)]
+        matrix = self.carried["affine"]
+        world: npt.NDArray[np.float64] = (
+            np.asarray(self.transform(places)) @ matrix[:-1, :-1].T + matrix[:-1, -1]
+        )
+        return world
+
     def arguments(self, size: tuple[int, ...]) -> dict[str, Any]:
         """Return the layer arguments that lay a picture of (H, W) over the plane."""
         factor, offset = np.ones(len(self.index)), np.zeros(len(self.index))

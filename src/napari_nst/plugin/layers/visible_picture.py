@@ -194,9 +194,7 @@ def cropped_picture(
     return replace(picture, pixels=pixels)
 
 
-def glimpse_of(
-    layer: "Image", dims: "Dims", box: Box | None, *, side_px: int
-) -> npt.NDArray[Any]:
+def glimpse_of(layer: "Image", dims: "Dims", box: Box | None, *, side_px: int) -> npt.NDArray[Any]:
     """Read few pixels of a layer's visible slice, or of a part of it, as the layer shows it.
 
     Parameters
@@ -213,9 +211,7 @@ def glimpse_of(
     data = layer.data[0] if layer.multiscale else layer.data
     rows, columns = box or [slice(0, side) for side in size_in(data.shape, cut.index)]
     step = max(1, min(rows.stop - rows.start, columns.stop - columns.start) // side_px)
-    part = cut.cropped(
-        slice(rows.start, rows.stop, step), slice(columns.start, columns.stop, step)
-    )
+    part = cut.cropped(slice(rows.start, rows.stop, step), slice(columns.start, columns.stop, step))
     return _as_shown(part.read(data), Look.of(layer))
 
 

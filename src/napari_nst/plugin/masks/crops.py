@@ -7,7 +7,7 @@ from psygnal import Signal
 
 from napari_nst.plugin.layers.captions import full_name
 from napari_nst.plugin.layers.slicing import plane_size, visible_cut
-from napari_nst.plugin.layers.visible_picture import MARKS, Box
+from napari_nst.plugin.layers.visible_picture import MARKS, Box, picture_size
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer, Shapes
@@ -70,6 +70,14 @@ class Crops:
         if np.any(last <= first) or np.array_equal(last - first, size):
             return None
         return slice(int(first[0]), int(last[0])), slice(int(first[1]), int(last[1]))
+
+    def size(self, style: "Image") -> tuple[int, int]:
+        """Return height and width of what counts; raises ImageError if it cannot be seen."""
+        box = self.box(style)
+        if box is None:
+            return picture_size(style, self._viewer.dims)
+        rows, columns = box
+        return rows.stop - rows.start, columns.stop - columns.start
 
     def drop(self, style: "Image") -> None:
         """Remove a style's rectangle, so that the whole counts again."""

@@ -4,12 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from napari_nst.errors import ConfigError, ImageError
 from napari_nst.files.user_presets import NamedPreset
 from napari_nst.plugin.gallery.open_styles import style_of
 from napari_nst.plugin.layers.placement import Placement
-from napari_nst.plugin.layers.visible_picture import LayerPicture, picture_of
+from napari_nst.plugin.layers.visible_picture import LayerPicture, cropped_picture, picture_of
+from napari_nst.plugin.masks.crops import Crops
 from napari_nst.runs.naming import RunName, pair_name, summary
 from napari_nst.runs.request import (
     RunRequest,
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
     from napari.viewer import Viewer
 
-    from napari_nst.plugin.form.layer_pickers import LayerPickers
+    from napari_nst.plugin.form.settings_form import SettingsForm
     from napari_nst.plugin.runs.viewer_run import ViewerRun
 
 _NAME_LETTERS = 18
@@ -59,6 +61,8 @@ class RunPlan:
         The run that this is a preview of; None if it is no preview.
     style_file
         Where the style was read from; "" if it came from no file.
+    styles
+        Ids of the styles' layers, which are not kept.
     """
 
     request: RunRequest | None
@@ -68,10 +72,11 @@ class RunPlan:
     preset: NamedPreset | None = None
     full: "RunPlan | None" = None
     style_file: str = ""
+    styles: tuple[UUID, ...] = ()
 
 
 def plan_run(
-    pickers: "LayerPickers",
+    form: "SettingsForm",
     dims: "Dims",
     config: StyleConfig,
     *,
@@ -86,8 +91,8 @@ def plan_run(
 
     Parameters
     ----------
-    pickers
-        Content, style and start.
+    form
+        Content, styles and start, and what is drawn over them.
     dims
         The viewer's: which slice is shown.
     config
@@ -111,23 +116,43 @@ def plan_run(
     ImageError
         If a layer's slice is no picture.
     """
-    style = pickers.style.value if pictures is None else pictures[1]
-    side_px = least_px(config)
+    side_px, pickers, drawn = least_px(config), form.pickers, None
+    styles = pickers.styles if pictures is None else pictures[1:]
     if pictures is None:
         content = pickers.content_picture(least_px=side_px)
+        drawn = form.regions.drawn(content.placement)
     else:
         content = picture_of(pictures[0], dims, least_px=side_px)
-    painted = picture_of(style, dims, least_px=side_px)
+        config = config.replace(blend=())
+    crops = form.crops
+    painted = [cropped_picture(each, dims, crops.box(each), least_px=side_px) for each in styles]
     init, config = _start_of(pickers.start_layer(), dims, config)
-    request = RunRequest(content.pixels, (painted.pixels,), config, weights, init)
-    pair_text = pair_name(content.name, painted.name, _NAME_LETTERS)
+    request = RunRequest(
+        content.pixels,
+        tuple(each.pixels for each in painted),
+        config,
+        weights,
+        init,
+        regions=None if drawn is None else drawn.read(),
+    )
+    if request.regions is not None:
+        request.regions.check(len(styles))
+    pair_text = pair_name(content.name, " + ".join(each.name for each in painted), _NAME_LETTERS)
     if label:
         parts = [pair_text, label] if place is None else [label]
         name = RunName(_text_of(parts, weights), settings=label)
     else:
         last = next((each for each in reversed(list(earlier)) if each.name.pair == pair_text), None)
         name = _name_of(pair_text, config, preset, last, weights=weights)
-    return RunPlan(request, name, content.placement, place, preset, style_file=_file_of(style))
+    return RunPlan(
+        request,
+        name,
+        content.placement,
+        place,
+        preset,
+        style_file=_file_of(styles[0]),
+        styles=tuple(each.unique_id for each in styles),
+    )
 
 
 def _text_of(parts: list[str], weights: str) -> str:
@@ -217,12 +242,12 @@ def plan_full(run: "ViewerRun") -> RunPlan:
     config = run.config.replace(size=asked.size, steps=asked.steps)
     return replace(
         full,
-        request=replace(full.request, config=config),
+        request=replace(full.request, config=config, regions=run.regions),
         name=full.name.steered(asked, config, full.request.events),
     )
 
 
-def plan_again(run: "ViewerRun", viewer: "Viewer", *, weights: str) -> RunPlan:
+def plan_again(run: "ViewerRun", viewer: "Viewer", crops: Crops, *, weights: str) -> RunPlan:
     """Plan what the run was asked for, without its steering.
 
     Raises
@@ -235,15 +260,15 @@ def plan_again(run: "ViewerRun", viewer: "Viewer", *, weights: str) -> RunPlan:
         kept = run.is_name_generated
         return run.plan if kept else replace(run.plan, name=replace(run.plan.name, text=run.name))
     assert run.record is not None
-    pictures = _pictures(viewer, run.record.config)
+    pictures = _pictures(viewer, crops, run.record.config)
     request = request_of(run.record, [each.pixels for each in pictures], weights=weights)
     content = next(each for each in pictures if each.pixels is request.content)
     return RunPlan(request, RunName(run.name), content.placement)
 
 
-def plan_replay(run: "ViewerRun", viewer: "Viewer", *, weights: str) -> RunPlan:
+def plan_replay(run: "ViewerRun", viewer: "Viewer", crops: Crops, *, weights: str) -> RunPlan:
     """Plan the same again, steering and stop included; raises as `plan_again`."""
-    again = plan_again(run, viewer, weights=weights)
+    again = plan_again(run, viewer, crops, weights=weights)
     if run.record is None or again.request is None:
         raise ConfigError("the run has not ended yet, so there is no record to replay")
     return RunPlan(
@@ -255,10 +280,12 @@ def plan_replay(run: "ViewerRun", viewer: "Viewer", *, weights: str) -> RunPlan:
     )
 
 
-def plan_more(run: "ViewerRun", steps: int, viewer: "Viewer", *, weights: str) -> RunPlan:
+def plan_more(
+    run: "ViewerRun", steps: int, viewer: "Viewer", crops: Crops, *, weights: str
+) -> RunPlan:
     """Plan more steps from a run's result, with the settings it ended with."""
     picture = run.painted
-    again = plan_again(run, viewer, weights=weights)
+    again = plan_again(run, viewer, crops, weights=weights)
     if run.record is None or picture is None or again.request is None:
         raise ConfigError("the run has no result to go on from")
     request = extended(again.request, run.record, picture, steps=steps)
@@ -266,15 +293,21 @@ def plan_more(run: "ViewerRun", steps: int, viewer: "Viewer", *, weights: str) -
     return RunPlan(request, name, again.placement, preset=again.preset)
 
 
-def _pictures(viewer: "Viewer", config: StyleConfig) -> list[LayerPicture]:
-    """Take all open image layers that are pictures now, as a run with these settings would."""
+def _pictures(viewer: "Viewer", crops: Crops, config: StyleConfig) -> list[LayerPicture]:
+    """Take all open image layers that are pictures now, as a run with these settings would.
+
+    Of those that are cropped also the part.
+    """
     from napari.layers import Image
 
     found = []
     for layer in viewer.layers:
         if isinstance(layer, Image):
             try:
-                found.append(picture_of(layer, viewer.dims, least_px=least_px(config)))
+                found += [
+                    cropped_picture(layer, viewer.dims, box, least_px=least_px(config))
+                    for box in dict.fromkeys((None, crops.box(layer)))
+                ]
             except ImageError:
                 continue
     return found

@@ -23,6 +23,7 @@ from napari_nst.runs.snapshots import SnapshotStore
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.fields import Colors
 from napari_nst.settings.record import METADATA_KEY, RunRecord
+from napari_nst.settings.regions import Regions
 from napari_nst.settings.results import LossPoint
 from napari_nst.settings.text import in_words
 
@@ -91,6 +92,7 @@ class ViewerRun(QObject):
         self.snapshot_layers: list[SnapshotLayer] = []
         self.control = RunControl()
         self._steered: dict[str, Any] = {}
+        self._regions = None if plan.request is None else plan.request.regions
         self._taken = taken
         self._told = plan.name.text
         self._gate = FrameGate(interval_s=interval_s)
@@ -106,6 +108,13 @@ class ViewerRun(QObject):
             return self.record.ending
         assert self.plan.request is not None
         return self.plan.request.config.replace(**self._steered)
+
+    @property
+    def regions(self) -> Regions | None:
+        """The regions of now; None where there are none."""
+        if self.record is not None:
+            return self.record.ending_regions
+        return self._regions
 
     @property
     def picture(self) -> "npt.NDArray[Any] | None":
@@ -196,6 +205,12 @@ class ViewerRun(QObject):
             self.snapshots.mark_change(self.points[-1].iteration if self.points else 0)
         if self.plan.request is not None and not self.plan.request.events:
             self._tell_settings()  # a replay's settings are known at its end
+
+    def repaint(self, regions: Regions | None) -> None:
+        """Change the regions from the next step on; raises ConfigError if they do not fit."""
+        self.control.repaint(regions)
+        self._regions = regions
+        self.snapshots.mark_change(self.points[-1].iteration if self.points else 0)
 
     def recolor(self, colors: Colors) -> None:
         """Give a finished picture other colours, without running again.

@@ -114,6 +114,7 @@ def run_request(
         device=request.device,
         control=control,
         init=request.init,
+        regions=request.regions,
         events=request.events,
     )
     return (yield from frames(run, gate, control, snapshots=snapshots, until=request.until))
