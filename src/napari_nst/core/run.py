@@ -310,7 +310,7 @@ class Run:
             store=self._layout.store,
         )
         if self._descent is not None:
-            descent.adopt_moments(self._descent)
+            descent.adopt_moments(self._descent, self._evaluator.kept)
         self._descent, self._scale, self._taken = descent, index, 0
         self._last_good = self.picture
         self.reason = "finished"
