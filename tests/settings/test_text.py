@@ -8,6 +8,7 @@ from napari_nst.files.user_presets import NamedPreset, differences
 from napari_nst.plugin.form.setting_widgets import make_widget
 from napari_nst.runs.sweep_values import parse_values
 from napari_nst.settings.config import StyleConfig
+from napari_nst.settings.regions import Regions
 from napari_nst.settings.text import in_words, parse_setting, setting_text, settings_text, title_of
 
 
@@ -83,3 +84,8 @@ def test_errors_name_settings_as_the_form_does(changes):
 def test_settings_within_an_error_are_named_as_in_the_form_too():
     said = in_words(ImageError("the style is too thin. Choose a larger size or style_scale."))
     assert said == "the style is too thin. Choose a larger size or style scale."
+
+
+def test_repainted_regions_are_told_in_words() -> None:
+    assert settings_text({"regions": Regions(), "seed": 2}) == "other regions · seed 2"
+    assert settings_text({"regions": None}) == "no regions"

@@ -17,6 +17,9 @@ import numpy.typing as npt
 from napari_nst.errors import ConfigError, shown
 from napari_nst.settings.vgg_layers import tap_geometry
 
+REGIONS = "regions"
+"""The field of a steering event whose value are Regions, or None, instead of a setting's."""
+
 KEEP: Literal["keep"] = "keep"
 BLEND: Literal["blend"] = "blend"
 Target = int | Literal["keep", "blend"]
