@@ -58,7 +58,7 @@ def test_white_is_painted_and_black_is_kept(tmp_path: Path, files: list[str]) ->
         (HALVES, 2, (), {1: 0}, 1),
         (HALVES > 0, 1, (), {1: BLEND}, KEEP),
         (HALVES // 255 + 1, 2, (), {1: 0, 2: 1}, BLEND),
-        (HALVES // 255, 1, (), {1: 0}, BLEND),
+        (HALVES // 255, 1, (), {1: BLEND}, KEEP),
         (HALVES, 2, ("255=2", "rest=keep"), {1: 1}, KEEP),
         (RED_BLUE, 2, ("#ff0000=1", "#0000FF = blend"), {1: 0, 2: BLEND}, BLEND),
     ],
@@ -96,8 +96,8 @@ def test_tiffs_keep_their_labels_and_palettes_their_indices(tmp_path: Path) -> N
     assert regions(tmp_path / "mask.tif", 1, "300=1").present == [(1, 0), (0, BLEND)]
     indexed = Image.fromarray(HALVES // 255 + 1)
     indexed.putpalette([9, 9, 9, 200, 0, 0, 0, 0, 200])
-    indexed.save(tmp_path / "mask.gif")
-    assert regions(tmp_path / "mask.gif", 2).present == [(1, 0), (2, 1)]
+    indexed.save(tmp_path / "indexed.png")
+    assert regions(tmp_path / "indexed.png", 2).present == [(1, 0), (2, 1)]
 
 
 @pytest.mark.parametrize(

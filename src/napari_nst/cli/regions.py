@@ -11,7 +11,14 @@ import numpy.typing as npt
 import typer
 
 from napari_nst.errors import ConfigError
-from napari_nst.files.masks import read_mask
+from napari_nst.files.masks import (
+    FIRST_COLOUR,
+    label_name,
+    label_names,
+    labelled,
+    read_mask,
+    usual_targets,
+)
 from napari_nst.settings.regions import BLEND, KEEP, MOST_LABELS, Regions, Target
 
 Mask = Annotated[
@@ -19,8 +26,9 @@ Mask = Annotated[
     typer.Option(
         metavar="FILE",
         help="Labels painted over CONTENT, of any size: grey values or colours. Without --region, "
-        "1 is the first style, 2 the second, and so on, and 0 all styles blended; in a mask of "
-        "black and white, white is painted and black keeps the content, or takes the second style.",
+        "1 gets the first style, 2 the second, and so on, 0 all of them blended; with one style, "
+        "black keeps the content and everything else is painted; black and white with two styles: "
+        "white gets the first.",
     ),
 ]
 RegionTargets = Annotated[
@@ -53,8 +61,6 @@ ContentMask = Annotated[
 ]
 
 _COLOUR = re.compile(r"#([0-9a-fA-F]{6})")
-_FIRST_COLOUR = 1 << 24
-_MOST_NAMED = 8
 
 
 @dataclass(frozen=True)
@@ -96,7 +102,7 @@ class MaskOptions:
         if len(labels) > MOST_LABELS:
             raise ConfigError(f"--region names {len(labels)} labels; at most {MOST_LABELS} can be")
         regions = Regions(
-            _labelled(values, labels),
+            labelled(values, labels),
             {labels[value]: target for value, target in targets.items()},
             rest,
             self.feather_px,
@@ -111,13 +117,14 @@ class MaskOptions:
     ) -> tuple[dict[int, Target], Target]:
         """Return what each value of the mask gets, and all others."""
         if not self.targets:
-            return _usual_targets(values, style_count, self.mask)
+            assert self.mask is not None
+            return usual_targets(values, style_count, self.mask)
         given = dict(map(_parsed, self.targets))
         rest = given.pop("rest", BLEND)
         targets = {label: target for label, target in given.items() if isinstance(label, int)}
         if missing := sorted(set(targets) - set(np.unique(values).tolist())):
-            names = ", ".join(map(_name, missing))
-            raise ConfigError(f"{self.mask} has no label {names}; it has {_names(values)}")
+            names = ", ".join(map(label_name, missing))
+            raise ConfigError(f"{self.mask} has no label {names}; it has {label_names(values)}")
         return targets, rest
 
     def _style_labels(
@@ -130,27 +137,10 @@ class MaskOptions:
                 f"--style-mask is given {len(self.style_masks)} times for {style_count} styles"
             )
         read = [
-            None if str(path) == "-" else _labelled(read_mask(path), labels)
+            None if str(path) == "-" else labelled(read_mask(path), labels)
             for path in self.style_masks
         ]
         return (*read, *(None,) * (style_count - len(read)))
-
-
-def _usual_targets(
-    values: npt.NDArray[Any], style_count: int, path: Path | None
-) -> tuple[dict[int, Target], Target]:
-    present = np.unique(values).tolist()
-    if set(present) <= {0, 255} and 255 in present:
-        white: Target = BLEND if style_count == 1 else 0
-        black: Target = KEEP if style_count == 1 else 1
-        return {255: white}, black
-    strange = [value for value in present if not 0 <= value <= style_count]
-    if strange:
-        raise ConfigError(
-            f"{path} has the labels {_names(values)}, and there are {style_count} styles; say what "
-            "each gets with --region LABEL=STYLE"
-        )
-    return {value: value - 1 for value in present if value}, BLEND
 
 
 def _parsed(text: str) -> tuple[int | str, Target]:
@@ -160,7 +150,7 @@ def _parsed(text: str) -> tuple[int | str, Target]:
     if found:
         red, green, blue = bytes.fromhex(found[1])
         is_grey = red == green == blue
-        key = red if is_grey else _FIRST_COLOUR + int(found[1], 16)
+        key = red if is_grey else FIRST_COLOUR + int(found[1], 16)
     elif label.isdecimal():
         key = int(label)
     if not sign or (isinstance(key, str) and key != "rest"):
@@ -177,26 +167,8 @@ def _parsed(text: str) -> tuple[int | str, Target]:
     return key, int(target) - 1
 
 
-def _labelled(values: npt.NDArray[Any], labels: dict[int, int]) -> npt.NDArray[np.uint8]:
-    found = np.zeros(values.shape, np.uint8)
-    for value, label in labels.items():
-        found[values == value] = label
-    return found
-
-
 def _grey(path: Path) -> npt.NDArray[Any]:
     mask = read_mask(path)
-    if mask.dtype == np.int64 and mask.max() < _FIRST_COLOUR:  # grey stored as RGB
+    if mask.dtype == np.int64 and mask.max() < FIRST_COLOUR:  # grey stored as RGB
         return mask.astype(np.uint8)
     return mask
-
-
-def _name(value: int) -> str:
-    return f"#{value - _FIRST_COLOUR:06x}" if value >= _FIRST_COLOUR else str(value)
-
-
-def _names(values: npt.NDArray[Any]) -> str:
-    present, counts = np.unique(values, return_counts=True)
-    largest = present[np.argsort(-counts)][:_MOST_NAMED].tolist()
-    more = len(present) - len(largest)
-    return ", ".join(map(_name, sorted(largest))) + (f" and {more} more" if more else "")
