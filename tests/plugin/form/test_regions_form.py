@@ -147,6 +147,8 @@ def test_a_run_gets_the_regions_and_repainting_acts_on_it(docked, mosaic, viewer
     layer.selected_label = 2
     layer.paint((50, 40), 2)
     qtbot.waitUntil(lambda: run.regions.styles == {1: 0, 2: 1})
+    taken = len(run.points)
+    qtbot.waitUntil(lambda: len(run.points) > taken + 2)
     run.stop()
     qtbot.waitUntil(lambda: run.state.over)
     (event,) = run.record.events

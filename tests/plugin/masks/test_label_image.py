@@ -69,9 +69,7 @@ def test_shapes_are_filled_in_the_content_s_pixels(content, viewer, kind):
 def test_an_ellipse_is_round(content, viewer):
     frame = np.array([(9.5, 19.5), (9.5, 49.5), (29.5, 49.5), (29.5, 19.5)])
     place = place_of(content, viewer)
-    layer = viewer.add_shapes(
-        [frame], shape_type="ellipse", **place.arguments((60, 80))
-    )
+    layer = viewer.add_shapes([frame], shape_type="ellipse", **place.arguments((60, 80)))
     labels = labels_over(layer, content, viewer)
     assert labels[20, 35] == 1
     assert labels[11, 21] == 0

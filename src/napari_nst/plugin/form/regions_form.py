@@ -24,7 +24,7 @@ from napari_nst.plugin.masks.label_image import (
     label_reader,
     present_labels,
 )
-from napari_nst.plugin.masks.regions import DrawnRegions, default_target, read_soon, too_small
+from napari_nst.plugin.masks.regions import DrawnRegions, default_target, read_soon
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.regions import BLEND, KEEP, MOST_LABELS, Regions, Target
 
@@ -217,13 +217,15 @@ class RegionsForm(QWidget):
             config = self._config()
         except NstError:
             return
-        longest_px = config.size or max(self._pickers.content_placement().size)
-        small = too_small(regions, longest_px, config.style_layers)
+        height, width = self._pickers.content_placement().size
+        factor = (config.size or max(height, width)) / max(height, width)
+        size = round(height * factor), round(width * factor)
+        small = regions.vanishing(size, config.style_layers)
         self.warning.setText(
             " ".join(
-                f"{_name_of(label)} is too small for {layer}: the style's coarser forms do not fit "
-                "into it. Paint it larger, or choose a larger Size."
-                for label, layer in small
+                f"{_name_of(label)} is too small for {', '.join(layers)}: the style's coarse "
+                "forms do not fit into it. Paint it larger, or choose a larger Size."
+                for label, layers in small.items()
             )
         )
         self.warning.setVisible(bool(small))

@@ -1,9 +1,8 @@
 """From what is drawn and chosen to the regions of a run."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from napari.qt.threading import FunctionWorker
 
 from napari_nst.errors import NstError
@@ -11,11 +10,9 @@ from napari_nst.plugin.common.faults import translated
 from napari_nst.plugin.masks.label_image import LabelReader
 from napari_nst.settings.regions import BLEND, KEEP, Regions, Target
 from napari_nst.settings.text import in_words
-from napari_nst.settings.vgg_layers import tap_geometry
 
 _LARGE_PX = 1 << 20
-_LEAST_POSITIONS = 4
-"""Of a layer: a region with fewer has no statistics there (`core.loss.targets`)."""
+"""Larger label images are read in a thread."""
 
 
 @dataclass(frozen=True)
@@ -95,31 +92,3 @@ def default_target(label: int, style_count: int) -> Target:
     if label:
         return (label - 1) % max(1, style_count)
     return BLEND if style_count > 1 else KEEP
-
-
-def too_small(regions: Regions, longest_px: int, layers: Iterable[str]) -> list[tuple[int, str]]:
-    """Return the labels that are too small for a style layer, with the first such layer of each.
-
-    Parameters
-    ----------
-    regions
-        As they were read.
-    longest_px
-        Longest side of the result.
-    layers
-        The style layers.
-    """
-    if regions.labels is None:
-        return []
-    scale = longest_px / max(regions.labels.shape)
-    counts = np.bincount(regions.labels.ravel(), minlength=256) * scale**2
-    by_stride = sorted(layers, key=lambda layer: tap_geometry(layer).stride_px)
-    found = []
-    for label, target in regions.present:
-        if target == KEEP:
-            continue
-        for layer in by_stride:
-            if counts[label] < _LEAST_POSITIONS * tap_geometry(layer).stride_px ** 2:
-                found.append((label, layer))
-                break
-    return found

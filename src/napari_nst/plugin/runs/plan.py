@@ -304,9 +304,10 @@ def _pictures(viewer: "Viewer", crops: Crops, config: StyleConfig) -> list[Layer
     for layer in viewer.layers:
         if isinstance(layer, Image):
             try:
+                box = crops.box(layer)
                 found += [
-                    cropped_picture(layer, viewer.dims, box, least_px=least_px(config))
-                    for box in dict.fromkeys((None, crops.box(layer)))
+                    cropped_picture(layer, viewer.dims, part, least_px=least_px(config))
+                    for part in ([None] if box is None else [None, box])
                 ]
             except ImageError:
                 continue
