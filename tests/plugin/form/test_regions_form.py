@@ -127,7 +127,8 @@ def test_a_region_that_is_too_small_is_named_before_the_run(docked, pictures, vi
     warning = docked.form.regions.warning
     assert warning.isHidden()
     paint(docked, layer, 2, slice(40, 46), slice(0, 6))
-    assert "Region 2 is too small for relu4_1" in warning.text()
+    assert "Region 2 is too small" in warning.text()
+    assert "(relu4_1)" in warning.text()
     assert not warning.isHidden()
     docked.form.basic["size"].value = 800
     assert warning.isHidden()
@@ -172,3 +173,31 @@ def test_a_style_that_the_run_has_not_is_refused_in_words(docked, pictures, view
 
 def test_marks_are_not_part_of_what_the_canvas_shows(docked, pictures, viewer):
     assert begun(docked, viewer).metadata[MARKS] == "regions"
+
+
+def test_content_and_style_are_apart_before_something_is_drawn(docked, pictures, viewer):
+    from napari_nst.plugin.layers.extents import overlap, rectangle_of
+
+    content, style = pictures
+    begun(docked, viewer)
+    areas = [rectangle_of(layer, viewer.dims) for layer in (content, style)]
+    assert overlap(*areas) == 0 or not style.visible
+
+
+def test_a_region_reads_the_part_of_a_style_with_its_label(docked, pictures, viewer):
+    style = pictures[1]  # 50x70 px
+    layer = begun(docked, viewer)
+    paint(docked, layer, 1, slice(0, 30), slice(0, 40))
+    assert len(docked.form.style_list.rows) == 1, "its menu is needed now"
+    parts = np.zeros((50, 70), np.uint8)
+    parts[:, 35:] = 1
+    viewer.add_labels(parts, name="parts", translate=style.translate)
+    menus = [each.menu() for each in docked.form.style_list.menu(0).actions() if each.menu()]
+    (entry,) = [each for each in menus[0].actions() if each.text() == "parts"]
+    entry.trigger()
+    (labels,) = drawn(docked).read().style_labels
+    np.testing.assert_array_equal(labels, parts)
+    crop = docked.form.crops.draw(style)
+    crop.add_rectangles(np.array([(10, 20), (10, 60), (30, 60), (30, 20)]) - 0.5)
+    (labels,) = drawn(docked).read().style_labels
+    np.testing.assert_array_equal(labels, parts[10:30, 20:60])

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from napari_nst.errors import ImageError
-from napari_nst.plugin.layers.placement import Placement
-from napari_nst.plugin.layers.slicing import plane_size, visible_cut
+from napari_nst.plugin.layers.visible_picture import placement_of
 from napari_nst.plugin.masks.label_image import label_reader, present_labels
 
 pytestmark = pytest.mark.gui
@@ -13,8 +12,7 @@ CORNER[10:30, 20:50] = 3
 
 
 def place_of(layer, viewer):
-    cut = visible_cut(layer, viewer.dims)
-    return Placement.of(layer, cut.index, plane_size(layer, cut.index))
+    return placement_of(layer, viewer.dims)
 
 
 def labels_over(layer, content, viewer):

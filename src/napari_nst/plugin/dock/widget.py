@@ -409,6 +409,8 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         ):
             about_to.connect(self.compare_panel.leave)
         self.launcher.starting.connect(self.staging.prepare)
+        self.form.regions.beginning.connect(self._show_apart)
+        self.form.crops.beginning.connect(self._show_apart)
         self.staging.changed.connect(self._on_staged)
         self.sweep_panel.grid_asked.connect(self._show_sweep)
         # Also told when the viewer's layers come and go.
@@ -454,6 +456,12 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         ):
             after.callback(end)
         return after
+
+    def _show_apart(self) -> None:
+        """Let content and styles cover each other no more: something is drawn over one of them."""
+        self.compare_panel.leave()
+        pickers = self.form.pickers
+        self.staging.prepare(pickers.content_layer(), pickers.styles)
 
     def _tell(self, message: str) -> None:
         self._viewer.status = message

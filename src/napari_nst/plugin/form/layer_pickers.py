@@ -18,13 +18,13 @@ from napari_nst.plugin.layers.canvas import (
 )
 from napari_nst.plugin.layers.captions import full_name
 from napari_nst.plugin.layers.placement import Placement
-from napari_nst.plugin.layers.slicing import plane_size, visible_cut
 from napari_nst.plugin.layers.visible_picture import (
     PASSING,
     LayerPicture,
     is_painted,
     picture_of,
     picture_size,
+    placement_of,
 )
 
 if TYPE_CHECKING:
@@ -175,8 +175,7 @@ class LayerPickers:
         layer = self.content_layer()
         if layer is None:
             return self.content_picture().placement
-        cut = visible_cut(layer, self._viewer.dims)
-        return Placement.of(layer, cut.index, plane_size(layer, cut.index))
+        return placement_of(layer, self._viewer.dims)
 
     def content_size(self) -> tuple[int, int]:
         """Return height and width of the content; raises ImageError if it cannot be seen."""

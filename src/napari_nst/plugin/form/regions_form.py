@@ -19,6 +19,7 @@ from napari_nst.plugin.layers.captions import full_name
 from napari_nst.plugin.layers.placement import Placement
 from napari_nst.plugin.layers.visible_picture import MARKS
 from napari_nst.plugin.masks.label_image import (
+    LabelReader,
     grid_size,
     label_layers,
     label_reader,
@@ -49,7 +50,8 @@ _SOFT_HELP = "How wide the regions fade into each other, in pixels of the result
 class RegionsForm(QWidget):
     """Hidden until regions are asked for.
 
-    Signals: `touched` a moment after something was painted or chosen.
+    Signals: `beginning` before the brush is taken, `touched` a moment after something was painted
+    or chosen.
 
     Parameters
     ----------
@@ -59,19 +61,28 @@ class RegionsForm(QWidget):
         Content and styles.
     config
         Returns the settings of the next run.
+    style_labels
+        Returns the reader of the labels over a style, if it has some.
     """
 
+    beginning = Signal()
     touched = Signal()
 
     def __init__(
-        self, viewer: "Viewer", pickers: "LayerPickers", config: Callable[[], StyleConfig]
+        self,
+        viewer: "Viewer",
+        pickers: "LayerPickers",
+        config: Callable[[], StyleConfig],
+        style_labels: "Callable[[Image], LabelReader | None]",
     ) -> None:
         super().__init__()
+        self._style_labels = style_labels
         self._viewer, self._pickers, self._config = viewer, pickers, config
         self._chosen: dict[int, Image | Target] = {}
         self._shown: object = None
         self._watched: Labels | Shapes | None = None
         self.rows: dict[int, RegionRow] = {}
+        self.rest_row: RegionRow | None = None
         self.layer_box = ComboBox(
             name="regions",
             label="Regions",
@@ -120,6 +131,7 @@ class RegionsForm(QWidget):
         """
         from napari.layers import Labels
 
+        self.beginning.emit()
         if self.layer is None:
             place = self._pickers.content_placement()
             layer = self._add_layer(place)
@@ -169,12 +181,14 @@ class RegionsForm(QWidget):
         if not targets:
             return None
         feather = self.feather.read()
+        readers = tuple(self._style_labels(style) for style in styles)
         return DrawnRegions(
             label_reader(self.layer, place, self._viewer.dims),
             grid_size(place),
             targets,
             self._target(_REST, styles),
             0.0 if feather is None else feather,
+            readers if any(readers) else (),
         )
 
     def choose(self, label: int, choice: "Image | Target") -> None:
@@ -223,8 +237,8 @@ class RegionsForm(QWidget):
         small = regions.vanishing(size, config.style_layers)
         self.warning.setText(
             " ".join(
-                f"{_name_of(label)} is too small for {', '.join(layers)}: the style's coarse "
-                "forms do not fit into it. Paint it larger, or choose a larger Size."
+                f"{_name_of(label)} is too small for the style's coarse forms "
+                f"({', '.join(layers)}). Paint it larger, or choose a larger Size."
                 for label, layers in small.items()
             )
         )
@@ -253,10 +267,11 @@ class RegionsForm(QWidget):
         return choice if choice in known else default_target(label, len(styles))
 
     def _show_rows(self, labels: list[int], styles: "Sequence[Image]") -> None:
-        for row in self.rows.values():
-            self._rows.removeWidget(row)
-            row.deleteLater()
-        self.rows = {}
+        for row in (*self.rows.values(), self.rest_row):
+            if row is not None:
+                self._rows.removeWidget(row)
+                row.deleteLater()
+        self.rows, self.rest_row = {}, None
         for label in labels:
             choice = self._choice(label, styles)
             picked = styles[choice] if isinstance(choice, int) and styles else choice
@@ -271,6 +286,7 @@ class RegionsForm(QWidget):
 
     def _on_target(self, label: int, place: int) -> None:
         row = self.rows[label] if label else self.rest_row
+        assert row is not None
         self.choose(label, row.target.itemData(place))
 
     def _colour(self, label: int) -> QColor | None:
@@ -379,6 +395,7 @@ class RegionRow(QWidget):
         self.swatch, self.target = QPushButton(name), QComboBox()
         if colour is None:
             self.swatch.setEnabled(False)
+            self.swatch.setStyleSheet("border: none; background: transparent;")
         else:
             pixmap = QPixmap(_SWATCH_PX, _SWATCH_PX)
             pixmap.fill(colour)

@@ -33,6 +33,7 @@ from napari_nst.settings.presets import DEFAULT_PRESET
 from napari_nst.settings.text import in_words, settings_text
 
 if TYPE_CHECKING:
+    from napari.layers import Image
     from napari.viewer import Viewer
 
 BASIC = ("size", "steps", "style_strength", "colors", "seed")
@@ -102,7 +103,7 @@ class SettingsForm(QWidget):
         self.styles = StyleChooser(viewer, self.pickers, self)
         self.crops = Crops(viewer)
         self.style_list = StyleList(viewer, self.pickers, self.crops, self.styles)
-        self.regions = RegionsForm(viewer, self.pickers, self.config)
+        self.regions = RegionsForm(viewer, self.pickers, self.config, self.style_list.label_reader)
         self.control_buttons = ControlButtons(self.pickers, self.styles)
         self.preset = PresetBox()
         self.preset_menu = PresetMenu(self)
@@ -139,8 +140,10 @@ class SettingsForm(QWidget):
         self.weights.changed.connect(self._show_weights_file)
         self.pickers.styles_changed.connect(self._on_touch)
         self.crops.changed.connect(self._on_touch)
-        self.regions.touched.connect(self.touched)
-        self.control_buttons.crop.clicked.connect(self._draw_crop)
+        self.regions.touched.connect(self._on_regions)
+        self.style_list.partsChanged.connect(self.regions.refresh)
+        self.style_list.crop_asked.connect(self._draw_crop)
+        self.control_buttons.crop.clicked.connect(lambda: self._draw_crop(self.pickers.style.value))
         self.control_buttons.regions.clicked.connect(self._draw_regions)
         self.apply(StyleConfig.preset(DEFAULT_PRESET))
 
@@ -275,8 +278,12 @@ class SettingsForm(QWidget):
         finally:
             self._filling = before
 
-    def _draw_crop(self) -> None:
-        self._draw(lambda: self.crops.draw(self.pickers.style.value))
+    def _on_regions(self) -> None:
+        self.style_list.show_one(on=self.regions.layer is not None)
+        self.touched.emit()
+
+    def _draw_crop(self, style: "Image") -> None:
+        self._draw(lambda: self.crops.draw(style))
 
     def _draw_regions(self) -> None:
         self._draw(self.regions.begin)

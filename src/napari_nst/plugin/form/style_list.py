@@ -24,11 +24,23 @@ from napari_nst.plugin.gallery.drops import FileDrops
 from napari_nst.plugin.gallery.signs import SignButton, dots
 from napari_nst.plugin.gallery.thumbnails import SIDE_PX, shrunk
 from napari_nst.plugin.layers.captions import full_name
-from napari_nst.plugin.layers.visible_picture import Box, glimpse_of, is_painted
+from napari_nst.plugin.layers.visible_picture import (
+    Box,
+    glimpse_of,
+    is_painted,
+    placement_of,
+    scaled_box,
+)
+from napari_nst.plugin.masks.label_image import (
+    LabelReader,
+    grid_size,
+    label_layers,
+    label_reader,
+)
 from napari_nst.runs.naming import shortened
 
 if TYPE_CHECKING:
-    from napari.layers import Image
+    from napari.layers import Image, Labels, Shapes
     from napari.viewer import Viewer
 
     from napari_nst.plugin.form.layer_pickers import LayerPickers
@@ -61,7 +73,8 @@ class BlendEdit(ValueWidget[Any]):
 class StyleList(QWidget):
     """A row for each style; hidden while there is one style, and all of it counts.
 
-    Signals: `valueChanged` with the shares when one was changed.
+    Signals: `valueChanged` with the shares when one was changed, `partsChanged` when a style got
+    other labels, `crop_asked` with a style.
 
     Parameters
     ----------
@@ -76,6 +89,8 @@ class StyleList(QWidget):
     """
 
     valueChanged = Signal(object)
+    partsChanged = Signal()
+    crop_asked = Signal(object)
 
     def __init__(
         self, viewer: "Viewer", pickers: "LayerPickers", crops: "Crops", chooser: "StyleChooser"
@@ -83,6 +98,8 @@ class StyleList(QWidget):
         super().__init__()
         self._viewer, self._pickers, self._crops = viewer, pickers, crops
         self._shares: dict[Image, float] = {}
+        self._labels: dict[Image, Labels | Shapes] = {}
+        self._shows_one = False
         self._shown: list[tuple[Image, str, Box | None]] = []
         self.rows: list[StyleRow] = []
         self._column = QVBoxLayout(self)
@@ -112,9 +129,30 @@ class StyleList(QWidget):
         if self.read() != before:
             self.valueChanged.emit(self.read())
 
+    def label_reader(self, style: "Image") -> LabelReader | None:
+        """Take the labels over a style, in the part of it that counts; None where it has none."""
+        layer, dims = self._labels.get(style), self._viewer.dims
+        if layer is None or layer not in self._viewer.layers:
+            return None
+        place, box = placement_of(style, dims), self._crops.box(style)
+        read = label_reader(layer, place, dims)
+        if box is None:
+            return read
+        part = scaled_box(box, place.size, grid_size(place))
+        return lambda: read()[part]
+
+    def show_one(self, *, on: bool) -> None:
+        """Also show a style that is alone and whole, so that its menu can be reached."""
+        self._shows_one = on
+        self.rebuild()
+
     def rebuild(self) -> None:
         """Show the styles of now, if they are others or cropped in another way."""
         entries = [(style, full_name(style), self._box(style)) for style in self._pickers.styles]
+        is_one = len(entries) == 1
+        is_hidden = not entries or (is_one and entries[0][2] is None and not self._shows_one)
+        self.setHidden(is_hidden)
+        entries = [] if is_hidden else entries
         if entries == self._shown:
             return
         before, self._shown = self.read(), entries
@@ -122,15 +160,12 @@ class StyleList(QWidget):
             self._column.removeWidget(row)
             row.deleteLater()
         self.rows = []
-        is_one = len(entries) == 1
-        self.setVisible(not is_one or entries[0][2] is not None)
-        if not self.isHidden():
-            for place, (style, name, box) in enumerate(entries):
-                row = StyleRow(name, self._thumbnail(style, box), has_share=not is_one)
-                row.share.valueChanged.connect(partial(self._on_slider, style))
-                row.menu_button.clicked.connect(partial(self._open_menu, place))
-                self._column.addWidget(row)
-                self.rows.append(row)
+        for place, (style, name, box) in enumerate(entries):
+            row = StyleRow(name, self._thumbnail(style, box), has_share=not is_one)
+            row.share.valueChanged.connect(partial(self._on_slider, style))
+            row.menu_button.clicked.connect(partial(self._open_menu, place))
+            self._column.addWidget(row)
+            self.rows.append(row)
         self._show_shares()
         if self.read() != before:
             self.valueChanged.emit(self.read())
@@ -150,7 +185,7 @@ class StyleList(QWidget):
     def menu(self, place: int) -> QMenu:
         """Make the menu of a row."""
         styles, menu = self._pickers.styles, QMenu(self)
-        menu.addAction("Crop…", partial(self._crops.draw, styles[place]))
+        menu.addAction("Crop…", partial(self.crop_asked.emit, styles[place]))
         if self._box(styles[place]) is not None:
             menu.addAction("Use the whole picture", partial(self._crops.drop, styles[place]))
         if len(styles) > 1:
@@ -162,7 +197,23 @@ class StyleList(QWidget):
             up.setEnabled(place > 0)
             down.setEnabled(place < len(styles) - 1)
             menu.addAction("Remove from the styles", partial(self.remove, place))
+        if layers := label_layers(self._viewer):
+            menu.addSeparator()
+            parts = menu.addMenu("Each region reads the part labelled in")
+            assert parts is not None
+            for title, layer in (("None: all of it", None), *((full_name(i), i) for i in layers)):
+                entry = parts.addAction(title, partial(self._label, styles[place], layer))
+                assert entry is not None
+                entry.setCheckable(True)
+                entry.setChecked(self._labels.get(styles[place]) == layer)
         return menu
+
+    def _label(self, style: "Image", layer: "Labels | Shapes | None") -> None:
+        """Let each region read the part of a style that has its own label."""
+        self._labels.pop(style, None)
+        if layer is not None:
+            self._labels[style] = layer
+        self.partsChanged.emit()
 
     def _rebuild_soon(self) -> None:
         self._timer.start()

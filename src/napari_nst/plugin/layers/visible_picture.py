@@ -158,8 +158,7 @@ def picture_of(layer: "Image", dims: "Dims", *, least_px: int | None = None) -> 
             f"napari shows {layer.name!r} in 3D; a picture is flat. Switch to 2D display "
             "(the cube button below the layer list)."
         )
-    cut = visible_cut(layer, dims)
-    placement = Placement.of(layer, cut.index, plane_size(layer, cut.index))
+    cut, placement = visible_cut(layer, dims), placement_of(layer, dims)
     levels = layer.data if layer.multiscale else [layer.data]
     data = levels[nearest_level([size_in(each.shape, cut.index) for each in levels], least_px)]
     if np.dtype(data.dtype).kind == "c":
@@ -168,6 +167,12 @@ def picture_of(layer: "Image", dims: "Dims", *, least_px: int | None = None) -> 
     if is_large(size_in(data.shape, cut.index)) and not cut.is_thick:
         return LayerPicture(ShownRows(data, cut, look), placement, full_name(layer))
     return LayerPicture(_as_shown(cut.read(data), look), placement, full_name(layer))
+
+
+def placement_of(layer: "Image", dims: "Dims") -> Placement:
+    """Return where a layer's visible slice is; raises ImageError if it cannot be seen."""
+    cut = visible_cut(layer, dims)
+    return Placement.of(layer, cut.index, plane_size(layer, cut.index))
 
 
 def cropped_picture(
@@ -186,12 +191,17 @@ def cropped_picture(
     if least_px is not None:
         least_px = math.ceil(least_px * min(whole) / min(part))
     picture = picture_of(layer, dims, least_px=least_px)
+    part_now = scaled_box(box, whole, picture.pixels.shape[:2])
+    return replace(picture, pixels=np.ascontiguousarray(picture.pixels[part_now]))
+
+
+def scaled_box(box: Box, before: Sequence[int], now: Sequence[int]) -> Box:
+    """Return the same part of a picture that has another height and width now."""
     rows, columns = (
-        slice(side.start * now // before, max(1, math.ceil(side.stop * now / before)))
-        for side, now, before in zip(box, picture.pixels.shape, whole, strict=False)
+        slice(side.start * new // old, max(1, math.ceil(side.stop * new / old)))
+        for side, old, new in zip(box, before, now, strict=True)
     )
-    pixels = np.ascontiguousarray(picture.pixels[rows, columns])
-    return replace(picture, pixels=pixels)
+    return rows, columns
 
 
 def glimpse_of(layer: "Image", dims: "Dims", box: Box | None, *, side_px: int) -> npt.NDArray[Any]:

@@ -6,6 +6,7 @@ import numpy as np
 from psygnal import Signal
 
 from napari_nst.plugin.layers.captions import full_name
+from napari_nst.plugin.layers.extents import bring_into_view, rectangle_of
 from napari_nst.plugin.layers.slicing import plane_size, visible_cut
 from napari_nst.plugin.layers.visible_picture import MARKS, Box, picture_size
 
@@ -24,7 +25,8 @@ class Crops:
     A rectangle's coordinates are pixels of its style, and its layer follows when the style is
     moved. Of several rectangles in a layer the last one counts.
 
-    Signals: `changed` when a rectangle was drawn, changed or removed.
+    Signals: `beginning` before a rectangle is drawn, `changed` when one was drawn, changed or
+    removed.
 
     Parameters
     ----------
@@ -32,6 +34,7 @@ class Crops:
         Gets the layers.
     """
 
+    beginning = Signal()
     changed = Signal()
 
     def __init__(self, viewer: "Viewer") -> None:
@@ -49,6 +52,9 @@ class Crops:
         """
         visible_cut(style, self._viewer.dims)
         style.visible = True
+        self.beginning.emit()
+        style.visible = True
+        bring_into_view(self._viewer, rectangle_of(style, self._viewer.dims))
         crop = self._layers.get(style) or self._add(style)
         crop.visible = True
         self._viewer.layers.selection.active = crop
