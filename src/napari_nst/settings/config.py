@@ -39,6 +39,9 @@ from napari_nst.settings.json_reader import parse_json
 from napari_nst.settings.presets import PRESETS
 from napari_nst.settings.values import MOST, check_layers, check_value, in_numbers, plain_value
 
+EACH_STYLE = ("blend", "style_scales", "style_rotations", "style_detail")
+"""Fields with a value for each style, or none."""
+
 STEERABLE = (
     "style_strength",
     "colors",
@@ -298,6 +301,30 @@ class StyleConfig:
         maximum=MOST,
         absent="equal",
     )
+    style_scales: tuple[float, ...] = setting(
+        (),
+        "Style scales",
+        "Style scale of each style where there are several, times the common one.",
+        minimum=0.01,
+        maximum=1e6,
+        absent="equal",
+    )
+    style_rotations: tuple[float, ...] = setting(
+        (),
+        "Style rotations",
+        "By how much each style is turned, counter-clockwise.",
+        minimum=-360,
+        maximum=360,
+        unit="°",
+        absent="none",
+    )
+    style_detail: tuple[str, ...] = setting(
+        (),
+        "Style detail",
+        "Which texture each style gives: fine (layers of blocks 1 and 2), coarse (the others) or "
+        "all.",
+        absent="all",
+    )
     balance: BalanceMode = setting(
         "auto",
         "Balance",
@@ -357,6 +384,11 @@ class StyleConfig:
             if is_bare and not _are_as_many(changes[layers], getattr(self, weights)):
                 changes[weights] = ()
         return replace(self, **changes)
+
+    @property
+    def of_one_style(self) -> Self:
+        """The settings without those that have a value for each style."""
+        return self.replace(**dict.fromkeys(EACH_STYLE, ()))
 
     @property
     def taps(self) -> tuple[str, ...]:

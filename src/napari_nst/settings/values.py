@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 MOST = 1e12
 """The largest weight: a limit of the dock's boxes, and products of two fit into float32."""
 
+DETAILS = ("all", "fine", "coarse")
+"""What a style can give of its texture."""
+
 _PLAIN = (str, int, float, type(None))
 
 
@@ -133,6 +136,8 @@ def check_layers(config: "StyleConfig") -> None:
         tap_geometry(tap)
     if not config.taps:
         raise ConfigError("expected at least one content or style layer; got none")
+    if wrong := [each for each in config.style_detail if each not in DETAILS]:
+        raise ConfigError(f"style_detail is {', '.join(DETAILS)}; got {shown(wrong[0])}")
     if not config.scale_steps:
         raise ConfigError("scale_steps needs at least one number of steps; got none")
     for kind in ("content", "style"):
