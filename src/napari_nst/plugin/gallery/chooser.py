@@ -107,7 +107,8 @@ class StyleChooser(QObject):
 
     def remember(self, run: "ViewerRun") -> None:
         """Keep the file whose picture is a run's style among the recent ones."""
-        path = run.plan.style_file
+        style = run.plan.sources.get("style")
+        path = "" if style is None else style.file
         if path and read_shelf(styles_file()).recent[:1] != (path,):
             change_shelf(styles_file(), lambda shelf: shelf.used(path))
 

@@ -1,13 +1,15 @@
 """Plans of runs: a request, and where and by which name the viewer shows the result."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_nst.errors import ConfigError, ImageError
+from napari_nst.files.checkpoints import Checkpoint
 from napari_nst.files.user_presets import NamedPreset
 from napari_nst.plugin.gallery.open_styles import style_of
+from napari_nst.plugin.layers.captions import full_name
 from napari_nst.plugin.layers.placement import Placement
 from napari_nst.plugin.layers.visible_picture import LayerPicture, picture_of
 from napari_nst.runs.naming import RunName, pair_name, summary
@@ -39,6 +41,22 @@ _NAME_LETTERS = 18
 """Of a picture's name, in that of its result."""
 
 
+@dataclass(frozen=True)
+class Source:
+    """Where a picture of a run came from.
+
+    Parameters
+    ----------
+    name
+        Of its layer.
+    file
+        The path that it was read from; "" if it came from no file.
+    """
+
+    name: str
+    file: str = ""
+
+
 @dataclass(frozen=True, eq=False)
 class RunPlan:
     """A run before it starts.
@@ -57,8 +75,10 @@ class RunPlan:
         The own preset that its settings started from, if any.
     full
         The run that this is a preview of; None if it is no preview.
-    style_file
-        Where the style was read from; "" if it came from no file.
+    sources
+        Where its pictures came from: "content", "style" and "init", as far as it is known.
+    resume
+        The checkpoint that it goes on from, once.
     """
 
     request: RunRequest | None
@@ -67,7 +87,8 @@ class RunPlan:
     place: SweepPlace | None = None
     preset: NamedPreset | None = None
     full: "RunPlan | None" = None
-    style_file: str = ""
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    resume: Checkpoint | None = None
 
 
 def plan_run(
@@ -118,7 +139,8 @@ def plan_run(
     else:
         content = picture_of(pictures[0], dims, least_px=side_px)
     painted = picture_of(style, dims, least_px=side_px)
-    init, config = _start_of(pickers.start_layer(), dims, config)
+    start = pickers.start_layer()
+    init, config = _start_of(start, dims, config)
     request = RunRequest(content.pixels, painted.pixels, config, weights, init)
     pair_text = pair_name(content.name, painted.name, _NAME_LETTERS)
     if label:
@@ -127,7 +149,13 @@ def plan_run(
     else:
         last = next((each for each in reversed(list(earlier)) if each.name.pair == pair_text), None)
         name = _name_of(pair_text, config, preset, last, weights=weights)
-    return RunPlan(request, name, content.placement, place, preset, style_file=_file_of(style))
+    content_layer = pickers.content_layer() if pictures is None else pictures[0]
+    sources = {
+        "content": Source(content.name, _file_of(content_layer)),
+        "style": Source(painted.name, _file_of(style)),
+        **({} if start is None else {"init": Source(full_name(start), _file_of(start))}),
+    }
+    return RunPlan(request, name, content.placement, place, preset, sources=sources)
 
 
 def _text_of(parts: list[str], weights: str) -> str:
@@ -146,9 +174,9 @@ def _start_of(
     return pixels, continued(config) if METADATA_KEY in start.metadata else config
 
 
-def _file_of(style: "Image") -> str:
-    """Return the path that a style was read from; empty if it came from no file."""
-    opened = style_of(style)
+def _file_of(layer: "Image | None") -> str:
+    """Return the path that a picture was read from; empty if it came from no file."""
+    opened = None if layer is None else style_of(layer)
     return opened.name if opened is not None and opened.kind == "file" else ""
 
 
@@ -233,12 +261,17 @@ def plan_again(run: "ViewerRun", viewer: "Viewer", *, weights: str) -> RunPlan:
     if run.plan.request is not None:
         # A name that tells what the run was steered to would not be true of one that is not.
         kept = run.is_name_generated
-        return run.plan if kept else replace(run.plan, name=replace(run.plan.name, text=run.name))
+        plan = replace(run.plan, resume=None)
+        return plan if kept else replace(plan, name=replace(plan.name, text=run.name))
     assert run.record is not None
     pictures = _pictures(viewer, run.record.config)
     request = request_of(run.record, [each.pixels for each in pictures], weights=weights)
-    content = next(each for each in pictures if each.pixels is request.content)
-    return RunPlan(request, RunName(run.name), content.placement)
+    content, style = (
+        next(each for each in pictures if each.pixels is pixels)
+        for pixels in (request.content, request.style)
+    )
+    sources = {"content": Source(content.name), "style": Source(style.name)}
+    return RunPlan(request, RunName(run.name), content.placement, sources=sources)
 
 
 def plan_replay(run: "ViewerRun", viewer: "Viewer", *, weights: str) -> RunPlan:
@@ -252,6 +285,7 @@ def plan_replay(run: "ViewerRun", viewer: "Viewer", *, weights: str) -> RunPlan:
         again.placement,
         preset=again.preset,
         full=again.full,
+        sources=again.sources,
     )
 
 
@@ -263,7 +297,7 @@ def plan_more(run: "ViewerRun", steps: int, viewer: "Viewer", *, weights: str) -
         raise ConfigError("the run has no result to go on from")
     request = extended(again.request, run.record, picture, steps=steps)
     name = RunName(f"{run.name}{SEPARATOR}{steps} more")
-    return RunPlan(request, name, again.placement, preset=again.preset)
+    return RunPlan(request, name, again.placement, preset=again.preset, sources=again.sources)
 
 
 def _pictures(viewer: "Viewer", config: StyleConfig) -> list[LayerPicture]:
