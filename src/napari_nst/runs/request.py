@@ -53,6 +53,18 @@ class RunRequest:
     device: str = "auto"
     regions: Regions | None = None
 
+    @property
+    def pictures(self) -> dict[str, PixelSource]:
+        """The pictures by name, in this order: "content", "style", "style_2" …, and any "init"."""
+        roles = map(style_role, range(len(self.styles)))
+        found = {"content": self.content, **dict(zip(roles, self.styles, strict=True))}
+        return found if self.init is None else found | {"init": self.init}
+
+
+def style_role(place: int) -> str:
+    """Return the name of a style in `RunRequest.pictures`; places count from 0."""
+    return f"style_{place + 1}" if place else "style"
+
 
 def least_px(config: StyleConfig) -> int | None:
     """Return the shorter side that a pyramid's level needs for a run, as content or as style.

@@ -112,8 +112,12 @@ class StyleChooser(QObject):
         self.popup.open_below(self.gallery_button)
 
     def remember(self, run: "ViewerRun") -> None:
-        """Keep the file whose picture is a run's style among the recent ones."""
-        path = run.plan.style_file
+        """Keep the files whose pictures are a run's styles among the recent ones."""
+        for role, source in reversed(run.plan.sources.items()):
+            if role not in ("content", "init"):
+                self._remember_file(source.file)
+
+    def _remember_file(self, path: str) -> None:
         if path and read_shelf(styles_file()).recent[:1] != (path,):
             change_shelf(styles_file(), lambda shelf: shelf.used(path))
 

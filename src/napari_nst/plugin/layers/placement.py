@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
 
+_MATRICES = ("rotate", "shear", "affine")
+_WORDS = ("units", "axis_labels")
+"""What a placement carries, by kind."""
+
+
 @dataclass(frozen=True)
 class Placement:
     """A plane of an n-dimensional layer, and that layer's way into the world.
@@ -61,6 +66,38 @@ class Placement:
             "axis_labels": layer.axis_labels,
         }
         return cls(index, (size[0], size[1]), transform, carried)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the placement as plain JSON values."""
+        return {
+            "index": [
+                [item.start, item.stop, item.step] if isinstance(item, slice) else int(item)
+                for item in self.index
+            ],
+            "size": [int(side) for side in self.size],
+            "scale": self.transform.scale.tolist(),
+            "translate": self.transform.translate.tolist(),
+            **{name: np.asarray(self.carried[name]).tolist() for name in _MATRICES},
+            **{name: [str(each) for each in self.carried[name]] for name in _WORDS},
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Read what `to_dict` returned; anything else is a KeyError, TypeError or ValueError."""
+        carried: dict[str, Any] = {name: np.array(values[name], float) for name in _MATRICES}
+        carried |= {name: tuple(map(str, values[name])) for name in _WORDS}
+        index = tuple(
+            slice(*item) if isinstance(item, list) else int(item) for item in values["index"]
+        )
+        height, width = map(int, values["size"])
+        transform = CompositeAffine(
+            scale=np.array(values["scale"], float),
+            translate=np.array(values["translate"], float),
+            rotate=carried["rotate"],
+            shear=carried["shear"],
+            ndim=len(index),
+        )
+        return cls(index, (height, width), transform, carried)
 
     def expand(self, picture: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Expand a picture to the layer's dimensions: (H, W, C) to (1, H, W, C) for a stack."""

@@ -1,14 +1,16 @@
 """Plans of runs: a request, and where and by which name the viewer shows the result."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from napari_nst.errors import ConfigError, ImageError
+from napari_nst.files.checkpoints import Checkpoint
 from napari_nst.files.user_presets import NamedPreset
 from napari_nst.plugin.gallery.open_styles import style_of
+from napari_nst.plugin.layers.captions import full_name
 from napari_nst.plugin.layers.placement import Placement
 from napari_nst.plugin.layers.visible_picture import LayerPicture, cropped_picture, picture_of
 from napari_nst.plugin.masks.crops import Crops
@@ -41,6 +43,22 @@ _NAME_LETTERS = 18
 """Of a picture's name, in that of its result."""
 
 
+@dataclass(frozen=True)
+class Source:
+    """Where a picture of a run came from.
+
+    Parameters
+    ----------
+    name
+        Of its layer.
+    file
+        The path that it was read from; "" if it came from no file.
+    """
+
+    name: str
+    file: str = ""
+
+
 @dataclass(frozen=True, eq=False)
 class RunPlan:
     """A run before it starts.
@@ -59,8 +77,10 @@ class RunPlan:
         The own preset that its settings started from, if any.
     full
         The run that this is a preview of; None if it is no preview.
-    style_file
-        Where the style was read from; "" if it came from no file.
+    sources
+        Where its pictures came from, by their names in the request, as far as it is known.
+    resume
+        The checkpoint that it goes on from, once.
     styles
         Ids of the styles' layers, which are not kept.
     """
@@ -71,7 +91,8 @@ class RunPlan:
     place: SweepPlace | None = None
     preset: NamedPreset | None = None
     full: "RunPlan | None" = None
-    style_file: str = ""
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    resume: Checkpoint | None = None
     styles: tuple[UUID, ...] = ()
 
 
@@ -123,10 +144,10 @@ def plan_run(
         drawn = form.regions.drawn(content.placement)
     else:
         content = picture_of(pictures[0], dims, least_px=side_px)
-        config = config.replace(blend=())
-    crops = form.crops
+        config = config.of_one_style
+    crops, start = form.crops, pickers.start_layer()
     painted = [cropped_picture(each, dims, crops.box(each), least_px=side_px) for each in styles]
-    init, config = _start_of(pickers.start_layer(), dims, config)
+    init, config = _start_of(start, dims, config)
     request = RunRequest(
         content.pixels,
         tuple(each.pixels for each in painted),
@@ -144,13 +165,18 @@ def plan_run(
     else:
         last = next((each for each in reversed(list(earlier)) if each.name.pair == pair_text), None)
         name = _name_of(pair_text, config, preset, last, weights=weights)
+    layers = [pickers.content_layer() if pictures is None else pictures[0], *styles, start]
+    names = [content.name, *(each.name for each in painted), start and full_name(start)]
     return RunPlan(
         request,
         name,
         content.placement,
         place,
         preset,
-        style_file=_file_of(styles[0]),
+        sources={
+            role: Source(name, _file_of(layer))
+            for role, name, layer in zip(request.pictures, names, layers, strict=False)
+        },
         styles=tuple(each.unique_id for each in styles),
     )
 
@@ -171,9 +197,9 @@ def _start_of(
     return pixels, continued(config) if METADATA_KEY in start.metadata else config
 
 
-def _file_of(style: "Image") -> str:
-    """Return the path that a style was read from; empty if it came from no file."""
-    opened = style_of(style)
+def _file_of(layer: "Image | None") -> str:
+    """Return the path that a picture was read from; empty if it came from no file."""
+    opened = None if layer is None else style_of(layer)
     return opened.name if opened is not None and opened.kind == "file" else ""
 
 
@@ -258,12 +284,17 @@ def plan_again(run: "ViewerRun", viewer: "Viewer", crops: Crops, *, weights: str
     if run.plan.request is not None:
         # A name that tells what the run was steered to would not be true of one that is not.
         kept = run.is_name_generated
-        return run.plan if kept else replace(run.plan, name=replace(run.plan.name, text=run.name))
+        plan = replace(run.plan, resume=None)
+        return plan if kept else replace(plan, name=replace(plan.name, text=run.name))
     assert run.record is not None
     pictures = _pictures(viewer, crops, run.record.config)
     request = request_of(run.record, [each.pixels for each in pictures], weights=weights)
-    content = next(each for each in pictures if each.pixels is request.content)
-    return RunPlan(request, RunName(run.name), content.placement)
+    found = {
+        role: next(each for each in pictures if each.pixels is pixels)
+        for role, pixels in request.pictures.items()
+    }
+    sources = {role: Source(each.name) for role, each in found.items()}
+    return RunPlan(request, RunName(run.name), found["content"].placement, sources=sources)
 
 
 def plan_replay(run: "ViewerRun", viewer: "Viewer", crops: Crops, *, weights: str) -> RunPlan:
@@ -277,6 +308,7 @@ def plan_replay(run: "ViewerRun", viewer: "Viewer", crops: Crops, *, weights: st
         again.placement,
         preset=again.preset,
         full=again.full,
+        sources=again.sources,
     )
 
 
@@ -290,7 +322,7 @@ def plan_more(
         raise ConfigError("the run has no result to go on from")
     request = extended(again.request, run.record, picture, steps=steps)
     name = RunName(f"{run.name}{SEPARATOR}{steps} more")
-    return RunPlan(request, name, again.placement, preset=again.preset)
+    return RunPlan(request, name, again.placement, preset=again.preset, sources=again.sources)
 
 
 def _pictures(viewer: "Viewer", crops: Crops, config: StyleConfig) -> list[LayerPicture]:
