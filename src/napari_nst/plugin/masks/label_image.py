@@ -161,7 +161,8 @@ def _filled(
     """
     labels = np.zeros(size, np.uint8)
     for number in sorted(outlines, key=lambda number: order[number - 1]):
-        labels[polygon(*outlines[number].T, shape=size)] = number
+        rows, columns = outlines[number].T
+        labels[polygon(rows, columns, size)] = number
     return labels
 
 
