@@ -162,7 +162,8 @@ def _filled(
     labels = np.zeros(size, np.uint8)
     for number in sorted(outlines, key=lambda number: order[number - 1]):
         rows, columns = outlines[number].T
-        labels[polygon(rows, columns, size)] = number
+        inside = polygon(rows, columns, size)  # type: ignore[no-untyped-call] # skimage has no types
+        labels[inside] = number
     return labels
 
 
