@@ -6,7 +6,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from napari_nst.core.colour import ColourMap
+from napari_nst.core.colours.gaussian import ColourMap, colour_map
 from napari_nst.core.control import RunControl
 from napari_nst.core.device import finest_dtype
 from napari_nst.core.evaluate import loss_and_gradient, loss_and_gradient_by_windows
@@ -25,7 +25,7 @@ from napari_nst.core.store.pixels import Pixels
 from napari_nst.core.store.store import InMemory, block
 from napari_nst.core.tiling.layout import Layout
 from napari_nst.settings.config import StyleConfig
-from napari_nst.settings.fields import VARIABLE_MAXIMUM
+from napari_nst.settings.fields import RECOLOURED_CONTENT, VARIABLE_MAXIMUM
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class PictureEvaluator:
         self._control = control
         self._layout = layout
         self._style_targets = style_targets or StyleTargets(encoder)
-        self._recolours = config.colors == "style"
+        self._colors = config.colors
         self._content: Content | None = None
         self._objective: Objective | None = None
 
@@ -185,7 +185,9 @@ class PictureEvaluator:
         config = self.config
         own_size = style_size(self._pictures.styles[index].size, size, config)
         hashes = self._pictures.style_hashes
-        key = (hashes[index], own_size, config.resample) if hashes else None
+        colours = self._colours_of_style(index)
+        linear = None if colours is None else colours.key
+        key = (hashes[index], own_size, config.resample, linear) if hashes else None
         device = self._encoder.device
         return self._style_targets.moments(
             key, lambda: self._style_at(index, size, device), config, self._layout
@@ -194,7 +196,14 @@ class PictureEvaluator:
     def _style_at(self, index: int, size: Size, device: torch.device) -> Content:
         """Return a style as it is shown to the network beside a content of a size."""
         style = self._pictures.styles[index]
-        return Content(self._resized(style, style_size(style.size, size, self.config)), device)
+        rgb = self._resized(style, style_size(style.size, size, self.config))
+        return Content(rgb, device, self._colours_of_style(index))
+
+    def _colours_of_style(self, index: int) -> ColourMap | None:
+        """Return the map that a style gets before the run (Gatys et al. 2017)."""
+        if self._colors != "before":
+            return None
+        return colour_map(self._pictures.styles[index].colours, self._pictures.palette.content)
 
     def _enlarged(self, picture: Tensor, coarse: Content | None, content: Content) -> Tensor:
         """Enlarge a picture, with the content's detail that it was too small for, and grain."""
@@ -223,7 +232,8 @@ class PictureEvaluator:
         """Return the content at a size, in the colours that the run starts with."""
         if self._content is None or self._content.size != size:
             rgb = self._resized(self._pictures.content, size)
-            colours = self._pictures.palette.to_style if self._recolours else None
+            recolours = self._colors in RECOLOURED_CONTENT
+            colours = self._pictures.palette.to_style if recolours else None
             self._content = Content(rgb, self._encoder.device, colours)
         return self._content
 
