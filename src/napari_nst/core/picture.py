@@ -202,25 +202,27 @@ class Pictures:
     content
         The picture that keeps its structure.
     styles
-        The pictures whose style it gets, blended equally.
+        The pictures whose style it gets.
     start
         The picture to start from, or None to start as the settings say.
     style_hashes
         What tells each style from others, where runs share what they measure of styles.
+    source
+        The content's array, for what is done to the result later.
     """
 
     content: AnyPicture
     styles: Sequence[AnyPicture]
     start: AnyPicture | None = None
     style_hashes: Sequence[str] = ()
+    source: PixelSource | None = None
 
-    @cached_property
-    def palette(self) -> Palette:
-        """The colours that the result can be given."""
+    def palette(self, shares: Sequence[float]) -> Palette:
+        """Return the colours that the result can be given; each style counts as much as it says."""
         return Palette(
             self.content.colours,
-            blended([style.colours for style in self.styles]),
-            blended_distribution([style.distribution for style in self.styles]),
+            blended([style.colours for style in self.styles], shares),
+            blended_distribution([style.distribution for style in self.styles], shares),
         )
 
 

@@ -10,7 +10,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from napari_nst.core.colour import ColourMap, Palette, colour_statistics_by_pieces
+from napari_nst.core.colours.painted import Painted
+from napari_nst.core.colours.palette import Palette
 from napari_nst.core.control import RunControl, Stopped
 from napari_nst.core.device import finest_dtype
 from napari_nst.core.loss.objective import PUBLISHED, Balance
@@ -34,7 +35,9 @@ from napari_nst.core.store.store import InMemory, block, copied
 from napari_nst.core.tiling.layout import Layout
 from napari_nst.errors import ConfigError, DeviceError, is_out_of_memory, shown
 from napari_nst.settings.config import StyleConfig
-from napari_nst.settings.record import SteeringEvent
+from napari_nst.settings.fields import COLOR_SETTINGS
+from napari_nst.settings.record import REGIONS, SteeringEvent
+from napari_nst.settings.regions import Regions
 from napari_nst.settings.results import Reason, Scale
 
 _LONGEST_STEP = 0.05
@@ -46,7 +49,7 @@ in full precision, the original's course is kept, whatever it does.
 """
 
 
-_STATE_FORMAT = 1
+_STATE_FORMAT = 2
 _DAMAGE = (KeyError, TypeError, AttributeError, IndexError, ValueError, RuntimeError)
 """What reading a damaged or foreign state raises."""
 
@@ -84,6 +87,8 @@ class Run:
         device's memory by default.
     style_targets
         Styles that runs with this encoder have measured, shared between them.
+    regions
+        Which part of the content gets which style.
 
     Attributes
     ----------
@@ -111,6 +116,7 @@ class Run:
         events: Sequence[SteeringEvent] = (),
         layout: Layout | None = None,
         style_targets: StyleTargets | None = None,
+        regions: Regions | None = None,
     ) -> None:
         self._pictures = pictures
         self._encoder = encoder
@@ -123,7 +129,7 @@ class Run:
             and config.lbfgs_preconditioner == "none"
         )
         self._control = control
-        control.begin(config)
+        control.begin(config, len(pictures.styles))
         self._to_repeat = list(events)
         self.events: list[SteeringEvent] = []
         self.reason: Reason = "finished"
@@ -148,6 +154,7 @@ class Run:
             control=control,
             layout=layout,
             style_targets=style_targets,
+            regions=regions,
         )
         self.picture = self._evaluator.starting_picture(self.sizes[self._scale])
         self._last_good = self.picture
@@ -163,7 +170,7 @@ class Run:
             self.enter_scale(self._scale + 1)
         # Colours chosen after the last step count, however many steps there are this time.
         chosen = {e.field: e.value for e in self._to_repeat} | self._control.take_changes()
-        self._apply({name: value for name, value in chosen.items() if name == "colors"})
+        self._apply({name: value for name, value in chosen.items() if name in COLOR_SETTINGS})
 
     def state(self) -> State:
         """Return what `resume` needs, between two steps; its tensors change with the next step.
@@ -176,8 +183,8 @@ class Run:
             "done": self.done,
             "scale": self._scale,
             "taken": self._taken,
-            "events": [[each.step, each.field, each.value] for each in self.events],
-            "to_repeat": [[each.step, each.field, each.value] for each in self._to_repeat],
+            "events": [each.to_dict() for each in self.events],
+            "to_repeat": [each.to_dict() for each in self._to_repeat],
             "last_good": self._last_good,
             "descent": None if self._descent is None else self._descent.state(),
         }
@@ -212,11 +219,13 @@ class Run:
             raise TypeError("steps and scales are counted in integers")
         self.done, self._scale = state["done"], state["scale"]
         self.events, self._to_repeat = (
-            [SteeringEvent(*each) for each in state[name]] for name in ("events", "to_repeat")
+            [SteeringEvent.from_dict(each) for each in state[name]]
+            for name in ("events", "to_repeat")
         )
         steered = {each.field: each.value for each in self.events}
+        self._evaluator.regions = steered.pop(REGIONS, self._evaluator.regions)
         self._config = self._evaluator.config = self._config.replace(**steered)
-        self._control.begin(self._config)
+        self._control.begin(self._config, len(self._pictures.styles))
         if state["descent"] is None:
             return
         self.picture = copied(self._layout.store, state["last_good"])
@@ -230,7 +239,7 @@ class Run:
     @property
     def palette(self) -> Palette:
         """The colours that the result can be given."""
-        return self._pictures.palette
+        return self._pictures.palette(self._evaluator.shares)
 
     def image(self) -> npt.NDArray[Any]:
         """Return the picture to show, in the colours asked for.
@@ -241,31 +250,49 @@ class Run:
         """
         content, store = self._pictures.content, self._layout.store
         size = self.picture.shape[-2], self.picture.shape[-1]
-        parts = list(store.rows(self.picture))
-        if len(parts) == 1:
-            alpha = None if content.alpha is None else resize(content.alpha, size, "bilinear")
-            return write_array(
-                self.palette.after(self.picture, self._config.colors, alpha), content
-            )
-        colours = self._colours(parts)
+        rows_of = self.palette.after(
+            self._painted(), self._config.colors, self._config.color_strength
+        )
         image: npt.NDArray[Any] | None = None
         for rows in store.rows(self.picture):
-            part = block(self.picture, rows)
-            written = write_rows(colours(part) if colours else part, content, size, rows)
+            part = self._evaluator.with_kept(rows_of(rows), rows)
+            if rows == slice(0, size[0]):
+                return write_array(part, content)
+            written = write_rows(part, content, size, rows)
             if image is None:
                 image = store.array((*size, written.shape[-1]), written.dtype)
             image[rows] = written
         assert image is not None
         return image
 
-    def _colours(self, parts: Sequence[slice]) -> ColourMap | None:
-        """Measure the picture by blocks; return the map that gives it the colours asked for."""
-        if self._config.colors == "none":
-            return None
-        size = self.picture.shape[-2], self.picture.shape[-1]
-        alpha_rows = partial(self._pictures.content.alpha_rows, size, "bilinear")
-        pieces = ((block(self.picture, rows), alpha_rows(rows)) for rows in parts)
-        return self.palette.map_after(colour_statistics_by_pieces(pieces), self._config.colors)
+    def recoloured(self, small: Tensor) -> Tensor:
+        """Return a small copy of the picture, shape (1, 3, H, W), in the colours asked for."""
+        size, config = (small.shape[-2], small.shape[-1]), self._config
+        content = partial(self._pictures.content.resized, size, "bilinear")
+        painted = Painted.whole(small, None, lambda: content().rgb)
+        return self.palette.after(painted, config.colors, config.color_strength)(slice(0, size[0]))
+
+    def _painted(self) -> Painted:
+        """Return the picture as it is read to get its colours; what is kept does not count."""
+        content, picture = self._pictures.content, self.picture
+        size = picture.shape[-2], picture.shape[-1]
+        parts, kept = list(self._layout.store.rows(picture)), self._evaluator.kept
+        if len(parts) == 1 and kept is None:
+            alpha = None if content.alpha is None else resize(content.alpha, size, "bilinear")
+            return Painted.whole(picture, alpha, lambda: content.resized(size, "bilinear").rgb)
+
+        def counts(rows: slice) -> Tensor | None:
+            alpha = content.alpha_rows(size, "bilinear", rows)
+            painted = None if kept is None else 1 - block(kept, rows).cpu()
+            return painted if alpha is None else alpha if painted is None else alpha * painted
+
+        return Painted(
+            size,
+            parts,
+            partial(block, picture),
+            counts,
+            lambda rows: content.piece(size, "bilinear", rows).rgb,
+        )
 
     def evaluate(self) -> Evaluation:
         """Evaluate the loss at `picture` once more, at the scale that was entered."""
@@ -366,10 +393,24 @@ class Run:
     def _apply(self, changes: dict[str, Any]) -> None:
         if not changes:
             return
-        config = self._config = self._evaluator.config = self._config.replace(**changes)
-        self.events += [SteeringEvent(self.done, name, getattr(config, name)) for name in changes]
-        if self._descent is not None and set(changes) != {"colors"}:
+        settings = {name: value for name, value in changes.items() if name != REGIONS}
+        config = self._config = self._evaluator.config = self._config.replace(**settings)
+        self.events += [SteeringEvent(self.done, name, getattr(config, name)) for name in settings]
+        if REGIONS in changes:
+            self._evaluator.regions = changes[REGIONS]
+            self.events.append(SteeringEvent(self.done, REGIONS, changes[REGIONS]))
+        if self._descent is None:
+            return
+        if set(changes) & {REGIONS, "blend"}:
+            self._enter_again()
+        elif not set(changes) <= set(COLOR_SETTINGS):
             self._descent.steer(config)
+
+    def _enter_again(self) -> None:
+        """Measure the targets of the scale anew and go on from the picture as it is."""
+        taken = self._taken
+        self.enter_scale(self._scale)
+        self._taken = taken
 
 
 def _variable_dtype(encoder: Encoder) -> torch.dtype:

@@ -13,9 +13,9 @@ from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
 from napari_nst.errors import ConfigError, shown
 from napari_nst.settings.fields import (
+    COLOR_SETTINGS,
     COLORS_HELP,
     COLORS_LABELS,
-    COLOR_SETTINGS,
     BalanceMode,
     Clamp,
     Colors,
@@ -51,6 +51,7 @@ STEERABLE = (
     "tv_weight",
     "content_layer_weights",
     "style_layer_weights",
+    "blend",
     "learning_rate",
 )
 """Fields that may change during a run."""
@@ -95,9 +96,7 @@ class StyleConfig:
         minimum=0,
         maximum=MOST,
     )
-    colors: Colors = setting(
-        "none", "Colours", COLORS_HELP, labels=COLORS_LABELS
-    )
+    colors: Colors = setting("none", "Colours", COLORS_HELP, labels=COLORS_LABELS)
     color_strength: float = setting(
         1.0,
         "Colour strength",
@@ -295,6 +294,14 @@ class StyleConfig:
         "Size of the style's strokes: below 1 is finer.",
         minimum=0.01,
         maximum=1e6,
+    )
+    blend: tuple[float, ...] = setting(
+        (),
+        "Blend",
+        "Share of each style where several are blended; “equal” is 1 each.",
+        minimum=0,
+        maximum=MOST,
+        absent="equal",
     )
     balance: BalanceMode = setting(
         "auto",

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import Any, Literal
 
+from napari_nst.errors import ConfigError
+
 ContentLoss = Literal["mse", "half_sum"]
 StyleLoss = Literal["gram", "gram_paper", "gram_moments", "wasserstein", "local_wasserstein"]
 TvLoss = Literal["l1", "l2"]
@@ -49,6 +51,15 @@ RECOLOURED_CONTENT = ("style", "palette", "histogram")
 
 VARIABLE_MAXIMUM: dict[Variable, float] = {"unit": 1.0, "byte": 255.0}
 """What 1 on the [0, 1] picture is on each optimised variable."""
+
+
+def check_late_colors(colors: Colors, begun: Colors) -> None:
+    """Raise ConfigError if colours that act before a run are chosen for one that has begun."""
+    if colors == "before" != begun:
+        raise ConfigError(
+            "colors “before” recolours the style before the run, and cannot be chosen during it or "
+            "afterwards; run it again with “before”, or choose “content” or “luminance”"
+        )
 
 
 def setting(

@@ -54,8 +54,9 @@ class Distribution:
         step = max(1, math.isqrt(pixels // _ENOUGH_PIXELS))
 
         def thinned() -> Pieces:
+            few = (..., slice(None, None, step), slice(None, None, step))
             for rgb, alpha in read():
-                yield rgb[..., ::step, ::step], None if alpha is None else alpha[..., ::step, ::step]
+                yield rgb[few], None if alpha is None else alpha[few]
 
         return cls(level_shares(thinned()), chroma_points(thinned()))
 
@@ -75,10 +76,11 @@ class Distribution:
         return cls(levels, chroma)
 
 
-def blended_distribution(parts: Sequence[Distribution]) -> Distribution:
-    """Average the distributions of several pictures."""
-    shared = [part.chroma * np.array([1 / len(parts), 1, 1]) for part in parts]
-    return Distribution(np.mean([part.levels for part in parts], axis=0), np.concatenate(shared))
+def blended_distribution(parts: Sequence[Distribution], shares: Sequence[float]) -> Distribution:
+    """Average the distributions of several pictures by shares that sum to 1."""
+    chroma = [part.chroma * np.array([s, 1, 1]) for part, s in zip(parts, shares, strict=True) if s]
+    levels = np.average([part.levels for part in parts], axis=0, weights=shares)
+    return Distribution(levels, np.concatenate(chroma))
 
 
 def _packed(numbers: Numbers) -> str:
@@ -87,8 +89,7 @@ def _packed(numbers: Numbers) -> str:
 
 def _unpacked(text: str) -> Numbers:
     try:
-        raw = zlib.decompressobj().decompress(base64.b64decode(text, validate=True), _ENOUGH_PIXELS = 1 << 20
-_MOST_BYTES)
+        raw = zlib.decompressobj().decompress(base64.b64decode(text, validate=True), _MOST_BYTES)
     except zlib.error as error:
         raise ValueError("damaged numbers") from error
     return np.frombuffer(raw, "<f4").astype(np.float64)

@@ -27,12 +27,11 @@ def guided(guide: Tensor, values: Tensor, *, radius_px: int, epsilon: float) -> 
     guide, values = guide.double(), values.double()  # for the running sums
     moments = [guide, guide * guide, values, guide * values]
     count = values.shape[1]
-    mean, square, level, product = _windows(torch.cat(moments, 1), radius_px).split(
-        [1, 1, count, count], 1
-    )
+    means = _windows(torch.cat(moments, 1), radius_px)
+    mean, square, level, product = torch.split(means, [1, 1, count, count], 1)
     slope = (product - mean * level) / (square - mean * mean + epsilon)
     offset = level - slope * mean
-    slope, offset = _windows(torch.cat([slope, offset], 1), radius_px).split(count, 1)
+    slope, offset = torch.split(_windows(torch.cat([slope, offset], 1), radius_px), count, 1)
     return (slope * guide + offset).float()
 
 

@@ -1,6 +1,6 @@
 """Histogram matching per channel: each channel of a picture gets the distribution of another's.
 
-    y = Q_t(F(x)),   F the cumulative histogram of the source, Q_t the quantile function of the target
+    y = Q_t(F(x)),   F the cumulative histogram of the source, Q_t the quantiles of the target
 
 Both are piecewise linear: values spread evenly over their bin. The optimal transport on a line.
 """
@@ -47,7 +47,8 @@ def level_shares(pieces: Pieces, bins: int = LEVELS) -> Numbers:
         places, weights = (planes.clamp(0, 1) * (bins - 1)).round().long(), pixel_weights(alpha)
         for channel, row in enumerate(places.numpy()):
             sums[channel] += np.bincount(row, weights, minlength=bins)
-    return sums / sums.sum(1, keepdims=True)
+    shares: Numbers = sums / sums.sum(1, keepdims=True)
+    return shares
 
 
 def pixel_weights(alpha: Tensor | None) -> Numbers | None:

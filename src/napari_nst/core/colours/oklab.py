@@ -1,8 +1,8 @@
 """Oklab: lightness and chroma as seen, of equal steps (Ottosson, "A perceptual color space", 2020).
 
-    (L, a, b) = M2 (M1 rgb)^⅓,   with linear rgb; L is 0 for black and 1 for white, grey has a = b = 0
+(L, a, b) = M2 (M1 rgb)^⅓,   with linear rgb; L is 0 for black and 1 for white, grey has a = b = 0
 
-    https://bottosson.github.io/posts/oklab
+https://bottosson.github.io/posts/oklab
 """
 
 import torch

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from torch import Tensor
 
@@ -47,13 +48,13 @@ class Painted:
             Returns the content at this size.
         """
         size = rgb.shape[-2], rgb.shape[-1]
-        beside = None if content is None else content()
+        beside = None if content is None else cache(content)  # read once, if at all
         return cls(
             size,
             [slice(0, size[0])],
             lambda rows: rgb[..., rows, :],
             lambda rows: None if alpha is None else alpha[..., rows, :],
-            None if beside is None else lambda rows: beside[..., rows, :],
+            None if beside is None else lambda rows: beside()[..., rows, :],
         )
 
     def pieces(self) -> Iterator[tuple[Tensor, Tensor | None]]:

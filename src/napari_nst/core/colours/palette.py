@@ -107,9 +107,9 @@ class Palette:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """Read what `to_dict` returned; raises KeyError, TypeError or ValueError otherwise."""
-        parts = [ColourStatistics.from_dict(values[name]) for name in ("content", "style")]
+        content, style = (ColourStatistics.from_dict(values[name]) for name in ("content", "style"))
         known = "distribution" in values
-        return cls(*parts, Distribution.from_dict(values["distribution"]) if known else None)
+        return cls(content, style, Distribution.from_dict(values["distribution"]) if known else None)
 
 
 def _statistics(painted: Painted) -> ColourStatistics:
