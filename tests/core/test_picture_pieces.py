@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from napari_nst.core.colour import colour_statistics, colour_statistics_by_pieces
+from napari_nst.core.colours.gaussian import colour_statistics, colour_statistics_by_pieces
 from PIL import Image
 
 import napari_nst.settings.pixels

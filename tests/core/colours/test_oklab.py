@@ -6,7 +6,7 @@ from napari_nst.core.colours.oklab import to_oklab, to_rgb
 
 
 def pixel(*values: float) -> torch.Tensor:
-    return torch.tensor(values).view(1, 3, 1, 1)
+    return torch.tensor(values, dtype=torch.float32).view(1, 3, 1, 1)
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,9 @@ class Palette:
         """Read what `to_dict` returned; raises KeyError, TypeError or ValueError otherwise."""
         content, style = (ColourStatistics.from_dict(values[name]) for name in ("content", "style"))
         known = "distribution" in values
-        return cls(content, style, Distribution.from_dict(values["distribution"]) if known else None)
+        return cls(
+            content, style, Distribution.from_dict(values["distribution"]) if known else None
+        )
 
 
 def _statistics(painted: Painted) -> ColourStatistics:
