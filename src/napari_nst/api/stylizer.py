@@ -30,7 +30,7 @@ from napari_nst.core.network.preprocess import mean_colour
 from napari_nst.core.picture import Pictures
 from napari_nst.core.run import Run
 from napari_nst.core.tiling.layout import Layout
-from napari_nst.errors import is_out_of_memory
+from napari_nst.errors import ConfigError, is_out_of_memory
 from napari_nst.files.checkpoints import Checkpoint, read_checkpoint
 from napari_nst.planning.estimate import Plan, learn, plan_of
 from napari_nst.planning.layout import LayoutPlan
@@ -265,7 +265,11 @@ class Stylizer:
         resumed = None if resume is None else read_checkpoint(Path(resume))
         if resumed is not None:
             check_same_run(resumed, hashes, config, events)
-            config, regions = resumed.record.config, resumed.record.regions
+            config, given, regions = resumed.record.config, regions, resumed.record.regions
+            if given not in (None, regions):
+                raise ConfigError(
+                    "a resumed run has its regions from the checkpoint; leave out other regions"
+                )
         config = StyleConfig.preset(DEFAULT_PRESET) if config is None else checked_config(config)
         config = config if shares is None else config.replace(blend=shares)
         check_control(config, regions, len(pictures.styles))

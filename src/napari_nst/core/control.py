@@ -11,8 +11,8 @@ from typing import Any
 from napari_nst.errors import ConfigError
 from napari_nst.settings.config import STEERABLE, StyleConfig
 from napari_nst.settings.fields import Colors, check_late_colors
-from napari_nst.settings.record import REGIONS, checked_regions
-from napari_nst.settings.regions import Regions, blend_shares
+from napari_nst.settings.record import checked_regions
+from napari_nst.settings.regions import REGIONS, Regions, blend_shares
 
 
 class Stopped(Exception):

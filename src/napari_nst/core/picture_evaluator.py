@@ -13,9 +13,9 @@ from napari_nst.core.control import RunControl
 from napari_nst.core.device import finest_dtype
 from napari_nst.core.evaluate import loss_and_gradient, loss_and_gradient_by_windows
 from napari_nst.core.grain import Grain
+from napari_nst.core.loss.masks import ContentMasks, label_mask, opacity_mask, product
 from napari_nst.core.loss.objective import Balance, Objective
 from napari_nst.core.loss.targets import Part, StyleMoments, StyleTargets, objective_of
-from napari_nst.core.masks import ContentMasks, label_mask, opacity_mask, product
 from napari_nst.core.memory import give_memory_back
 from napari_nst.core.network.encoder import Encoder
 from napari_nst.core.network.window import Box
@@ -194,7 +194,7 @@ class PictureEvaluator:
     def _mixed(self, rgb: Tensor, content: Tensor, rows: slice) -> Tensor:
         assert self._kept is not None
         kept = block(self._kept, rows).to(rgb)
-        return rgb + kept * (content.to(rgb) - rgb)
+        return torch.lerp(rgb, content.to(rgb), kept)  # exact where all is kept
 
     def __call__(self, picture: Pixels) -> Evaluation:
         """Evaluate the loss and its gradient for a descent; raises Stopped if a stop was asked."""

@@ -36,8 +36,8 @@ from napari_nst.core.tiling.layout import Layout
 from napari_nst.errors import ConfigError, DeviceError, is_out_of_memory, shown
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.fields import COLOR_SETTINGS
-from napari_nst.settings.record import REGIONS, SteeringEvent
-from napari_nst.settings.regions import Regions
+from napari_nst.settings.record import SteeringEvent
+from napari_nst.settings.regions import REGIONS, Regions
 from napari_nst.settings.results import Reason, Scale
 
 _LONGEST_STEP = 0.05
@@ -322,7 +322,7 @@ class Run:
             store=self._layout.store,
         )
         if self._descent is not None:
-            descent.adopt_moments(self._descent)
+            descent.adopt_moments(self._descent, self._evaluator.kept)
         self._descent, self._scale, self._taken = descent, index, 0
         self._last_good = self.picture
         self.reason = "finished"

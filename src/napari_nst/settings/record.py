@@ -14,13 +14,10 @@ from napari_nst.settings.config import STEERABLE, StyleConfig
 from napari_nst.settings.fields import COLOR_SETTINGS, Colors, check_late_colors
 from napari_nst.settings.json_reader import check_format, check_plain, parse_json
 from napari_nst.settings.pixels import PixelSource, split_rows
-from napari_nst.settings.regions import Regions
+from napari_nst.settings.regions import REGIONS, Regions
 
 FORMAT = 2
 """Number of the format of `RunRecord.to_dict`: 2 has `regions`; records from before 1 have none."""
-
-REGIONS = "regions"
-"""The field of a steering event whose value are Regions, or None, instead of a setting's."""
 
 METADATA_KEY = "napari-nst"
 """Key of the record in a layer's metadata and a PNG's text chunk."""

@@ -15,6 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_nst.errors import ConfigError, shown
+from napari_nst.settings.vgg_layers import tap_geometry
+
+REGIONS = "regions"
+"""The field of a steering event whose value are Regions, or None, instead of a setting's."""
 
 KEEP: Literal["keep"] = "keep"
 BLEND: Literal["blend"] = "blend"
@@ -22,6 +26,10 @@ Target = int | Literal["keep", "blend"]
 """What a region gets: one of the styles, counted from 0, all of them blended, or its own pixels."""
 
 MOST_LABELS = 255
+
+LEAST_POSITIONS = 4.0
+"""A region or a part of a style that has fewer positions at a layer has no statistics there."""
+
 Labels = npt.NDArray[np.uint8]
 
 
@@ -124,6 +132,26 @@ class Regions:
         """Those of `targets` that have pixels."""
         found = {0} if self.labels is None else set(np.unique(self.labels).tolist())
         return [(label, target) for label, target in self.targets if label in found]
+
+    def vanishing(self, size: tuple[int, int], layers: Sequence[str]) -> dict[int, list[str]]:
+        """Return the layers at which painted labels are too small, beside a result of (H, W).
+
+        A run leaves these out, and the region's other layers carry their weight.
+        """
+        labels = np.zeros(1, np.uint8) if self.labels is None else self.labels
+        areas = np.bincount(labels.ravel(), minlength=MOST_LABELS + 1) * (
+            size[0] * size[1] / labels.size
+        )
+        found = {
+            label: [
+                layer
+                for layer in layers
+                if areas[label] / tap_geometry(layer).stride_px ** 2 < LEAST_POSITIONS
+            ]
+            for label, target in self.present
+            if target != KEEP
+        }
+        return {label: lost for label, lost in found.items() if lost}
 
     def style_shares(self, shares: Sequence[float]) -> tuple[float, ...]:
         """Return each style's share of all that is painted; `shares` are those of a blend."""

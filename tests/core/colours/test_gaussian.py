@@ -1,12 +1,13 @@
 import numpy as np
 import torch
+from torch import Tensor
+
 from napari_nst.core.colours.gaussian import (
     ColourStatistics,
     blended,
     colour_map,
     colour_statistics,
 )
-from torch import Tensor
 
 
 def picture(seed: int, height: int = 40, width: int = 30) -> Tensor:

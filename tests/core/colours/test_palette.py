@@ -1,5 +1,7 @@
 """What each choice of colours keeps and what it changes."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -94,7 +96,7 @@ def test_strength_goes_from_as_painted_to_full_without_a_turn(colors):
         float((recoloured(picture(3), colors, share) - painted).abs().mean())
         for share in (0, 0.25, 0.5, 0.75, 1)
     ]
-    assert all(less < more for less, more in zip(changes, changes[1:], strict=False))
+    assert all(less < more for less, more in itertools.pairwise(changes))
     assert changes[2] == pytest.approx(changes[-1] / 2, rel=1e-3)
     assert changes[-1] == pytest.approx(float((full - painted).abs().mean()))
 

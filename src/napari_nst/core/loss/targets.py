@@ -10,6 +10,7 @@ from torch import Tensor
 from napari_nst.core.device import finest_dtype
 from napari_nst.core.loss.additive import Sums, sums_of_windows
 from napari_nst.core.loss.bures import bures_metric
+from napari_nst.core.loss.masks import Mask
 from napari_nst.core.loss.objective import (
     PUBLISHED,
     Balance,
@@ -20,21 +21,17 @@ from napari_nst.core.loss.objective import (
     style_moments,
 )
 from napari_nst.core.loss.statistics import Moments, blend
-from napari_nst.core.masks import Mask
 from napari_nst.core.network.encoder import Encoder
 from napari_nst.core.network.window import Box, Size, Window
 from napari_nst.core.store.pixels import HeldPixels, Pixels
-from napari_nst.core.store.store import InMemory, Store, total
+from napari_nst.core.store.store import InMemory, Store, block, total
 from napari_nst.core.tiling.layout import Layout
 from napari_nst.settings.config import StyleConfig
-from napari_nst.settings.regions import blend_shares
+from napari_nst.settings.regions import LEAST_POSITIONS, blend_shares
 from napari_nst.settings.vgg_layers import tap_geometry
 
 StyleMoments = dict[str, Moments]
 """The moments of a style, or a part of it, at each style layer that it is large enough for."""
-
-LEAST_POSITIONS = 4.0
-"""A region or a part of a style that has fewer positions at a layer has no statistics there."""
 
 
 @dataclass(frozen=True)
@@ -216,7 +213,20 @@ def _region(
         finest = min(taps, key=lambda tap: tap_geometry(tap).stride_px)
         share = positions[finest] / whole[finest]
     vanished = [tap for tap in taps if tap not in present]
-    return Region(style, positions, weights, share, vanished)
+    extents = {tap: _extent(held.whole, store) for tap, held in weights.items()}
+    return Region(style, positions, weights, extents, share, vanished)
+
+
+def _extent(weights: Tensor, store: Store) -> Box:
+    """Find the rectangle beyond which all weights are 0; shape (1, 1, h, w)."""
+    by_row, columns = [], torch.zeros(weights.shape[-1], dtype=torch.bool)
+    for rows in store.rows(weights):
+        used = block(weights, rows)[0, 0] > 0
+        by_row.append(used.any(1).cpu())
+        columns |= used.any(0).cpu()
+    places = [axis.nonzero().flatten().tolist() for axis in (torch.cat(by_row), columns)]
+    (top, bottom), (left, right) = ((each[0], each[-1] + 1) if each else (0, 0) for each in places)
+    return Box(top, bottom, left, right)
 
 
 def _blended(part: Part, tap: str) -> Moments:
