@@ -12,7 +12,8 @@ import torch
 
 from napari_nst.core.colours.painted import Painted
 from napari_nst.core.colours.palette import Palette
-from napari_nst.core.picture import read_picture, write_array
+from napari_nst.core.loss.masks import ContentMasks
+from napari_nst.core.picture import AnyPicture, read_picture, write_array
 from napari_nst.errors import ConfigError
 from napari_nst.settings.fields import Colors
 from napari_nst.settings.pixels import PixelSource
@@ -177,10 +178,28 @@ def recolored(
             "earlier version, or damaged; run it again to choose its colours"
         ) from error
     like = read_picture(image, "the result")
+    size, rows = like.size, slice(0, like.size[0])
     rgb = torch.from_numpy(painted).permute(2, 0, 1)[None]
 
     def beside(given: PixelSource) -> torch.Tensor:
-        return read_picture(given, "content").resized(like.size, "bilinear").rgb
+        return read_picture(given, "content").resized(size, "bilinear").rgb
 
-    whole = Painted.whole(rgb, like.alpha, None if content is None else partial(beside, content))
-    return write_array(palette.after(whole, colors, strength)(slice(0, like.size[0])), like)
+    alpha, kept = like.alpha, _kept(record, like)
+    if kept is not None:
+        alpha = (1 - kept) * (1.0 if alpha is None else alpha)
+    whole = Painted.whole(rgb, alpha, None if content is None else partial(beside, content))
+    found = palette.after(whole, colors, strength)(rows)
+    if kept is not None:
+        own = like.rgb if whole.content is None else whole.content(rows)
+        found = torch.lerp(found, own.to(found), kept.to(found))
+    return write_array(found, like)
+
+
+def _kept(record: RunRecord, like: AnyPicture) -> torch.Tensor | None:
+    """Return how much of each pixel of a result stays as in the content; None: nothing."""
+    if record.ending_regions is None:
+        return None
+    full_px = max(record.resolved["scales"][-1])
+    resample = record.config.resample
+    masks = ContentMasks(like, record.ending_regions, like.size, resample, full_px=full_px)
+    return None if masks.kept is None else masks.kept.rows(slice(0, like.size[0]))

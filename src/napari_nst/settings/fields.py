@@ -27,7 +27,7 @@ Precision = Literal["auto", "float32", "bfloat16", "float64"]
 
 COLORS_LABELS = {
     "style": "of the style",
-    "palette": "of the style, stronger",
+    "palette": "of the style, light as painted",
     "histogram": "of the style, exactly",
     "content": "of the content",
     "luminance": "of the content, pixel by pixel",
@@ -37,10 +37,10 @@ COLORS_LABELS = {
 """Labels of the choices of `colors` in forms and menus."""
 
 COLORS_HELP = (
-    "Of the style: its average and spread (style), its chroma on the painted lightness (palette), "
-    "or its histogram (histogram). Of the content: its average and spread (content), its chroma "
-    "pixel by pixel (luminance), or a style that gets them before the run (before). As painted "
-    "(none). Can be changed during a run and afterwards, except to “before”."
+    "Of the style: its average and spread (style), its hues with light and shade as painted "
+    "(palette), or its histogram (histogram). Of the content: its average and spread (content), "
+    "its hues pixel by pixel (luminance), or given to the style before the run (before). As "
+    "painted (none). Can be changed during a run and afterwards, except to “before”."
 )
 
 COLOR_SETTINGS = ("colors", "color_strength")
