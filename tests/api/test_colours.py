@@ -3,8 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_nst import Regions, RunControl, SteeringEvent, iter_stylize, stylize
+from napari_nst import Regions, RunControl, iter_stylize, stylize
 from napari_nst.errors import ConfigError
+from napari_nst.settings.record import SteeringEvent
 from napari_nst.weights import Weights
 from tests.api.settings import shallow
 
@@ -138,9 +139,8 @@ def test_before_gives_the_style_the_contents_colours_and_is_not_chosen_later(
     assert apart[0] < 0.3 * apart[1]
     assert kept.with_colors("content").with_colors("before").record == kept.record
     control = RunControl()
-    run = iter_stylize(
-        content, style, config.replace(colors="none"), weights=weights, control=control
-    )
+    begun = config.replace(colors="none")
+    run = iter_stylize(content, style, begun, weights=weights, control=control)
     next(run)
     for choose in (
         plain.with_colors,

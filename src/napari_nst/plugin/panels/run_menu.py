@@ -454,11 +454,14 @@ def _can_have_colors(colors: Colors, runs: "list[ViewerRun]") -> bool:
         and run.config.colors != colors
         # A file keeps only the picture as it is seen, and not the content.
         and not (colors in ("none", "luminance") and run.result is None)
-        and not (
-            colors == "before" and run.record is not None and run.record.config.colors != colors
-        )
+        and (colors != "before" or _began_before(run))
         for run in runs
     )
+
+
+def _began_before(run: "ViewerRun") -> bool:
+    """Return whether a run's style got the content's colours before the run."""
+    return run.record is not None and run.record.config.colors == "before"
 
 
 def _has_palette(run: "ViewerRun") -> bool:
