@@ -21,7 +21,7 @@ AFTER_CONTENT = ("content", "luminance")
 
 def main(folder: Path) -> None:
     """Write the picture into a folder."""
-    content, style = samples.photograph(CONTENT), samples.STYLES[STYLE](512)
+    content, style = samples.photograph(CONTENT), samples.style(STYLE)
 
     def painted(colors: str) -> StyleResult:
         config = StyleConfig.preset("default", size=LONGEST_PX, colors=colors)

@@ -24,7 +24,7 @@ def picture(seed: int, size: tuple[int, int] = SIZE) -> Tensor:
     random = torch.Generator().manual_seed(seed)
     coarse = torch.rand(1, 3, 6, 8, generator=random)
     smooth = torch.nn.functional.interpolate(coarse, size, mode="bicubic", align_corners=False)
-    return (smooth + 0.02 * torch.randn(1, 3, *size, generator=random)).clamp(0, 1)
+    return (0.15 + 0.7 * smooth + 0.02 * torch.randn(1, 3, *size, generator=random)).clamp(0, 1)
 
 
 def palette(content: Tensor, style: Tensor) -> Palette:
