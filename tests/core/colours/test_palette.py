@@ -126,7 +126,7 @@ def test_transparent_pixels_do_not_count(colors):
     rows_of = palette(picture(2), picture(3)).after(Painted.whole(painted, alpha), colors)
     seen = rows_of(slice(0, SIZE[0]))[..., : SIZE[1] - 8]
     wanted = recoloured(picture(3), colors)[..., : SIZE[1] - 8]
-    torch.testing.assert_close(seen, wanted, atol=2e-3, rtol=0)
+    torch.testing.assert_close(seen, wanted, atol=5e-3, rtol=0)
 
 
 def test_transport_carries_one_distribution_onto_another():
