@@ -28,7 +28,7 @@ def main(folder: Path) -> None:
         return stylize(content, style, config)
 
     begun, plain = painted("style"), painted("none")
-    tiles = {"content": fitted(content), "style": fitted(style)}
+    tiles = {"the photograph": fitted(content), "the style": fitted(style)}
     tiles |= {name: Image.fromarray(begun.with_colors(name).image) for name in AFTER_STYLE}
     tiles |= {name: Image.fromarray(plain.with_colors(name).image) for name in AFTER_CONTENT}
     tiles["before"] = Image.fromarray(painted("before").image)

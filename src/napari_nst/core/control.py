@@ -12,7 +12,7 @@ from napari_nst.errors import ConfigError
 from napari_nst.settings.config import STEERABLE, StyleConfig
 from napari_nst.settings.fields import Colors, check_late_colors
 from napari_nst.settings.record import checked_regions
-from napari_nst.settings.regions import REGIONS, Regions, blend_shares
+from napari_nst.settings.regions import REGIONS, Regions, blend_shares, check_each_style
 
 
 class Stopped(Exception):
@@ -115,7 +115,7 @@ class RunControl:
             self._begun_colors = self._begun_colors or config.colors  # a resumed run begins twice
             config = config.replace(**self._changes)
             check_late_colors(config.colors, self._begun_colors)
-            blend_shares(config.blend, style_count)
+            check_each_style(config, style_count)
             for regions in self._repainted:
                 if regions is not None:
                     regions.check(style_count)

@@ -30,6 +30,9 @@ from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.regions import LEAST_POSITIONS, blend_shares
 from napari_nst.settings.vgg_layers import tap_geometry
 
+_FINE_STRIDE_PX = 2
+"""Layers of blocks 1 and 2 give a style's fine texture."""
+
 StyleMoments = dict[str, Moments]
 """The moments of a style, or a part of it, at each style layer that it is large enough for."""
 
@@ -46,11 +49,24 @@ class Part:
         Each style's share; they sum to 1.
     mask
         How much each pixel belongs to the part; None is all of the picture.
+    details
+        As in StyleConfig, for each style.
     """
 
     styles: Sequence[StyleMoments]
     shares: Sequence[float]
     mask: Mask | None = None
+    details: Sequence[str] = ()
+
+    def at(self, tap: str) -> list[tuple[StyleMoments, float]]:
+        """Return the styles that count at a layer, with their shares."""
+        is_fine = tap_geometry(tap).stride_px <= _FINE_STRIDE_PX
+        other = "coarse" if is_fine else "fine"
+        details = self.details or ("all",) * len(self.styles)
+        used = [each for each in zip(self.styles, self.shares, details, strict=True) if each[1]]
+        here = [each for each in used if each[2] != other] or used
+        whole = sum(share for _, share, _ in here) if len(here) < len(used) else 1.0
+        return [(style, share / whole) for style, share, _ in here]
 
 
 class StyleTargets:
@@ -126,7 +142,7 @@ def build_objective(
     """
     moments = [measured(encoder, HeldPixels(style), config) for style in styles]
     shares = blend_shares(config.blend, len(moments))
-    parts = [Part(moments, shares)]
+    parts = [Part(moments, shares, details=config.style_detail)]
     return objective_of(encoder, HeldPixels(content), parts, config, balance=balance)
 
 
@@ -201,11 +217,11 @@ def _region(
     taps = config.style_layers
     whole = {tap: _positions(tap, size) for tap in taps}
     positions = {tap: _total(weights[tap], store) if weights else whole[tap] for tap in taps}
-    used = [style for style, share in zip(part.styles, part.shares, strict=True) if share]
     present = [
         tap
         for tap in taps
-        if (not weights or positions[tap] >= LEAST_POSITIONS) and all(tap in each for each in used)
+        if (not weights or positions[tap] >= LEAST_POSITIONS)
+        and all(tap in each for each, _ in part.at(tap))
     ]
     style = {tap: _blended(part, tap) for tap in present}
     share = 1.0
@@ -230,9 +246,8 @@ def _extent(weights: Tensor, store: Store) -> Box:
 
 
 def _blended(part: Part, tap: str) -> Moments:
-    by_style = zip(part.styles, part.shares, strict=True)
-    moments, shares = zip(*((style[tap], share) for style, share in by_style if share), strict=True)
-    return blend(moments, shares)
+    used = part.at(tap)
+    return blend([style[tap] for style, _ in used], [share for _, share in used])
 
 
 def _pooled(
