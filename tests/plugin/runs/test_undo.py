@@ -6,6 +6,7 @@ import weakref
 import numpy as np
 import pytest
 from qtpy.compat import isalive
+from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QMessageBox
 
 from napari_nst.runs.progress import RunState
@@ -117,6 +118,14 @@ def test_after_a_minute_it_is_gone_for_good(docked, viewer, three, asked, qtbot)
     assert len(viewer.layers) == layers - 3
     gc.collect()
     assert gone() is None, "the memory is free"
+
+
+def test_ctrl_z_in_the_dock_undoes(docked, three, asked):
+    docked.actions_of_runs.delete(three[:1])
+    undo = QKeySequence(QKeySequence.StandardKey.Undo)
+    (shortcut,) = [each for each in docked.findChildren(QShortcut) if each.key() == undo]
+    shortcut.activated.emit()
+    assert docked.session.runs == three
 
 
 def test_a_closed_window_lets_go_of_deleted_runs(docked, viewer, three, asked, qtbot):
