@@ -147,8 +147,9 @@ class RunsList(QWidget):
             if group not in (None, action.group):
                 menu.addSeparator()
             group = action.group
-            if action.submenu and action.submenu not in within:
-                within[action.submenu] = menu.addMenu(action.submenu)
+            if action.submenu not in within:
+                within[action.submenu] = QMenu(action.submenu, menu)
+                menu.addMenu(within[action.submenu])
             entry = within[action.submenu].addAction(action.title)
             assert entry is not None
             entry.setToolTip(action.help)
@@ -294,15 +295,15 @@ def small(picture: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
     return picture[::stride, ::stride]
 
 
-def pixmap(picture: npt.NDArray[np.uint8]) -> QPixmap:
+def pixmap(picture: npt.NDArray[np.uint8], side_px: int = THUMBNAIL_PX) -> QPixmap:
     """Make a thumbnail of a picture, shape (H, W, 3) or (H, W, 4)."""
     pixels = np.ascontiguousarray(picture)
     height, width, channels = pixels.shape
     form = QImage.Format.Format_RGBA8888 if channels == 4 else QImage.Format.Format_RGB888
     image = QImage(pixels.tobytes(), width, height, width * channels, form)
     return QPixmap.fromImage(image).scaled(
-        THUMBNAIL_PX,
-        THUMBNAIL_PX,
+        side_px,
+        side_px,
         Qt.AspectRatioMode.KeepAspectRatio,
         Qt.TransformationMode.SmoothTransformation,
     )
