@@ -18,6 +18,7 @@ from napari_nst.core.network.window import Box
 from napari_nst.core.store.noise import normal_noise
 from napari_nst.core.store.pixels import HeldPixels, Pixels
 from napari_nst.core.store.store import Store
+from napari_nst.core.tiling.wrapping import read_wrapped
 from napari_nst.settings.pixels import split_rows
 
 _SEED = 0
@@ -34,18 +35,27 @@ class Grain:
         The styles at this scale, on the host; their strengths are averaged.
     store
         Where the noise lies.
+    wraps
+        Whether the picture wraps.
     """
 
-    def __init__(self, size: tuple[int, int], styles: Sequence[Pixels], store: Store) -> None:
+    def __init__(
+        self,
+        size: tuple[int, int],
+        styles: Sequence[Pixels],
+        store: Store,
+        *,
+        wraps: bool = False,
+    ) -> None:
         noise = HeldPixels(normal_noise((1, 1, *size), _SEED, store))
         strengths = [_strength(style) for style in styles]
         own = _strength(noise)
-        self._noise = noise
+        self._noise, self._wraps = noise, wraps
         self._factor = sum(strengths) / len(strengths) / (own or 1.0)
 
     def rows(self, rows: slice) -> Tensor:
         """Return some rows, shape (1, 1, rows, W), float64, on the host."""
-        return _finest(self._noise, rows) * self._factor
+        return _finest(self._noise, rows, wraps=self._wraps) * self._factor
 
 
 def _strength(picture: Pixels) -> float:
@@ -59,12 +69,16 @@ def _strength(picture: Pixels) -> float:
     return math.sqrt(max(0.0, (squares - mean**2 / count) / max(1, count - 1)))
 
 
-def _finest(picture: Pixels, rows: slice) -> Tensor:
+def _finest(picture: Pixels, rows: slice, *, wraps: bool = False) -> Tensor:
     """Subtract the mean over 3 x 3 pixels from rows of the lightness.
 
-    Beyond the border nothing is counted.
+    Beyond the border nothing is counted, unless the picture wraps.
     """
     height, width = picture.size
+    if wraps:
+        around = read_wrapped(picture, Box(rows.start - 1, rows.stop + 1, -1, width + 1))
+        grey = around.cpu().double().mean(1, keepdim=True)
+        return grey[..., 1:-1, 1:-1] - functional.avg_pool2d(grey, 3, stride=1)
     top, bottom = max(0, rows.start - 1), min(height, rows.stop + 1)
     plane = picture.at(Box(top, bottom, 0, width)).cpu().double().mean(1, keepdim=True)
     mean = functional.avg_pool2d(plane, 3, stride=1, padding=1, count_include_pad=False)

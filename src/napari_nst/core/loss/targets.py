@@ -22,6 +22,7 @@ from napari_nst.core.network.window import Box, Size, Window
 from napari_nst.core.store.pixels import HeldPixels, Pixels
 from napari_nst.core.store.store import InMemory, Store
 from napari_nst.core.tiling.layout import Layout
+from napari_nst.core.tiling.wrapping import read_wrapped
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.vgg_layers import tap_geometry
 
@@ -131,9 +132,10 @@ def objective_of(
             if is_local and tap in config.style_layers and own.numel():
                 add_style_sums(found, tap, own, exactly=_exactly(config))
 
-        encoder.show(content.at(window.outer).to(encoder.device), keep)
+        encoder.show(read_wrapped(content, window.outer).to(encoder.device), keep)
 
-    found = sums_of_windows(layout.windows(size, encoder.taps), observe, _wide(encoder))
+    windows = layout.windows(size, encoder.taps, wraps=config.is_circular)
+    found = sums_of_windows(windows, observe, _wide(encoder))
     blended = {tap: blend([each[tap] for each in styles]) for tap in config.style_layers}
     metrics = {}
     if is_local:

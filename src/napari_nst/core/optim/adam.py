@@ -73,8 +73,8 @@ class Adam:
         self._mean.copy_(state["mean"])
         self._square.copy_(state["square"])
 
-    def adopt(self, coarser: "Adam") -> None:
-        """Take over the step count and the enlarged moments of a coarser scale.
+    def adopt(self, coarser: "Adam", *, wraps: bool = False) -> None:
+        """Take over the step count and the enlarged moments of a coarser scale, which may wrap.
 
         The first moment is enlarged bicubic, the second bilinear and kept positive, as
         style-transfer-pytorch does.
@@ -82,6 +82,6 @@ class Adam:
         height, width = self._variable.shape[-2:]
         size, store = (height, width), self._store
         self._count = coarser._count
-        self._mean = enlarged(coarser._mean, size, store, mode="bicubic")
-        self._square = enlarged(coarser._square, size, store, mode="bilinear")
+        self._mean = enlarged(coarser._mean, size, store, mode="bicubic", wraps=wraps)
+        self._square = enlarged(coarser._square, size, store, mode="bilinear", wraps=wraps)
         update(store, lambda square: square.clamp_(min=0), self._square)

@@ -188,7 +188,7 @@ class Descent:
     def adopt_moments(self, coarser: "Descent") -> None:
         """Take over Adam's moments from a coarser scale; L-BFGS starts with no history."""
         if isinstance(self._optimizer, Adam) and isinstance(coarser._optimizer, Adam):
-            self._optimizer.adopt(coarser._optimizer)
+            self._optimizer.adopt(coarser._optimizer, wraps=self._config.is_circular)
 
     def state(self) -> State:
         """Return all that the next step depends on; its tensors change with the next step.
@@ -249,6 +249,7 @@ class Descent:
                 kept_dtype=self._kept_dtype,
                 longest=self._longest,
                 smoothing=None if asked == "none" else asked,
+                wraps=config.is_circular,
             )
             if config.line_search == "none"
             else SearchingLBFGS
