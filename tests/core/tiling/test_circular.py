@@ -14,11 +14,10 @@ from napari_nst.core.control import RunControl
 from napari_nst.core.evaluate import loss_and_gradient_by_windows
 from napari_nst.core.grain import Grain
 from napari_nst.core.loss.objective import PUBLISHED
-from napari_nst.core.loss.targets import measured, objective_of
+from napari_nst.core.loss.targets import Part, measured, objective_of
 from napari_nst.core.network.encoder import encoder_for
 from napari_nst.core.optim.evaluator import Evaluation
 from napari_nst.core.optim.preconditioner import Smoothing, smoothed, smoothed_by_blocks
-from napari_nst.core.periodic import make_periodic
 from napari_nst.core.picture import Picture, Pictures
 from napari_nst.core.picture_evaluator import PictureEvaluator
 from napari_nst.core.pyramid import scale_sizes
@@ -27,6 +26,7 @@ from napari_nst.core.store.pixels import HeldPixels
 from napari_nst.core.store.store import InMemory
 from napari_nst.core.store.wrapping import wrapped_parts
 from napari_nst.core.tiling.layout import Layout
+from napari_nst.core.tiling.periodic import make_periodic
 from napari_nst.samples import style
 from napari_nst.settings.config import StyleConfig
 from tests.core.tiling.test_exactness import LOSSES, difference, random
@@ -52,7 +52,7 @@ def evaluated(
     )
     layout = Layout(tile_px)
     moments = measured(encoder, HeldPixels(random((90, 79), 3)), config, layout)
-    objective = objective_of(encoder, HeldPixels(content), [moments], config, layout=layout)
+    objective = objective_of(encoder, HeldPixels(content), [Part([moments], [1.0])], config, layout=layout)
     size = picture.shape[-2], picture.shape[-1]
     windows = layout.windows(size, encoder.taps, wraps=config.is_circular)
     return loss_and_gradient_by_windows(
@@ -147,7 +147,7 @@ def test_a_preconditioned_step_wraps(kind: Smoothing) -> None:
 
 def test_grain_is_as_strong_at_the_border_as_elsewhere() -> None:
     painted = HeldPixels(random((64, 64), 1))
-    grain = Grain((512, 512), [painted], InMemory(), wraps=True).rows(slice(0, 512))
+    grain = Grain((512, 512), [painted], [1.0], InMemory(), wraps=True).rows(slice(0, 512))
     assert float(grain[..., :1].std()) == pytest.approx(float(grain.std()), rel=0.1)
     flat = torch.nn.functional.avg_pool2d(rolled(grain, 7, 9), 3, stride=1)
     ordinary = torch.nn.functional.avg_pool2d(grain, 3, stride=1)
