@@ -24,7 +24,13 @@ from napari_nst.api.checkpoint import (
 from napari_nst.api.network import Network, balance_of, network_for, suited
 from napari_nst.api.results import Step, StyleResult
 from napari_nst.core.control import RunControl
-from napari_nst.core.inputs import Style, check_control, checked_steering, read_pictures
+from napari_nst.core.inputs import (
+    Style,
+    check_control,
+    checked_steering,
+    read_pictures,
+    turned_styles,
+)
 from napari_nst.core.memory import held_heap
 from napari_nst.core.network.preprocess import mean_colour
 from napari_nst.core.picture import Pictures
@@ -273,6 +279,7 @@ class Stylizer:
         config = StyleConfig.preset(DEFAULT_PRESET) if config is None else checked_config(config)
         config = config if shares is None else config.replace(blend=shares)
         check_control(config, regions, len(pictures.styles))
+        pictures = turned_styles(pictures, config)
         events, control = checked_steering(events, control, config)
         settled = None if resumed is None else Settled.of(resumed)
         job = _Job(

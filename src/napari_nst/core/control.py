@@ -11,7 +11,7 @@ from typing import Any
 from napari_nst.errors import ConfigError
 from napari_nst.settings.config import STEERABLE, StyleConfig
 from napari_nst.settings.record import checked_regions
-from napari_nst.settings.regions import REGIONS, Regions, blend_shares
+from napari_nst.settings.regions import REGIONS, Regions, blend_shares, check_each_style
 
 
 class Stopped(Exception):
@@ -110,7 +110,7 @@ class RunControl:
         """
         with self._lock:
             config = config.replace(**self._changes)
-            blend_shares(config.blend, style_count)
+            check_each_style(config, style_count)
             for regions in self._repainted:
                 if regions is not None:
                     regions.check(style_count)

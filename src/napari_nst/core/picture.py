@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from PIL import Image
 from torch import Tensor
 
 from napari_nst.core.arrays import as_array, rows_of
@@ -241,6 +242,43 @@ def read_by_pieces(source: PixelSource, role: str) -> ArrayPicture:
                 opacity += float(planes[3].sum())
     hidden = (colours / max(opacity, 1e-6)).float().view(1, 3, 1, 1)
     return ArrayPicture(source, role, hidden if has_alpha else None)
+
+
+def rotated(picture: AnyPicture, degrees: float, role: str) -> AnyPicture:
+    """Turn a picture counter-clockwise; its corners become transparent.
+
+    Raises
+    ------
+    ImageError
+        If it is so large that it stays in its array.
+    """
+    if degrees % 360 == 0:
+        return picture
+    if not isinstance(picture, Picture):
+        raise ImageError(f"{role} is too large to be turned here; turn it in its file")
+
+    def turned(plane: Tensor) -> Tensor:
+        image = Image.fromarray(plane.numpy())
+        return torch.from_numpy(
+            np.array(image.rotate(degrees, Image.Resampling.BICUBIC, expand=True))
+        )
+
+    opaque = torch.ones_like(picture.rgb[:, :1])
+    alpha = opaque if picture.alpha is None else picture.alpha
+    planes = torch.cat([picture.rgb * alpha, alpha], 1)[0]
+    found = torch.stack([turned(plane) for plane in planes])[None].clamp(0, 1)
+    visible = found[:, 3:]
+    if picture.alpha is None and bool((visible == 1).all()):
+        return Picture(found[:, :3].contiguous(), None, picture.dtype)
+    rgb = (found[:, :3] / visible.clamp(min=1e-6)).clamp(0, 1)
+    return Picture(_without_hidden_colours(rgb, visible, None), visible, picture.dtype)
+
+
+def rotated_labels(labels: npt.NDArray[np.uint8], degrees: float = 0.0) -> npt.NDArray[np.uint8]:
+    """Turn labels as `rotated` turns their picture; its corners are unlabelled."""
+    if degrees % 360 == 0:
+        return labels
+    return np.array(Image.fromarray(labels).rotate(degrees, expand=True))
 
 
 def write_array(rgb: Tensor, like: AnyPicture) -> npt.NDArray[Any]:

@@ -20,7 +20,7 @@ from napari_nst.core.memory import give_memory_back
 from napari_nst.core.network.encoder import Encoder
 from napari_nst.core.network.window import Box
 from napari_nst.core.optim.evaluator import Evaluation
-from napari_nst.core.picture import AnyPicture, Pictures, fit_longest_side
+from napari_nst.core.picture import AnyPicture, Pictures, fit_longest_side, rotated_labels
 from napari_nst.core.pyramid import Size, style_size
 from napari_nst.core.store.enlarge import enlarged_rows
 from napari_nst.core.store.noise import normal_noise
@@ -244,18 +244,19 @@ class PictureEvaluator:
                 self._style_moments(index, size, label) if share else {}
                 for index, share in enumerate(own)
             ]
-            parts.append(Part(styles, own, mask))
+            parts.append(Part(styles, own, mask, self.config.style_detail))
         return parts
 
     def _style_moments(self, index: int, size: Size, label: int) -> StyleMoments:
         """Measure a style beside the content at a size, unless it is known at its own."""
         config = self.config
         style = self._pictures.styles[index]
-        own_size = style_size(style.size, size, config)
+        own_size = style_size(style.size, size, config, index)
         mask, part = opacity_mask(style, own_size, config.resample), ""
         labels = self.regions.style_labels if self.regions else ()
         if labels and (own := labels[index]) is not None and (own == label).any():
-            mask = product(label_mask(own, [label], own_size), mask)
+            turned = rotated_labels(own, *config.style_rotations[index : index + 1])
+            mask = product(label_mask(turned, [label], own_size), mask)
             part = sha256((own == label).tobytes()).hexdigest()
         hashes = self._pictures.style_hashes
         key = (hashes[index], own_size, config.resample, part) if hashes else None
@@ -267,7 +268,8 @@ class PictureEvaluator:
     def _style_at(self, index: int, size: Size, device: torch.device) -> Content:
         """Return a style as it is shown to the network beside a content of a size."""
         style = self._pictures.styles[index]
-        return Content(self._resized(style, style_size(style.size, size, self.config)), device)
+        own_size = style_size(style.size, size, self.config, index)
+        return Content(self._resized(style, own_size), device)
 
     def _enlarged(self, picture: Tensor, coarse: Content | None, content: Content) -> Tensor:
         """Enlarge a picture, with the content's detail that it was too small for, and grain."""

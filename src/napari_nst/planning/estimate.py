@@ -347,7 +347,9 @@ class Plan:
     @cached_property
     def _dry_run(self) -> DryRun:
         finest = self.sizes[-1]
-        styles = tuple(style_size(style, finest, self.config) for style in self.styles)
+        styles = tuple(
+            style_size(style, finest, self.config, place) for place, style in enumerate(self.styles)
+        )
         return dry_run(self.config, finest, styles, device=self.device, dtype=self.dtype)
 
     @property

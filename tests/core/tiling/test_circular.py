@@ -52,7 +52,9 @@ def evaluated(
     )
     layout = Layout(tile_px)
     moments = measured(encoder, HeldPixels(random((90, 79), 3)), config, layout)
-    objective = objective_of(encoder, HeldPixels(content), [Part([moments], [1.0])], config, layout=layout)
+    objective = objective_of(
+        encoder, HeldPixels(content), [Part([moments], [1.0])], config, layout=layout
+    )
     size = picture.shape[-2], picture.shape[-1]
     windows = layout.windows(size, encoder.taps, wraps=config.is_circular)
     return loss_and_gradient_by_windows(

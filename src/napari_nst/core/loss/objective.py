@@ -109,6 +109,8 @@ class Region:
         Per style layer, how many positions the region has there, or their weights' total.
     weights
         Per style layer, how much each position counts, N = 1; all count alike where it is absent.
+    extents
+        Per style layer, the rectangle beyond which all weights are 0; the picture by default.
     share
         The region's share of the picture, so that a pixel is pulled as much as without regions.
     vanished
@@ -120,6 +122,7 @@ class Region:
     style: Mapping[str, Moments]
     positions: Mapping[str, float]
     weights: Mapping[str, Source] = field(default_factory=dict)
+    extents: Mapping[str, Box] = field(default_factory=dict)
     share: float = 1.0
     vanished: Sequence[str] = ()
     metrics: Mapping[str, BuresMetric] = field(default_factory=dict)
@@ -130,9 +133,19 @@ class Region:
         left = whole - sum(weight_of[tap] for tap in self.vanished)
         return whole / left if self.vanished and left > 0 else 1.0
 
-    def weights_at(self, tap: str, in_tap: Box) -> Tensor | None:
-        """Return the weights of some positions, shape (1, 1, rows, columns)."""
-        return self.weights[tap].at(in_tap) if tap in self.weights else None
+    def seen(self, tap: str, features: Tensor, in_tap: Box) -> tuple[Tensor, Tensor | None]:
+        """Return what the region sees of features, and how much each position counts.
+
+        Parameters
+        ----------
+        features : Tensor, shape (1, N, rows, columns)
+            Or their gradient; the result is a view of it.
+        in_tap
+            Their positions in the whole picture.
+        """
+        here = in_tap.within(self.extents[tap]) if tap in self.extents else in_tap
+        part = _at(features, here.moved(-in_tap.top, -in_tap.left))
+        return part, self.weights[tap].at(here) if tap in self.weights else None
 
 
 @dataclass(frozen=True)
@@ -186,8 +199,9 @@ class Objective:
             add_to(found, SumKey("content", "squares", tap), total)
         for index, region in enumerate(self.regions):
             if tap in region.style:
-                weights = region.weights_at(tap, in_tap)
-                add_style_sums(found, tap, own, weights, region=index, exactly=self.exactly)
+                part, weights = region.seen(tap, own, in_tap)
+                if part.numel():
+                    add_style_sums(found, tap, part, weights, region=index, exactly=self.exactly)
 
     def observe_picture(
         self, found: Sums, picture: Tensor, config: StyleConfig, *, window: Window
@@ -260,8 +274,14 @@ class Objective:
         added = place.contiguous(memory_format=torch.channels_last)  # itself where rows are whole
         for index, region in enumerate(self.regions):
             if tap in region.style:
+                part, weights = region.seen(tap, own, in_tap)
+                target, _ = region.seen(tap, added, in_tap)
                 total, gram = (slopes[key] for key in _style_keys(tap, index))
-                add_sums_pullback(added, own, total, gram, region.weights_at(tap, in_tap))
+                if part.numel():
+                    pulled = target.contiguous(memory_format=torch.channels_last)
+                    add_sums_pullback(pulled, part, total, gram, weights)
+                    if pulled is not target:
+                        target.copy_(pulled)
         slope = slopes.get(SumKey("content", "squares", tap))
         if slope is not None:
             twice = 2 * float(slope)

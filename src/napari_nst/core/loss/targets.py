@@ -24,12 +24,15 @@ from napari_nst.core.loss.statistics import Moments, blend
 from napari_nst.core.network.encoder import Encoder
 from napari_nst.core.network.window import Box, Size, Window
 from napari_nst.core.store.pixels import HeldPixels, Pixels
-from napari_nst.core.store.store import InMemory, Store, total
+from napari_nst.core.store.store import InMemory, Store, block, total
 from napari_nst.core.tiling.layout import Layout
 from napari_nst.core.tiling.wrapping import read_wrapped
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.regions import LEAST_POSITIONS, blend_shares
 from napari_nst.settings.vgg_layers import tap_geometry
+
+_FINE_STRIDE_PX = 2
+"""Layers of blocks 1 and 2 give a style's fine texture."""
 
 StyleMoments = dict[str, Moments]
 """The moments of a style, or a part of it, at each style layer that it is large enough for."""
@@ -47,11 +50,24 @@ class Part:
         Each style's share; they sum to 1.
     mask
         How much each pixel belongs to the part; None is all of the picture.
+    details
+        As in StyleConfig, for each style.
     """
 
     styles: Sequence[StyleMoments]
     shares: Sequence[float]
     mask: Mask | None = None
+    details: Sequence[str] = ()
+
+    def at(self, tap: str) -> list[tuple[StyleMoments, float]]:
+        """Return the styles that count at a layer, with their shares."""
+        is_fine = tap_geometry(tap).stride_px <= _FINE_STRIDE_PX
+        other = "coarse" if is_fine else "fine"
+        details = self.details or ("all",) * len(self.styles)
+        used = [each for each in zip(self.styles, self.shares, details, strict=True) if each[1]]
+        here = [each for each in used if each[2] != other] or used
+        whole = sum(share for _, share, _ in here) if len(here) < len(used) else 1.0
+        return [(style, share / whole) for style, share, _ in here]
 
 
 class StyleTargets:
@@ -127,7 +143,7 @@ def build_objective(
     """
     moments = [measured(encoder, HeldPixels(style), config) for style in styles]
     shares = blend_shares(config.blend, len(moments))
-    parts = [Part(moments, shares)]
+    parts = [Part(moments, shares, details=config.style_detail)]
     return objective_of(encoder, HeldPixels(content), parts, config, balance=balance)
 
 
@@ -203,11 +219,11 @@ def _region(
     taps = config.style_layers
     whole = {tap: _positions(tap, size) for tap in taps}
     positions = {tap: _total(weights[tap], store) if weights else whole[tap] for tap in taps}
-    used = [style for style, share in zip(part.styles, part.shares, strict=True) if share]
     present = [
         tap
         for tap in taps
-        if (not weights or positions[tap] >= LEAST_POSITIONS) and all(tap in each for each in used)
+        if (not weights or positions[tap] >= LEAST_POSITIONS)
+        and all(tap in each for each, _ in part.at(tap))
     ]
     style = {tap: _blended(part, tap) for tap in present}
     share = 1.0
@@ -215,13 +231,25 @@ def _region(
         finest = min(taps, key=lambda tap: tap_geometry(tap).stride_px)
         share = positions[finest] / whole[finest]
     vanished = [tap for tap in taps if tap not in present]
-    return Region(style, positions, weights, share, vanished)
+    extents = {tap: _extent(held.whole, store) for tap, held in weights.items()}
+    return Region(style, positions, weights, extents, share, vanished)
+
+
+def _extent(weights: Tensor, store: Store) -> Box:
+    """Find the rectangle beyond which all weights are 0; shape (1, 1, h, w)."""
+    by_row, columns = [], torch.zeros(weights.shape[-1], dtype=torch.bool)
+    for rows in store.rows(weights):
+        used = block(weights, rows)[0, 0] > 0
+        by_row.append(used.any(1).cpu())
+        columns |= used.any(0).cpu()
+    places = [axis.nonzero().flatten().tolist() for axis in (torch.cat(by_row), columns)]
+    (top, bottom), (left, right) = ((each[0], each[-1] + 1) if each else (0, 0) for each in places)
+    return Box(top, bottom, left, right)
 
 
 def _blended(part: Part, tap: str) -> Moments:
-    by_style = zip(part.styles, part.shares, strict=True)
-    moments, shares = zip(*((style[tap], share) for style, share in by_style if share), strict=True)
-    return blend(moments, shares)
+    used = part.at(tap)
+    return blend([style[tap] for style, _ in used], [share for _, share in used])
 
 
 def _pooled(
