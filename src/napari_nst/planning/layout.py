@@ -163,19 +163,26 @@ def check_disk(layout: LayoutPlan, folder: Path) -> None:
         )
 
 
-def step_factor(size: Size, taps: Sequence[str], tile_px: int | None) -> float:
-    """Return the time of a step by windows in units of that on the whole picture of (H, W)."""
-    windows = windows_of(size, taps, tile_px)
-    if len(windows) == 1:
-        return 1.0
+def step_factor(
+    size: Size, taps: Sequence[str], tile_px: int | None, *, wraps: bool = False
+) -> float:
+    """Return the time of a step by windows in units of that on the whole picture of (H, W).
+
+    A picture that wraps has a halo even where it is one window.
+    """
+    windows = windows_of(size, taps, tile_px, wraps=wraps)
     outers = [each.outer for each in windows]
     seen = sum((each.bottom - each.top) * (each.right - each.left) for each in outers)
-    return _TWO_PASSES * seen / (size[0] * size[1])
+    passes = 1.0 if len(windows) == 1 else _TWO_PASSES
+    return passes * seen / (size[0] * size[1])
 
 
 def _by_windows(plan: "Plan", tile_px: int, *, in_files: bool) -> LayoutPlan:
     size, halo = plan.sizes[-1], halo_px(plan.config.taps)
-    seen = [min(side, tile_px + 2 * halo) for side in size]
+    wraps = plan.config.is_circular
+    seen = [
+        min(side, tile_px) + 2 * halo if wraps else min(side, tile_px + 2 * halo) for side in size
+    ]
     pixels = size[0] * size[1]
     held, window = array_bytes(plan) * pixels, plan.peak_of_pixels(seen[0] * seen[1])
     if not in_files:

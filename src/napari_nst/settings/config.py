@@ -173,7 +173,11 @@ class StyleConfig:
         "max", "Pooling", "How the network reduces its features: average is smoother than max."
     )
     padding: Padding = setting(
-        "zeros", "Padding", "What the first layer reads beyond the picture's border."
+        "zeros",
+        "Padding",
+        "What the network reads beyond the picture's border. circular: the opposite border, so "
+        "that the result tiles without a seam; its sides are rounded to multiples of 16 px, or of "
+        "the deepest layer's stride.",
     )
     init: Init = setting("content", "Start from", "The picture that the run starts from.")
     noise_std: float = setting(
@@ -386,6 +390,11 @@ class StyleConfig:
             if is_bare and not _are_as_many(changes[layers], getattr(self, weights)):
                 changes[weights] = ()
         return replace(self, **changes)
+
+    @property
+    def is_circular(self) -> bool:
+        """Whether opposite borders of the result meet, so that it tiles."""
+        return self.padding == "circular"
 
     @property
     def of_one_style(self) -> Self:

@@ -344,7 +344,7 @@ class ViewerRun(QObject):
     def show_result(self) -> None:
         """Show the result, in a new layer if the old one is gone."""
         if self.result is not None and self.record is not None:
-            self.live.finish(as_uint8(self.result.image), self.record)
+            self.live.finish(self.result.image, self.record)
 
     def label_snapshot(self, snapshot: "SnapshotLayer") -> None:
         """Store in a snapshot's layer what reproduces it, as soon as that is known."""
@@ -422,7 +422,7 @@ class ViewerRun(QObject):
                 continue
             self.snapshots.mark_change(event.step)
         self._tell_settings()
-        self.live.finish(as_uint8(result.image), result.record)
+        self.live.finish(result.image, result.record)
         for snapshot in self.snapshot_layers:
             self.label_snapshot(snapshot)
         self.text = outcome_text(result.reason, result.record.steps_done, result.seconds)
