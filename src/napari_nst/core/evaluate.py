@@ -71,7 +71,7 @@ def loss_and_gradient_by_windows(
 
     def observe(found: Sums, window: Window) -> None:
         part = seen(window)
-        encoder.show(part, partial(objective.observe, found, window=window))
+        encoder.show(part, partial(objective.observe, found, window=window), window)
         objective.observe_picture(found, part.to(wide), config, window=window)
 
     with torch.no_grad():
@@ -81,7 +81,7 @@ def loss_and_gradient_by_windows(
     with torch.no_grad():
         for window in windows:
             part = seen(window)
-            tape = encoder.forward(part, lambda _tap, _rows, _features: None)
+            tape = encoder.forward(part, lambda _tap, _rows, _features: None, window)
             pullback = partial(objective.pullback, window=window, slopes=slopes)
             own = encoder.backward(tape, pullback)
             objective.pullback_to_picture(own, part.to(wide), config, window=window, slopes=slopes)

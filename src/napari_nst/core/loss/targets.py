@@ -131,7 +131,7 @@ def objective_of(
             if is_local and tap in config.style_layers and own.numel():
                 add_style_sums(found, tap, own, exactly=_exactly(config))
 
-        encoder.show(content.at(window.outer).to(encoder.device), keep)
+        encoder.show(content.at(window.outer).to(encoder.device), keep, window)
 
     found = sums_of_windows(layout.windows(size, encoder.taps), observe, _wide(encoder))
     blended = {tap: blend([each[tap] for each in styles]) for tap in config.style_layers}
@@ -182,7 +182,7 @@ def measured(
             if tap in config.style_layers and own.numel():
                 add_style_sums(found, tap, own, exactly=_exactly(config))
 
-        encoder.show(style.at(window.outer).to(encoder.device), add)
+        encoder.show(style.at(window.outer).to(encoder.device), add, window)
 
     windows = (layout or Layout()).windows(style.size, encoder.taps)
     return _moments(sums_of_windows(windows, observe, _wide(encoder)), style.size, config)
