@@ -70,8 +70,10 @@ def test_mapping_to_its_own_colours_changes_nothing() -> None:
 
 def test_blending_equal_statistics_gives_the_same_and_orders_do_not_matter() -> None:
     one, two = colour_statistics(picture(1)), colour_statistics(picture(2))
-    np.testing.assert_allclose(blended([one, one]).second, one.second)
-    np.testing.assert_allclose(blended([one, two]).mean, blended([two, one]).mean)
+    np.testing.assert_allclose(blended([one, one], [0.5, 0.5]).second, one.second)
+    np.testing.assert_allclose(
+        blended([one, two], [0.5, 0.5]).mean, blended([two, one], [0.5, 0.5]).mean
+    )
 
 
 def test_a_palette_survives_json() -> None:

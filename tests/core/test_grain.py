@@ -20,7 +20,12 @@ def random_picture(seed: int, strength: float = 1.0) -> Tensor:
 def grain(
     size: tuple[int, int], styles: list[Tensor], store: Store | None = None, step: int = 0
 ) -> Tensor:
-    found = Grain(size, [HeldPixels(each) for each in styles], store or InMemory())
+    found = Grain(
+        size,
+        [HeldPixels(each) for each in styles],
+        [1 / len(styles)] * len(styles),
+        store or InMemory(),
+    )
     edges = [*range(0, size[0], step or size[0]), size[0]]
     return torch.cat([found.rows(slice(*each)) for each in pairwise(edges)], dim=2)
 

@@ -11,7 +11,7 @@ RECORD = RunRecord(StyleConfig(seed=7), {}, {}, "untrained", EVENTS, 9, "finishe
 
 
 def test_a_record_carries_the_number_of_its_format_and_comes_back() -> None:
-    assert RECORD.to_dict()["format"] == 1
+    assert RECORD.to_dict()["format"] == 2
     assert RunRecord.from_json(RECORD.to_json()) == RECORD
 
 
@@ -24,7 +24,7 @@ def test_a_record_from_before_formats_reads_as_it_did() -> None:
 @pytest.mark.parametrize(
     ("number", "message"),
     [
-        (2, "format 2, and this version reads up to 1; update"),
+        (3, "format 3, and this version reads up to 2; update"),
         ("1", "an integer from"),
         (0, "from 1"),
     ],

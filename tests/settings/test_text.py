@@ -8,6 +8,7 @@ from napari_nst.files.user_presets import NamedPreset, differences
 from napari_nst.plugin.form.setting_widgets import make_widget
 from napari_nst.runs.sweep_values import parse_values
 from napari_nst.settings.config import StyleConfig
+from napari_nst.settings.regions import Regions
 from napari_nst.settings.text import in_words, parse_setting, setting_text, settings_text, title_of
 
 
@@ -46,12 +47,13 @@ def test_choices_are_called_as_in_the_form():
 
 DEFAULTS = {each.name: getattr(StyleConfig(), each.name) for each in fields(StyleConfig)}
 UNSET = [name for name, value in DEFAULTS.items() if value in (None, ())]
+LISTS = [name for name, value in DEFAULTS.items() if isinstance(value, tuple)]
 
 
 @pytest.mark.gui
 @pytest.mark.parametrize("field", [*UNSET, "size"])
 def test_an_unset_value_has_one_word_everywhere(field, qtbot):
-    unset = () if field.endswith("weights") else None
+    unset = () if field in LISTS else None
     widget = make_widget(field)
     qtbot.addWidget(widget.native)
     widget.value = unset
@@ -82,3 +84,8 @@ def test_errors_name_settings_as_the_form_does(changes):
 def test_settings_within_an_error_are_named_as_in_the_form_too():
     said = in_words(ImageError("the style is too thin. Choose a larger size or style_scale."))
     assert said == "the style is too thin. Choose a larger size or style scale."
+
+
+def test_repainted_regions_are_told_in_words() -> None:
+    assert settings_text({"regions": Regions(), "seed": 2}) == "other regions · seed 2"
+    assert settings_text({"regions": None}) == "no regions"

@@ -23,15 +23,14 @@ from napari_nst.api.checkpoint import (
 )
 from napari_nst.api.network import Network, balance_of, network_for, suited
 from napari_nst.api.results import Step, StyleResult
-from napari_nst.core.arrays import as_array
 from napari_nst.core.control import RunControl
-from napari_nst.core.inputs import checked_steering, style_arrays
+from napari_nst.core.inputs import Style, check_control, checked_steering, read_pictures
 from napari_nst.core.memory import held_heap
 from napari_nst.core.network.preprocess import mean_colour
-from napari_nst.core.picture import Pictures, read_picture
+from napari_nst.core.picture import Pictures
 from napari_nst.core.run import Run
 from napari_nst.core.tiling.layout import Layout
-from napari_nst.errors import is_out_of_memory
+from napari_nst.errors import ConfigError, is_out_of_memory
 from napari_nst.files.checkpoints import Checkpoint, read_checkpoint
 from napari_nst.planning.estimate import Plan, learn, plan_of
 from napari_nst.planning.layout import LayoutPlan
@@ -40,7 +39,8 @@ from napari_nst.planning.remedies import fitting_layout, ran_out
 from napari_nst.settings.config import StyleConfig, checked_config
 from napari_nst.settings.pixels import PixelSource
 from napari_nst.settings.presets import DEFAULT_PRESET
-from napari_nst.settings.record import RunRecord, SteeringEvent, picture_hash
+from napari_nst.settings.record import RunRecord, SteeringEvent
+from napari_nst.settings.regions import Regions
 from napari_nst.settings.results import LossPoint
 from napari_nst.settings.vgg_layers import WEIGHTS_NAMES
 from napari_nst.weights import InputKind, Weights, load
@@ -48,7 +48,7 @@ from napari_nst.weights import InputKind, Weights, load
 
 def stylize(
     content: PixelSource,
-    style: PixelSource | Sequence[PixelSource],
+    style: Style | Sequence[Style],
     config: StyleConfig | None = None,
     *,
     weights: str | Path | Weights = "auto",
@@ -58,6 +58,7 @@ def stylize(
     scratch: str | Path | None = None,
     control: RunControl | None = None,
     init: PixelSource | None = None,
+    regions: Regions | None = None,
     events: Sequence[SteeringEvent] = (),
     check_memory: bool = True,
     checkpoints: Checkpoints | None = None,
@@ -75,6 +76,7 @@ def stylize(
         scratch=scratch,
         control=control,
         init=init,
+        regions=regions,
         events=events,
         check_memory=check_memory,
         checkpoints=checkpoints,
@@ -85,7 +87,7 @@ def stylize(
 
 def iter_stylize(
     content: PixelSource,
-    style: PixelSource | Sequence[PixelSource],
+    style: Style | Sequence[Style],
     config: StyleConfig | None = None,
     *,
     weights: str | Path | Weights = "auto",
@@ -95,6 +97,7 @@ def iter_stylize(
     scratch: str | Path | None = None,
     control: RunControl | None = None,
     init: PixelSource | None = None,
+    regions: Regions | None = None,
     events: Sequence[SteeringEvent] = (),
     check_memory: bool = True,
     checkpoints: Checkpoints | None = None,
@@ -107,8 +110,8 @@ def iter_stylize(
     content : array, shape (H, W), (H, W, 3) or (H, W, 4)
         uint8, uint16, or floating in [0, 1]; numpy's, or anything with ``__array__``: dask's,
         zarr's, a tensor of torch, a picture of PIL.
-    style : array as `content`, or a list of them
-        Several styles are blended equally.
+    style : array as `content`, a pair of an array and its share, or a list of these
+        Several styles are blended; without shares, as ``config.blend`` says.
     config
         The preset "default" where there is none.
     weights
@@ -126,6 +129,8 @@ def iter_stylize(
         Stops, pauses and steers the run from another thread.
     init : array as `content`
         The picture to start from, instead of ``config.init``; resized to fit.
+    regions
+        Which part of the content gets which style, and where its structure matters.
     events
         Steering to repeat, of a RunRecord.
     check_memory
@@ -169,6 +174,7 @@ def iter_stylize(
         config,
         control=control,
         init=init,
+        regions=regions,
         events=events,
         check_memory=check_memory,
         checkpoints=checkpoints,
@@ -214,11 +220,12 @@ class Stylizer:
     def stylize(
         self,
         content: PixelSource,
-        style: PixelSource | Sequence[PixelSource],
+        style: Style | Sequence[Style],
         config: StyleConfig | None = None,
         *,
         control: RunControl | None = None,
         init: PixelSource | None = None,
+        regions: Regions | None = None,
         events: Sequence[SteeringEvent] = (),
         check_memory: bool = True,
         checkpoints: Checkpoints | None = None,
@@ -231,6 +238,7 @@ class Stylizer:
             config,
             control=control,
             init=init,
+            regions=regions,
             events=events,
             check_memory=check_memory,
             checkpoints=checkpoints,
@@ -241,26 +249,35 @@ class Stylizer:
     def iter_stylize(
         self,
         content: PixelSource,
-        style: PixelSource | Sequence[PixelSource],
+        style: Style | Sequence[Style],
         config: StyleConfig | None = None,
         *,
         control: RunControl | None = None,
         init: PixelSource | None = None,
+        regions: Regions | None = None,
         events: Sequence[SteeringEvent] = (),
         check_memory: bool = True,
         checkpoints: Checkpoints | None = None,
         resume: str | Path | None = None,
     ) -> Generator[Step, None, StyleResult]:
         """Stylize `content` step by step, as the function `iter_stylize` does."""
-        pictures, hashes = _read(content, style, init)
+        pictures, shares, hashes = read_pictures(content, style, init)
         resumed = None if resume is None else read_checkpoint(Path(resume))
         if resumed is not None:
             check_same_run(resumed, hashes, config, events)
-            config = resumed.record.config
+            config, given, regions = resumed.record.config, regions, resumed.record.regions
+            if given not in (None, regions):
+                raise ConfigError(
+                    "a resumed run has its regions from the checkpoint; leave out other regions"
+                )
         config = StyleConfig.preset(DEFAULT_PRESET) if config is None else checked_config(config)
+        config = config if shares is None else config.replace(blend=shares)
+        check_control(config, regions, len(pictures.styles))
         events, control = checked_steering(events, control, config)
         settled = None if resumed is None else Settled.of(resumed)
-        job = _Job(pictures, config, hashes, control, events, checkpoints, resumed, settled)
+        job = _Job(
+            pictures, config, hashes, control, events, regions, checkpoints, resumed, settled
+        )
         return self._generate(job, check_memory=check_memory)
 
     def _generate(self, job: "_Job", *, check_memory: bool) -> Generator[Step, None, StyleResult]:
@@ -328,6 +345,7 @@ class Stylizer:
             events=job.events,
             layout=Layout(layout.tile_px, store),
             style_targets=network.style_targets,
+            regions=job.regions,
         )
         if job.resumed is not None:
             run.resume(load_state(job.resumed))
@@ -347,7 +365,8 @@ class Stylizer:
             | {"python": platform.python_version()},
         }
         hashes = job.hashes | {"weights": weights.sha256}
-        return run, RunRecord(job.config, resolved, hashes, weights.name)
+        record = RunRecord(job.config, resolved, hashes, weights.name, regions=job.regions)
+        return run, record
 
     def _weights_for(self, job: "_Job") -> Weights:
         """Return the weights; where they are "auto", those that a resumed run was started with."""
@@ -369,6 +388,7 @@ class _Job:
     hashes: dict[str, Any]
     control: RunControl
     events: tuple[SteeringEvent, ...]
+    regions: Regions | None
     checkpoints: Checkpoints | None
     resumed: Checkpoint | None
     settled: Settled | None
@@ -381,28 +401,6 @@ def _exhausted(run: Generator[Step, None, StyleResult]) -> StyleResult:
         except StopIteration as end:
             result: StyleResult = end.value
             return result
-
-
-def _read(
-    content: PixelSource, style: PixelSource | Sequence[PixelSource], init: PixelSource | None
-) -> tuple[Pictures, dict[str, Any]]:
-    """Read the arrays, and give the pictures' hashes for the record."""
-    source, styles = as_array(content, "content"), style_arrays(style)
-    start = None if init is None else as_array(init, "the picture to start from")
-    read = (
-        read_picture(source, "content"),
-        [read_picture(each, role) for role, each in styles.items()],
-        None if start is None else read_picture(start, "the picture to start from"),
-    )
-    hashes = _hashes(source, list(styles.values()), start)
-    return Pictures(*read, hashes["styles"]), hashes
-
-
-def _hashes(
-    content: PixelSource, styles: list[PixelSource], init: PixelSource | None
-) -> dict[str, Any]:
-    hashes = {"content": picture_hash(content), "styles": [picture_hash(each) for each in styles]}
-    return hashes if init is None else hashes | {"init": picture_hash(init)}
 
 
 def _learn(expected: Plan, result: StyleResult, measured_s: float, *, was_ready: bool) -> None:
@@ -435,7 +433,10 @@ def _take_steps(
         checkpoints.write(run, record, history, seconds)
     if run.reason != "stopped" or not history:
         history.append(_last_point(run, history, began))
-    record = record.replace(events=tuple(run.events), steps_done=run.done, reason=run.reason)
+    resolved = record.resolved | {"palette": run.palette.to_dict()}  # other shares, other palette
+    record = record.replace(
+        events=tuple(run.events), steps_done=run.done, reason=run.reason, resolved=resolved
+    )
     painted = run.picture.detach().float().cpu()[0].permute(1, 2, 0).numpy()
     return StyleResult(run.image(), painted, tuple(history), run.reason, record, seconds)
 

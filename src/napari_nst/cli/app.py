@@ -23,6 +23,7 @@ from rich.progress import BarColumn, DownloadColumn, TransferSpeedColumn
 from napari_nst import __version__
 from napari_nst.cli.batch import batch
 from napari_nst.cli.options import (
+    Blend,
     CheckpointEvery,
     Colors,
     Content,
@@ -53,6 +54,14 @@ from napari_nst.cli.options import (
     settings_of,
 )
 from napari_nst.cli.presets import presets_app
+from napari_nst.cli.regions import (
+    ContentMask,
+    Feather,
+    Mask,
+    MaskOptions,
+    RegionTargets,
+    StyleMasks,
+)
 from napari_nst.cli.resume import checkpoints_for, hinting_at_resume, unfinished_run
 from napari_nst.cli.run import run_with_bar, shown_progress, write_result
 from napari_nst.cli.signals import INTERRUPTED, ending_gently
@@ -80,6 +89,7 @@ from napari_nst.planning.text import forecast
 from napari_nst.runs.request import least_px
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.pixels import PixelSource
+from napari_nst.settings.regions import REGIONS
 
 UsageError: Any = typer.BadParameter.__base__  # typer's own click, which it does not export
 
@@ -135,6 +145,12 @@ def stylize(
     steps: Steps = None,
     style_strength: Strength = None,
     colors: Colors = None,
+    blend: Blend = None,
+    mask: Mask = None,
+    region: RegionTargets = None,
+    feather: Feather = 0.0,
+    style_mask: StyleMasks = None,
+    content_mask: ContentMask = None,
     seed: Seed = None,
     precision: Precision = None,
     init: Init = None,
@@ -155,6 +171,8 @@ def stylize(
     """Paint CONTENT in the manner of STYLE. Ctrl-C writes what there is and exits with 130."""
     knobs = {"size": size, "steps": steps, "seed": seed, "precision": precision}
     knobs |= {"style_strength": style_strength, "colors": colors, "tile": tile}
+    knobs["blend"] = blend
+    masks = MaskOptions(mask, region or (), feather, style_mask or (), content_mask)
     given, start_file = given_settings(knobs, init, settings)
     limit = memory_bytes(memory)
     with ending_gently() as ending, unfinished_run(output, resume, dry_run=dry_run) as unfinished:
@@ -162,7 +180,11 @@ def stylize(
         opened = partial(open_picture, least_px=least_px(config))
         picture, *styles = map(opened, [content, *style])
         start = opened(start_file) if start_file else None
-        inputs = [content, *style, *(each for each in (start_file, config_file) if each)]
+        regions = masks.regions(len(styles)) or (record.regions if record else None)
+        if masks.files:
+            events = tuple(event for event in events if event.field != REGIONS)
+        others = [each for each in (start_file, config_file) if each]
+        inputs = [content, *style, *masks.files, *others]
         _check_outputs(output, save_every, picture, config, inputs)
 
         from napari_nst.api import iter_stylize  # torch takes seconds to import: after the checks
@@ -185,6 +207,7 @@ def stylize(
             scratch=scratch or output.parent,
             control=control,
             init=start,
+            regions=regions,
             events=events,
             check_memory=not ignore_memory,
             checkpoints=kept,

@@ -39,6 +39,7 @@ from napari_nst.runs.batch.pairs import INDEX_FILE, Pair
 from napari_nst.runs.batch.plan import BatchPlan, BatchRequest, plan_batch
 from napari_nst.runs.batch.run import BatchStep, PairResult, fault_lines, run_batch
 from napari_nst.runs.naming import counted, shortened
+from napari_nst.settings.regions import REGIONS
 
 Contents = Annotated[
     list[Path], typer.Argument(metavar="CONTENT", help="Pictures to paint, or folders of them.")
@@ -102,6 +103,7 @@ def batch(
     knobs |= {"style_strength": style_strength, "colors": colors}
     given, start = given_settings(knobs, init, settings)
     config, record = chosen_settings(config_file, preset, given)
+    steering = record.events if record else ()
     with ending_gently(kept="finished results stay") as ending:
         request = BatchRequest(
             contents=contents,
@@ -112,7 +114,8 @@ def batch(
             weights=chosen_weights(weights, weights_input, record),
             device=device,
             init=start,
-            events=record.events if record else (),
+            # Regions belong to one picture.
+            events=tuple(each for each in steering if each.field != REGIONS),
             overwrite=overwrite,
             check_memory=not (ignore_memory or dry_run),
             settings_files=[config_file] if config_file else [],

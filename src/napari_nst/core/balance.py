@@ -60,7 +60,9 @@ def matched_balance(
     Balance
         1 for a term that has no gradient, and for content where style has none.
     """
-    plain = config.replace(style_strength=1.0, tv_weight=0.0, size=None, steps=None, seed=0)
+    plain = config.replace(
+        style_strength=1.0, tv_weight=0.0, size=None, steps=None, seed=0, blend=()
+    )
     key = (weights_hash, encoder.dtype, encoder.device, reference_ratio, plain)
     if key not in _known:
         _known[key] = _match(encoder, plain, reference_ratio)
@@ -108,11 +110,14 @@ def _layer_factors(
         content_weight=1.0, style_weight=1.0, content_layer_weights=(), style_layer_weights=()
     )
     alone = {
-        layer_name("content", tap): replace(objective, content={tap: target}, style={})
+        layer_name("content", tap): replace(objective, content={tap: target}, regions=())
         for tap, target in objective.content.items()
     } | {
-        layer_name("style", tap): replace(objective, content={}, style={tap: target})
-        for tap, target in objective.style.items()
+        layer_name("style", tap): replace(
+            objective, content={}, regions=[replace(region, style={tap: target})]
+        )
+        for region in objective.regions
+        for tap, target in region.style.items()
     }
     norms = {
         name: float(loss_and_gradient(picture, encoder, layer, config).gradient.norm())

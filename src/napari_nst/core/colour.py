@@ -108,11 +108,11 @@ def colour_statistics_by_pieces(
     return ColourStatistics(means[:3], means[3:].reshape(3, 3))
 
 
-def blended(parts: Sequence[ColourStatistics]) -> ColourStatistics:
-    """Average the statistics of several pictures."""
+def blended(parts: Sequence[ColourStatistics], shares: Sequence[float]) -> ColourStatistics:
+    """Average the statistics of several pictures by shares that sum to 1."""
     return ColourStatistics(
-        np.mean([part.mean for part in parts], axis=0),
-        np.mean([part.second for part in parts], axis=0),
+        np.average([part.mean for part in parts], axis=0, weights=shares),
+        np.average([part.second for part in parts], axis=0, weights=shares),
     )
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 from napari_nst.errors import ConfigError
 from napari_nst.settings.config import STEERABLE, StyleConfig
+from napari_nst.settings.record import checked_regions
+from napari_nst.settings.regions import REGIONS, Regions, blend_shares
 
 
 class Stopped(Exception):
@@ -25,7 +27,9 @@ class RunControl:
         self._running = threading.Event()
         self._running.set()
         self._changes: dict[str, Any] = {}
+        self._repainted: list[Regions | None] = []  # the last one, if any
         self._config = StyleConfig()
+        self._style_count: int | None = None
         self._paused_s = 0.0
 
     @property
@@ -76,18 +80,48 @@ class RunControl:
                 "Stop, change it and run again."
             )
         with self._lock:
-            self._config = self._config.replace(**changes)
-            self._changes |= {name: getattr(self._config, name) for name in changes}
+            config = self._config.replace(**changes)
+            if self._style_count is not None:
+                blend_shares(config.blend, self._style_count)
+            self._config = config
+            self._changes |= {name: getattr(config, name) for name in changes}
 
-    def begin(self, config: StyleConfig) -> None:
-        """Set the settings of the run, against which changes are checked."""
+    def repaint(self, regions: Regions | None) -> None:
+        """Change the regions from the next step on; None is a run without regions.
+
+        Raises
+        ------
+        ConfigError
+            If they are no regions, or not of this run's styles.
+        """
+        checked_regions(regions)
         with self._lock:
-            self._config = config.replace(**self._changes)
+            if regions is not None and self._style_count is not None:
+                regions.check(self._style_count)
+            self._repainted = [regions]
+
+    def begin(self, config: StyleConfig, style_count: int) -> None:
+        """Set the settings and the number of styles of the run, against which changes are checked.
+
+        Raises
+        ------
+        ConfigError
+            If changes that were asked for before do not fit them.
+        """
+        with self._lock:
+            config = config.replace(**self._changes)
+            blend_shares(config.blend, style_count)
+            for regions in self._repainted:
+                if regions is not None:
+                    regions.check(style_count)
+            self._config, self._style_count = config, style_count
 
     def take_changes(self) -> dict[str, Any]:
-        """Return the changes asked for since the last call, once."""
+        """Return the changes asked for since the last call, once, with "regions" among them."""
         with self._lock:
             changes, self._changes = self._changes, {}
+            if self._repainted:
+                changes[REGIONS] = self._repainted.pop()
         return changes
 
     def wait_while_paused(self) -> bool:

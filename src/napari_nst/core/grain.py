@@ -32,16 +32,24 @@ class Grain:
         (H, W) of the picture.
     styles
         The styles at this scale, on the host; their strengths are averaged.
+    shares
+        How much each of them counts; they sum to 1.
     store
         Where the noise lies.
     """
 
-    def __init__(self, size: tuple[int, int], styles: Sequence[Pixels], store: Store) -> None:
+    def __init__(
+        self,
+        size: tuple[int, int],
+        styles: Sequence[Pixels],
+        shares: Sequence[float],
+        store: Store,
+    ) -> None:
         noise = HeldPixels(normal_noise((1, 1, *size), _SEED, store))
-        strengths = [_strength(style) for style in styles]
-        own = _strength(noise)
+        used = [(style, share) for style, share in zip(styles, shares, strict=True) if share]
+        strength = sum(_strength(style) * share for style, share in used)
         self._noise = noise
-        self._factor = sum(strengths) / len(strengths) / (own or 1.0)
+        self._factor = strength / (_strength(noise) or 1.0)
 
     def rows(self, rows: slice) -> Tensor:
         """Return some rows, shape (1, 1, rows, W), float64, on the host."""

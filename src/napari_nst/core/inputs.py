@@ -1,33 +1,86 @@
 """What callers hand to `stylize`, checked at the door: each refusal is one sentence."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from numbers import Real
 from os import PathLike
+from typing import Any
 
 from napari_nst.core.arrays import as_array, is_array_like
 from napari_nst.core.control import RunControl
+from napari_nst.core.picture import Pictures, read_picture
 from napari_nst.errors import ConfigError, ImageError, shown
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.pixels import PixelSource
-from napari_nst.settings.record import SteeringEvent, checked_events
+from napari_nst.settings.record import SteeringEvent, checked_events, checked_regions, picture_hash
+from napari_nst.settings.regions import Regions, blend_shares
 
 _NOT_SEVERAL = (str, bytes, Mapping, PathLike)
 
+Style = PixelSource | tuple[PixelSource, float]
+"""A picture, or one with its share in the blend."""
 
-def style_arrays(style: object) -> dict[str, PixelSource]:
+
+def read_pictures(
+    content: PixelSource, style: Style | Sequence[Style], init: PixelSource | None
+) -> tuple[Pictures, tuple[float, ...] | None, dict[str, Any]]:
+    """Read the arrays; return them with the styles' shares, if given, and the record's hashes."""
+    source, shares, styles = as_array(content, "content"), *style_arrays(style)
+    start = None if init is None else as_array(init, "the picture to start from")
+    read = (
+        read_picture(source, "content"),
+        [read_picture(each, role) for role, each in styles.items()],
+        None if start is None else read_picture(start, "the picture to start from"),
+    )
+    hashes: dict[str, Any] = {
+        "content": picture_hash(source),
+        "styles": [picture_hash(each) for each in styles.values()],
+    }
+    if start is not None:
+        hashes["init"] = picture_hash(start)
+    return Pictures(*read, hashes["styles"]), shares, hashes
+
+
+def style_arrays(style: object) -> tuple[tuple[float, ...] | None, dict[str, PixelSource]]:
     """Convert one style, or several in a list, into arrays by the names that messages use.
+
+    Returns
+    -------
+    shares
+        Each style's share where they came in pairs, else None.
+    arrays
 
     Raises
     ------
     ImageError
         If there is none, or one is no picture.
+    ConfigError
+        If some of them have a share and others not.
     """
     if is_array_like(style) or isinstance(style, _NOT_SEVERAL) or not isinstance(style, Iterable):
-        return {"style": as_array(style, "style")}
-    several = list(style)
+        return None, {"style": as_array(style, "style")}
+    several: list[Any] = [style] if _is_pair(style) else list(style)
+    shares = tuple(each[1] for each in several if _is_pair(each))
+    if shares and len(shares) < len(several):
+        raise ConfigError("some styles have a share and others not; give every style its share")
+    several = [each[0] if shares else each for each in several]
     if not several:
         raise ImageError("there is no style; give one picture or a list of them")
     roles = ["style"] if len(several) == 1 else [f"style {n + 1}" for n in range(len(several))]
-    return {role: as_array(each, role) for role, each in zip(roles, several, strict=True)}
+    arrays = {role: as_array(each, role) for role, each in zip(roles, several, strict=True)}
+    return shares or None, arrays
+
+
+def _is_pair(style: object) -> bool:
+    """Return whether this is a picture with its share, not two pictures."""
+    return isinstance(style, tuple) and len(style) == 2 and isinstance(style[1], Real)
+
+
+def check_control(config: StyleConfig, regions: Regions | None, style_count: int) -> None:
+    """Raise ConfigError if blend or regions do not fit so many styles."""
+    blend_shares(config.blend, style_count)
+    if checked_regions(regions) is not None:
+        assert regions is not None
+        regions.check(style_count)
 
 
 def checked_steering(

@@ -186,7 +186,7 @@ class Pictures:
     content
         The picture that keeps its structure.
     styles
-        The pictures whose style it gets, blended equally.
+        The pictures whose style it gets.
     start
         The picture to start from, or None to start as the settings say.
     style_hashes
@@ -198,10 +198,10 @@ class Pictures:
     start: AnyPicture | None = None
     style_hashes: Sequence[str] = ()
 
-    @cached_property
-    def palette(self) -> Palette:
-        """The colours that the result can be given."""
-        return Palette(self.content.colours, blended([style.colours for style in self.styles]))
+    def palette(self, shares: Sequence[float]) -> Palette:
+        """Return the colours that the result can be given; each style counts as much as it says."""
+        styles = blended([style.colours for style in self.styles], shares)
+        return Palette(self.content.colours, styles)
 
 
 def read_picture(array: object, role: str) -> AnyPicture:

@@ -1,31 +1,35 @@
 """Everything of a run that handles pictures: start, targets, enlarging, evaluation."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from hashlib import sha256
 
 import torch
 from torch import Tensor
 
-from napari_nst.core.colour import ColourMap
+from napari_nst.core.colour import colour_map, colour_statistics_by_pieces
 from napari_nst.core.control import RunControl
 from napari_nst.core.device import finest_dtype
 from napari_nst.core.evaluate import loss_and_gradient, loss_and_gradient_by_windows
 from napari_nst.core.grain import Grain
+from napari_nst.core.loss.masks import ContentMasks, label_mask, opacity_mask, product
 from napari_nst.core.loss.objective import Balance, Objective
-from napari_nst.core.loss.targets import StyleMoments, StyleTargets, objective_of
+from napari_nst.core.loss.targets import Part, StyleMoments, StyleTargets, objective_of
 from napari_nst.core.memory import give_memory_back
 from napari_nst.core.network.encoder import Encoder
 from napari_nst.core.network.window import Box
 from napari_nst.core.optim.evaluator import Evaluation
-from napari_nst.core.picture import AnyPicture, Pictures
+from napari_nst.core.picture import AnyPicture, Pictures, fit_longest_side
 from napari_nst.core.pyramid import Size, style_size
 from napari_nst.core.store.enlarge import enlarged_rows
 from napari_nst.core.store.noise import normal_noise
 from napari_nst.core.store.pixels import Pixels
-from napari_nst.core.store.store import InMemory, block
+from napari_nst.core.store.store import InMemory, block, update
 from napari_nst.core.tiling.layout import Layout
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.fields import VARIABLE_MAXIMUM
+from napari_nst.settings.regions import Regions, blend_shares, shares_of
 
 
 @dataclass(frozen=True)
@@ -38,12 +42,12 @@ class Content:
     device
         Where it is wanted, in the dtype in which pictures are evaluated.
     colours
-        The map that it gets, or None.
+        Given pixels of a part and the part, returns them in other colours; or None.
     """
 
     rgb: Tensor
     device: torch.device
-    colours: ColourMap | None = None
+    colours: Callable[[Tensor, Box], Tensor] | None = None
 
     @property
     def size(self) -> Size:
@@ -52,9 +56,10 @@ class Content:
 
     def at(self, box: Box | None = None) -> Tensor:
         """Return a part, all of it by default, shape (1, 3, h, w)."""
-        part = self.rgb if box is None else self.rgb[..., box.rows, box.columns]
+        box = box or Box(0, self.size[0], 0, self.size[1])
+        part = self.rgb[..., box.rows, box.columns]
         wide = part.to(self.device, finest_dtype(self.device))
-        return wide if self.colours is None else self.colours(wide)
+        return wide if self.colours is None else self.colours(wide, box)
 
     def rows(self, rows: slice) -> Tensor:
         """Return some rows."""
@@ -82,11 +87,16 @@ class PictureEvaluator:
         The windows, and where whole pictures lie.
     style_targets
         Styles that runs with this encoder have measured; none by default.
+    regions
+        Which part of the content gets which style; all of it the blend by default.
 
     Attributes
     ----------
     config
-        The settings; those that can be steered may be changed between evaluations.
+        The settings; those that can be steered may be changed between evaluations, but for
+        "blend", which counts when a size is entered.
+    regions
+        They count when a size is entered, too.
     """
 
     def __init__(
@@ -100,8 +110,10 @@ class PictureEvaluator:
         control: RunControl,
         layout: Layout,
         style_targets: StyleTargets | None = None,
+        regions: Regions | None = None,
     ) -> None:
         self.config = config
+        self.regions = regions
         self._pictures = pictures
         self._encoder = encoder
         self._grey = grey
@@ -112,6 +124,7 @@ class PictureEvaluator:
         self._recolours = config.colors == "style"
         self._content: Content | None = None
         self._objective: Objective | None = None
+        self._kept: Tensor | None = None  # how much of each pixel is kept, shape (1, 1, H, W)
 
     def starting_picture(self, size: Size) -> Tensor:
         """Return the picture to start from, shape (1, 3, H, W)."""
@@ -138,9 +151,50 @@ class PictureEvaluator:
         has_detail = is_new and self.config.scale_detail
         coarse = self._content_at((picture.shape[-2], picture.shape[-1])) if has_detail else None
         content = self._content_at(size)
-        self._objective = self._objective_at(size, content)
+        masks = self._masks(size)
+        self._objective = objective_of(
+            self._encoder,
+            content,
+            self._parts(size),
+            self.config,
+            balance=self._balance,
+            layout=self._layout,
+            content_mask=masks.content,
+        )
+        kept = masks.kept
+        self._kept = None if kept is None else kept.pooled(1, self._layout.store)
         give_memory_back()
-        return self._enlarged(picture, coarse, content) if is_new else picture
+        entered = self._enlarged(picture, coarse, content) if is_new else picture
+        if self._kept is None:
+            return entered
+        return self._layout.store.build(
+            (1, 3, *size),
+            entered.dtype,
+            lambda rows: self._mixed(block(entered, rows), content.rows(rows), rows),
+        )
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """Each style's share of all that is painted."""
+        shares = blend_shares(self.config.blend, len(self._pictures.styles))
+        return shares if self.regions is None else self.regions.style_shares(shares)
+
+    @property
+    def kept(self) -> Tensor | None:
+        """How much of each pixel stays as in the content, shape (1, 1, H, W); None: nothing."""
+        return self._kept
+
+    def with_kept(self, rgb: Tensor, rows: slice) -> Tensor:
+        """Put the content's own pixels into rows of a picture, shape (1, 3, rows, W)."""
+        if self._kept is None:
+            return rgb
+        assert self._content is not None
+        return self._mixed(rgb, block(self._content.rgb, rows), rows)
+
+    def _mixed(self, rgb: Tensor, content: Tensor, rows: slice) -> Tensor:
+        assert self._kept is not None
+        kept = block(self._kept, rows).to(rgb)
+        return torch.lerp(rgb, content.to(rgb), kept)  # exact where all is kept
 
     def __call__(self, picture: Pixels) -> Evaluation:
         """Evaluate the loss and its gradient for a descent; raises Stopped if a stop was asked."""
@@ -154,41 +208,58 @@ class PictureEvaluator:
     def _evaluate(self, picture: Pixels, layout: Layout) -> Evaluation:
         assert self._objective is not None
         encoder, objective = self._encoder, self._objective
-        windows = layout.windows(picture.size, encoder.taps)
+        windows, store = layout.windows(picture.size, encoder.taps), layout.store
         if len(windows) == 1:
             whole = picture.at().to(encoder.device)
             found = loss_and_gradient(whole, encoder, objective, self.config)
-            device = layout.store.device
-            return replace(found, gradient=found.gradient.to(device))
-        return loss_and_gradient_by_windows(
-            picture, windows, encoder, objective, self.config, layout.store
-        )
+            found = replace(found, gradient=found.gradient.to(store.device))
+        else:
+            found = loss_and_gradient_by_windows(
+                picture, windows, encoder, objective, self.config, store
+            )
+        if self._kept is not None:
+            update(store, lambda slope, kept: slope.mul_(1 - kept), found.gradient, self._kept)
+        return found
 
     def release(self) -> None:
         """Drop the targets and the network's buffers."""
-        self._objective = self._content = None
+        self._objective = self._content = self._kept = None
         self._encoder.release()
 
-    def _objective_at(self, size: Size, content: Content) -> Objective:
-        styles = [self._style_moments(index, size) for index in range(len(self._pictures.styles))]
-        return objective_of(
-            self._encoder,
-            content,
-            styles,
-            self.config,
-            balance=self._balance,
-            layout=self._layout,
+    def _masks(self, size: Size) -> ContentMasks:
+        full_px = max(fit_longest_side(self._pictures.content.size, self.config.size))
+        return ContentMasks(
+            self._pictures.content, self.regions, size, self.config.resample, full_px=full_px
         )
 
-    def _style_moments(self, index: int, size: Size) -> StyleMoments:
+    def _parts(self, size: Size) -> list[Part]:
+        """Return what is painted, and the styles of each part, measured."""
+        shares = blend_shares(self.config.blend, len(self._pictures.styles))
+        parts = []
+        for label, target, mask in self._masks(size).painted:
+            own = shares_of(target, shares)
+            styles = [
+                self._style_moments(index, size, label) if share else {}
+                for index, share in enumerate(own)
+            ]
+            parts.append(Part(styles, own, mask))
+        return parts
+
+    def _style_moments(self, index: int, size: Size, label: int) -> StyleMoments:
         """Measure a style beside the content at a size, unless it is known at its own."""
         config = self.config
-        own_size = style_size(self._pictures.styles[index].size, size, config)
+        style = self._pictures.styles[index]
+        own_size = style_size(style.size, size, config)
+        mask, part = opacity_mask(style, own_size, config.resample), ""
+        labels = self.regions.style_labels if self.regions else ()
+        if labels and (own := labels[index]) is not None and (own == label).any():
+            mask = product(label_mask(own, [label], own_size), mask)
+            part = sha256((own == label).tobytes()).hexdigest()
         hashes = self._pictures.style_hashes
-        key = (hashes[index], own_size, config.resample) if hashes else None
+        key = (hashes[index], own_size, config.resample, part) if hashes else None
         device = self._encoder.device
         return self._style_targets.moments(
-            key, lambda: self._style_at(index, size, device), config, self._layout
+            key, lambda: self._style_at(index, size, device), config, self._layout, mask
         )
 
     def _style_at(self, index: int, size: Size, device: torch.device) -> Content:
@@ -217,15 +288,40 @@ class PictureEvaluator:
     def _grain(self, size: Size) -> Grain:
         host = torch.device("cpu")
         styles = [self._style_at(each, size, host) for each in range(len(self._pictures.styles))]
-        return Grain(size, styles, self._layout.store)
+        return Grain(size, styles, self.shares, self._layout.store)
 
     def _content_at(self, size: Size) -> Content:
         """Return the content at a size, in the colours that the run starts with."""
         if self._content is None or self._content.size != size:
             rgb = self._resized(self._pictures.content, size)
-            colours = self._pictures.palette.to_style if self._recolours else None
+            colours = self._style_colours(rgb, size) if self._recolours else None
             self._content = Content(rgb, self._encoder.device, colours)
         return self._content
+
+    def _style_colours(self, rgb: Tensor, size: Size) -> Callable[[Tensor, Box], Tensor]:
+        """Return the function that gives parts of the content their styles' colours."""
+        pictures = self._pictures
+        painted = [] if self.regions is None else self._masks(size).painted
+        if all(mask is None for _, _, mask in painted):
+            to_style = pictures.palette(self.shares).to_style
+            return lambda part, _: to_style(part)
+        shares = blend_shares(self.config.blend, len(pictures.styles))
+        maps = []
+        for _, target, mask in painted:
+            assert mask is not None
+            palette = pictures.palette(shares_of(target, shares))
+            pieces = ((block(rgb, rows), mask.rows(rows)) for rows in self._layout.store.rows(rgb))
+            own = colour_statistics_by_pieces(pieces)
+            maps.append((mask, colour_map(own, palette.style)))
+
+        def recoloured(part: Tensor, box: Box) -> Tensor:
+            found = part.clone()
+            for mask, to_style in maps:
+                weight = mask.rows(box.rows)[..., box.columns].to(part)
+                found += weight * (to_style(part) - part)
+            return found
+
+        return recoloured
 
     def _resized(self, picture: AnyPicture, size: Size) -> Tensor:
         """Return a picture at a size, shape (1, 3, H, W), float32, on the host or in files."""

@@ -35,6 +35,7 @@ from napari_nst.core.tiling.layout import Layout
 from napari_nst.errors import ConfigError, DeviceError, is_out_of_memory, shown
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.record import SteeringEvent
+from napari_nst.settings.regions import REGIONS, Regions
 from napari_nst.settings.results import Reason, Scale
 
 _LONGEST_STEP = 0.05
@@ -46,7 +47,7 @@ in full precision, the original's course is kept, whatever it does.
 """
 
 
-_STATE_FORMAT = 1
+_STATE_FORMAT = 2
 _DAMAGE = (KeyError, TypeError, AttributeError, IndexError, ValueError, RuntimeError)
 """What reading a damaged or foreign state raises."""
 
@@ -84,6 +85,8 @@ class Run:
         device's memory by default.
     style_targets
         Styles that runs with this encoder have measured, shared between them.
+    regions
+        Which part of the content gets which style.
 
     Attributes
     ----------
@@ -111,6 +114,7 @@ class Run:
         events: Sequence[SteeringEvent] = (),
         layout: Layout | None = None,
         style_targets: StyleTargets | None = None,
+        regions: Regions | None = None,
     ) -> None:
         self._pictures = pictures
         self._encoder = encoder
@@ -123,7 +127,7 @@ class Run:
             and config.lbfgs_preconditioner == "none"
         )
         self._control = control
-        control.begin(config)
+        control.begin(config, len(pictures.styles))
         self._to_repeat = list(events)
         self.events: list[SteeringEvent] = []
         self.reason: Reason = "finished"
@@ -148,6 +152,7 @@ class Run:
             control=control,
             layout=layout,
             style_targets=style_targets,
+            regions=regions,
         )
         self.picture = self._evaluator.starting_picture(self.sizes[self._scale])
         self._last_good = self.picture
@@ -176,8 +181,8 @@ class Run:
             "done": self.done,
             "scale": self._scale,
             "taken": self._taken,
-            "events": [[each.step, each.field, each.value] for each in self.events],
-            "to_repeat": [[each.step, each.field, each.value] for each in self._to_repeat],
+            "events": [each.to_dict() for each in self.events],
+            "to_repeat": [each.to_dict() for each in self._to_repeat],
             "last_good": self._last_good,
             "descent": None if self._descent is None else self._descent.state(),
         }
@@ -212,11 +217,13 @@ class Run:
             raise TypeError("steps and scales are counted in integers")
         self.done, self._scale = state["done"], state["scale"]
         self.events, self._to_repeat = (
-            [SteeringEvent(*each) for each in state[name]] for name in ("events", "to_repeat")
+            [SteeringEvent.from_dict(each) for each in state[name]]
+            for name in ("events", "to_repeat")
         )
         steered = {each.field: each.value for each in self.events}
+        self._evaluator.regions = steered.pop(REGIONS, self._evaluator.regions)
         self._config = self._evaluator.config = self._config.replace(**steered)
-        self._control.begin(self._config)
+        self._control.begin(self._config, len(self._pictures.styles))
         if state["descent"] is None:
             return
         self.picture = copied(self._layout.store, state["last_good"])
@@ -230,7 +237,7 @@ class Run:
     @property
     def palette(self) -> Palette:
         """The colours that the result can be given."""
-        return self._pictures.palette
+        return self._pictures.palette(self._evaluator.shares)
 
     def image(self) -> npt.NDArray[Any]:
         """Return the picture to show, in the colours asked for.
@@ -242,7 +249,7 @@ class Run:
         content, store = self._pictures.content, self._layout.store
         size = self.picture.shape[-2], self.picture.shape[-1]
         parts = list(store.rows(self.picture))
-        if len(parts) == 1:
+        if len(parts) == 1 and self._evaluator.kept is None:
             alpha = None if content.alpha is None else resize(content.alpha, size, "bilinear")
             return write_array(
                 self.palette.after(self.picture, self._config.colors, alpha), content
@@ -251,7 +258,8 @@ class Run:
         image: npt.NDArray[Any] | None = None
         for rows in store.rows(self.picture):
             part = block(self.picture, rows)
-            written = write_rows(colours(part) if colours else part, content, size, rows)
+            part = self._evaluator.with_kept(colours(part) if colours else part, rows)
+            written = write_rows(part, content, size, rows)
             if image is None:
                 image = store.array((*size, written.shape[-1]), written.dtype)
             image[rows] = written
@@ -264,7 +272,14 @@ class Run:
             return None
         size = self.picture.shape[-2], self.picture.shape[-1]
         alpha_rows = partial(self._pictures.content.alpha_rows, size, "bilinear")
-        pieces = ((block(self.picture, rows), alpha_rows(rows)) for rows in parts)
+        kept = self._evaluator.kept
+
+        def counts(rows: slice) -> Tensor | None:
+            alpha = alpha_rows(rows)
+            painted = None if kept is None else 1 - block(kept, rows).cpu()
+            return painted if alpha is None else alpha if painted is None else alpha * painted
+
+        pieces = ((block(self.picture, rows), counts(rows)) for rows in parts)
         return self.palette.map_after(colour_statistics_by_pieces(pieces), self._config.colors)
 
     def evaluate(self) -> Evaluation:
@@ -295,7 +310,7 @@ class Run:
             store=self._layout.store,
         )
         if self._descent is not None:
-            descent.adopt_moments(self._descent)
+            descent.adopt_moments(self._descent, self._evaluator.kept)
         self._descent, self._scale, self._taken = descent, index, 0
         self._last_good = self.picture
         self.reason = "finished"
@@ -366,10 +381,24 @@ class Run:
     def _apply(self, changes: dict[str, Any]) -> None:
         if not changes:
             return
-        config = self._config = self._evaluator.config = self._config.replace(**changes)
-        self.events += [SteeringEvent(self.done, name, getattr(config, name)) for name in changes]
-        if self._descent is not None and set(changes) != {"colors"}:
+        settings = {name: value for name, value in changes.items() if name != REGIONS}
+        config = self._config = self._evaluator.config = self._config.replace(**settings)
+        self.events += [SteeringEvent(self.done, name, getattr(config, name)) for name in settings]
+        if REGIONS in changes:
+            self._evaluator.regions = changes[REGIONS]
+            self.events.append(SteeringEvent(self.done, REGIONS, changes[REGIONS]))
+        if self._descent is None:
+            return
+        if set(changes) & {REGIONS, "blend"}:
+            self._enter_again()
+        elif set(changes) != {"colors"}:
             self._descent.steer(config)
+
+    def _enter_again(self) -> None:
+        """Measure the targets of the scale anew and go on from the picture as it is."""
+        taken = self._taken
+        self.enter_scale(self._scale)
+        self._taken = taken
 
 
 def _variable_dtype(encoder: Encoder) -> torch.dtype:

@@ -124,6 +124,7 @@ def evaluation_work(
             config, _weights(config), feed="torchvision", device=device, dtype=dtype
         )
         picture = _blank(size)
+        config = config.replace(blend=())
         objective = build_objective(encoder, picture, [picture], config)
         loss_and_gradient(picture, encoder, objective, config)
         before = counter.work
@@ -168,6 +169,7 @@ def _canonical(config: StyleConfig) -> StyleConfig:
         lbfgs_history_later=None,
         style_strength=1.0,
         colors="none",
+        blend=(),
         learning_rate=1.0,
         tv_weight=float(bool(config.tv_weight)),
         scale_detail=float(bool(config.scale_detail)),

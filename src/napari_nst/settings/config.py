@@ -49,6 +49,7 @@ STEERABLE = (
     "tv_weight",
     "content_layer_weights",
     "style_layer_weights",
+    "blend",
     "learning_rate",
 )
 """Fields that may change during a run."""
@@ -291,6 +292,14 @@ class StyleConfig:
         "Size of the style's strokes: below 1 is finer.",
         minimum=0.01,
         maximum=1e6,
+    )
+    blend: tuple[float, ...] = setting(
+        (),
+        "Blend",
+        "Share of each style where several are blended; “equal” is 1 each.",
+        minimum=0,
+        maximum=MOST,
+        absent="equal",
     )
     balance: BalanceMode = setting(
         "auto",

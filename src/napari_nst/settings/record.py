@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -14,9 +14,10 @@ from napari_nst.settings.config import STEERABLE, StyleConfig
 from napari_nst.settings.fields import Colors
 from napari_nst.settings.json_reader import check_format, check_plain, parse_json
 from napari_nst.settings.pixels import PixelSource, split_rows
+from napari_nst.settings.regions import REGIONS, Regions
 
-FORMAT = 1
-"""Number of the format of `RunRecord.to_dict`; records from before it have none."""
+FORMAT = 2
+"""Number of the format of `RunRecord.to_dict`: 2 has `regions`; records from before 1 have none."""
 
 METADATA_KEY = "napari-nst"
 """Key of the record in a layer's metadata and a PNG's text chunk."""
@@ -31,7 +32,7 @@ class SteeringEvent:
     step
         Steps done, over all scales, when the change took effect.
     field
-        The field of StyleConfig.
+        The field of StyleConfig, or "regions".
     value
         Its new value.
     """
@@ -39,6 +40,20 @@ class SteeringEvent:
     step: int
     field: str
     value: Any
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        value = self.value.to_dict() if isinstance(self.value, Regions) else self.value
+        return {"step": self.step, "field": self.field, "value": value}
+
+    @classmethod
+    def from_dict(cls, values: object) -> Self:
+        """Read what `to_dict` returned; ConfigError on another dict, the value is not checked."""
+        if not isinstance(values, dict) or set(values) != {"step", "field", "value"}:
+            raise ConfigError(f"a steering event has step, field and value; got {shown(values)}")
+        event = cls(**values)
+        is_masks = event.field == REGIONS and event.value is not None
+        return replace(event, value=Regions.from_dict(event.value)) if is_masks else event
 
 
 @dataclass(frozen=True)
@@ -62,6 +77,8 @@ class RunRecord:
         Steps taken.
     reason
         Why the run ended; empty while it runs.
+    regions
+        Those that the run started with.
     """
 
     config: StyleConfig
@@ -71,6 +88,7 @@ class RunRecord:
     events: tuple[SteeringEvent, ...] = ()
     steps_done: int = 0
     reason: str = ""
+    regions: Regions | None = None
 
     def replace(self, **changes: Any) -> Self:  # noqa: ANN401 - the dataclass checks names
         """Copy with `changes`."""
@@ -79,7 +97,14 @@ class RunRecord:
     @property
     def ending(self) -> StyleConfig:
         """The settings at the end of the run, with all steering applied."""
-        return self.config.replace(**{event.field: event.value for event in self.events})
+        steered = {e.field: e.value for e in self.events if e.field != REGIONS}
+        return self.config.replace(**steered)
+
+    @property
+    def ending_regions(self) -> Regions | None:
+        """The regions at the end of the run."""
+        repainted = [event.value for event in self.events if event.field == REGIONS]
+        return repainted[-1] if repainted else self.regions
 
     def with_colors(self, colors: Colors) -> Self:
         """Copy with other colours, chosen after the last step.
@@ -105,9 +130,10 @@ class RunRecord:
             "resolved": self.resolved,
             "hashes": self.hashes,
             "weights": self.weights,
-            "events": [asdict(event) for event in self.events],
+            "events": [event.to_dict() for event in self.events],
             "steps_done": self.steps_done,
             "reason": self.reason,
+            "regions": None if self.regions is None else self.regions.to_dict(),
         }
 
     @classmethod
@@ -124,14 +150,18 @@ class RunRecord:
         check_plain(values, "the record of a run")
         check_format(values.get("format", FORMAT), "the settings of this run", newest=FORMAT)
         config = StyleConfig.from_dict(_part(values, "config", dict))
+        regions = values.get(REGIONS)
         return cls(
             config=config,
             resolved=_part(values, "resolved", dict),
             hashes=_checked_hashes(_part(values, "hashes", dict)),
             weights=_part(values, "weights", str),
-            events=checked_events(map(_event, _part(values, "events", list)), config),
+            events=checked_events(
+                map(SteeringEvent.from_dict, _part(values, "events", list)), config
+            ),
             steps_done=_count(values, "steps_done"),
             reason=_part(values, "reason", str),
+            regions=None if regions is None else Regions.from_dict(regions),
         )
 
     def to_json(self) -> str:
@@ -159,10 +189,14 @@ def checked_events(
     for event in events:
         if not isinstance(event, SteeringEvent):
             raise ConfigError(f"steering is a list of SteeringEvent; got {shown(event)}")
-        if not isinstance(event.field, str) or event.field not in STEERABLE:
+        if not isinstance(event.field, str) or event.field not in (*STEERABLE, REGIONS):
             raise ConfigError(f"{shown(event.field)} cannot be steered; {', '.join(STEERABLE)} can")
         if not isinstance(event.step, int) or isinstance(event.step, bool) or event.step < 0:
             raise ConfigError(f"the step of a steering event is a count; got {shown(event.step)}")
+        if event.field == REGIONS:
+            checked_regions(event.value)
+            checked.append(event)
+            continue
         config = config.replace(**{event.field: event.value})
         checked.append(replace(event, value=getattr(config, event.field)))
     return tuple(checked)
@@ -185,10 +219,13 @@ def _count(values: dict[str, Any], name: str) -> int:
     return part
 
 
-def _event(values: object) -> SteeringEvent:
-    if not isinstance(values, dict) or set(values) != {"step", "field", "value"}:
-        raise ConfigError(f"a steering event has step, field and value; got {shown(values)}")
-    return SteeringEvent(**values)
+def checked_regions(regions: object) -> Regions | None:
+    """Return regions, or None, unchanged; raises ConfigError on anything else."""
+    if regions is not None and not isinstance(regions, Regions):
+        raise ConfigError(
+            f"regions are a Regions, such as Regions(labels, {{1: 0, 2: 1}}); got {shown(regions)}"
+        )
+    return regions
 
 
 def _checked_hashes(hashes: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any, get_args, get_origin
 
 from napari_nst.errors import ConfigError
 from napari_nst.settings.config import StyleConfig, absent_word, setting_type
+from napari_nst.settings.regions import REGIONS
 from napari_nst.settings.values import in_numbers
 
 SEPARATOR = " · "
@@ -87,6 +88,8 @@ def settings_text(settings: Mapping[str, Any]) -> str:
 
 def setting_text(field: str, value: object) -> str:
     """Return a setting by its title in the form, such as "style strength 2"."""
+    if field == REGIONS:
+        return "other regions" if value else "no regions"
     text = _absent(field) if value is None or value == () else _short(value)
     if value == 0 and field in _SETTINGS:
         text = _SETTINGS[field].metadata["zero"] or text

@@ -45,7 +45,7 @@ def noise_of(style: Moments, content: Moments) -> float:
 @pytest.mark.parametrize("share", [0.1, 0.01, 0.001])
 def test_near_the_style_it_is_the_exact_distance_to_second_order(share: float) -> None:
     style, other = moments(1), moments(2)
-    near = blend([style, other])
+    near = blend([style, other], [0.5, 0.5])
     near = Moments(
         style.mean + share * (near.mean - style.mean),
         style.second + share * (near.second - style.second),

@@ -184,7 +184,9 @@ def test_weights_of_ones_change_nothing_and_zeros_leave_positions_out(
     shapes = {tap: (1, 1, *(side // stride for side in size)) for tap, stride in strides.items()}
     ones = {tap: Held(torch.ones(shape)) for tap, shape in shapes.items()}
     before = loss_and_gradient(image, encoder, plain, config)
-    after = loss_and_gradient(image, encoder, replace(plain, weights=ones), config)
+    (everything,) = plain.regions
+    weighted = replace(plain, regions=[replace(everything, weights=ones)])
+    after = loss_and_gradient(image, encoder, weighted, config)
     assert after.loss == before.loss
     assert torch.equal(after.gradient, before.gradient)
 
@@ -192,9 +194,8 @@ def test_weights_of_ones_change_nothing_and_zeros_leave_positions_out(
     for tap, weights in upper.items():
         weights[:, :, : 16 // strides[tap]] = 1
     positions = {tap: float(weights.sum()) for tap, weights in upper.items()}
-    region = replace(
-        plain, weights={tap: Held(each) for tap, each in upper.items()}, positions=positions
-    )
+    held = {tap: Held(each) for tap, each in upper.items()}
+    region = replace(plain, regions=[replace(everything, weights=held, positions=positions)])
     found = loss_and_gradient(image, encoder, region, config)
     changed = image.clone()
     changed[:, :, 20:] = 0.5  # below what the weighted positions see

@@ -21,6 +21,7 @@ from napari_nst.core.store.pixels import HeldPixels
 from napari_nst.core.tiling.layout import Layout
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.presets import PRESETS
+from napari_nst.settings.regions import Regions
 
 Size = tuple[int, int]
 FAST = settings(
@@ -55,6 +56,7 @@ def evaluated(
     layout: Layout,
     dtype: torch.dtype = torch.float64,
     styles: int = 1,
+    regions: Regions | None = None,
 ) -> Evaluation:
     """Evaluate a random picture beside a random content, as a run does."""
     encoder = encoder_for(
@@ -70,6 +72,7 @@ def evaluated(
         balance=PUBLISHED,
         control=RunControl(),
         layout=layout,
+        regions=regions,
     )
     start = random(size, 9)
     evaluator.enter(size, start)
@@ -89,6 +92,42 @@ def test_in_float64_loss_and_gradient_are_those_of_the_whole_picture(
     config, size = StyleConfig(size=None, **changes), (height, width)
     whole = evaluated(tiny_tensors, config, size, Layout())
     tiled = evaluated(tiny_tensors, config, size, Layout(tile))
+    assert tiled.terms == pytest.approx(whole.terms, rel=1e-10)
+    assert difference(tiled, whole) < 1e-10
+
+
+def painted_regions(seed: int, feather_px: float) -> Regions:
+    """Paint blobs of four labels, parts of a style, and where the content matters."""
+    draw = np.random.default_rng(seed)
+    labels = draw.integers(0, 4, (3, 4)).repeat(17, 0).repeat(19, 1)
+    parts = np.array([[1, 1, 2], [2, 1, 0]]).repeat(40, 0).repeat(30, 1)
+    return Regions(
+        labels,
+        {1: 0, 2: 1, 3: "keep"},
+        rest="blend",
+        feather_px=feather_px,
+        style_labels=(parts, None),
+        content_mask=draw.random((5, 7)),
+    )
+
+
+@pytest.mark.parametrize("changes", LOSSES.values(), ids=LOSSES)
+@FAST
+@given(height=SIDES, width=SIDES, tile=TILES, seed=st.integers(0, 9))
+def test_with_regions_too(
+    tiny_tensors: Mapping[str, Tensor],
+    changes: dict[str, Any],
+    height: int,
+    width: int,
+    tile: int,
+    seed: int,
+) -> None:
+    config, size = StyleConfig(size=None, blend=(3.0, 1.0), **changes), (height, width)
+    regions = painted_regions(seed, feather_px=7.0 * (seed % 2))
+    whole, tiled = (
+        evaluated(tiny_tensors, config, size, layout, styles=2, regions=regions)
+        for layout in (Layout(), Layout(tile))
+    )
     assert tiled.terms == pytest.approx(whole.terms, rel=1e-10)
     assert difference(tiled, whole) < 1e-10
 

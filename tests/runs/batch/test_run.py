@@ -17,6 +17,7 @@ from napari_nst.runs.batch.pairs import INDEX_FILE, SHEET_FILE
 from napari_nst.runs.batch.plan import BatchRequest, plan_batch
 from napari_nst.runs.batch.run import BatchStep, run_batch
 from napari_nst.settings.record import SteeringEvent
+from napari_nst.settings.regions import Regions
 
 Call = Callable[..., list[PairResult]]
 
@@ -314,7 +315,7 @@ def test_two_names_that_are_too_long_together_are_a_sentence(call: Call, folder:
 def test_a_damaged_result_costs_only_its_own_pair(call: Call, folder: Path) -> None:
     call()
     bad = folder / "out" / "a-x-s.png"
-    bad.write_bytes(bad.read_bytes().replace(b'"format": 1', b'"format": 9'))
+    bad.write_bytes(bad.read_bytes().replace(b'"format": 2', b'"format": 9'))
     before = bad.read_bytes()
     results = call()
     assert _states(results) == dict.fromkeys(ALL, "kept") | {"a-x-s.png": "failed"}
@@ -335,3 +336,33 @@ def test_the_plan_counts_what_it_replaces(folder: Path, config: StyleConfig, cal
     )
     assert plan_batch(request).replaced == 0
     assert plan_batch(replace(request, config=config.replace(steps=3))).replaced == 4
+
+
+def test_a_mask_beside_a_content_says_where_it_is_painted(
+    call: Call, folder: Path, config: StyleConfig
+) -> None:
+    content = read_picture(folder / "content" / "a.png")
+    mask = np.zeros(content.shape[:2], np.uint8)
+    mask[:, : content.shape[1] // 2] = 255
+    Image.fromarray(mask).save(folder / "content" / "a.mask.png")
+    results = call()
+    assert _states(results) == dict.fromkeys(ALL, "done")
+    for result in results[:2]:
+        painted = read_picture(result.pair.output)
+        expected = stylize(
+            content,
+            read_picture(result.pair.style),
+            config,
+            weights="untrained",
+            device="cpu",
+            regions=Regions(mask > 0, {1: "blend"}, rest="keep"),
+        )
+        np.testing.assert_array_equal(painted, expected.image)
+    assert {each.state for each in call()} == {"kept"}
+    mask[:4] = 0
+    Image.fromarray(mask).save(folder / "content" / "a.mask.png")
+    assert _states(call()) == dict(zip(ALL, ["done", "done", "kept", "kept"], strict=True))
+    (folder / "content" / "a.mask.png").write_bytes(b"no picture")
+    again = call()
+    assert _states(again) == dict(zip(ALL, ["failed", "failed", "kept", "kept"], strict=True))
+    assert all("a.mask.png" in each.reason for each in again if each.state == "failed")

@@ -13,11 +13,12 @@ Term = Literal["content", "style", "tv"]
 
 
 class SumKey(NamedTuple):
-    """Names one of the sums: the term that reads it, what is added up, and at which tap."""
+    """Names one of the sums: the term that reads it, what is added up, at which tap, and where."""
 
     term: Term
     statistic: Literal["squares", "total", "gram", "differences"]
     tap: str = ""
+    region: int = 0
 
 
 Sums = dict[SumKey, Tensor]

@@ -11,7 +11,7 @@ All statistics are sums over windows of the picture: `observe` and `observe_pict
 `value` sees the sums only, and the pullbacks carry its slopes back, window by window.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -98,6 +98,57 @@ PUBLISHED = Balance()
 
 
 @dataclass(frozen=True)
+class Region:
+    """A part of the picture, or all of it, and the style that it gets.
+
+    Parameters
+    ----------
+    style
+        Per style layer, the style's moments.
+    positions
+        Per style layer, how many positions the region has there, or their weights' total.
+    weights
+        Per style layer, how much each position counts, N = 1; all count alike where it is absent.
+    extents
+        Per style layer, the rectangle beyond which all weights are 0; the picture by default.
+    share
+        The region's share of the picture, so that a pixel is pulled as much as without regions.
+    vanished
+        Style layers at which the region or its style is too small; the others carry their weight.
+    metrics
+        Per style layer, the metric that "local_wasserstein" measures with; else empty.
+    """
+
+    style: Mapping[str, Moments]
+    positions: Mapping[str, float]
+    weights: Mapping[str, Source] = field(default_factory=dict)
+    extents: Mapping[str, Box] = field(default_factory=dict)
+    share: float = 1.0
+    vanished: Sequence[str] = ()
+    metrics: Mapping[str, BuresMetric] = field(default_factory=dict)
+
+    def carry(self, weight_of: Mapping[str, float]) -> float:
+        """Return the factor by which the layers that are left make up for those that vanished."""
+        whole = sum(weight_of.values())
+        left = whole - sum(weight_of[tap] for tap in self.vanished)
+        return whole / left if self.vanished and left > 0 else 1.0
+
+    def seen(self, tap: str, features: Tensor, in_tap: Box) -> tuple[Tensor, Tensor | None]:
+        """Return what the region sees of features, and how much each position counts.
+
+        Parameters
+        ----------
+        features : Tensor, shape (1, N, rows, columns)
+            Or their gradient; the result is a view of it.
+        in_tap
+            Their positions in the whole picture.
+        """
+        here = in_tap.within(self.extents[tap]) if tap in self.extents else in_tap
+        part = _at(features, here.moved(-in_tap.top, -in_tap.left))
+        return part, self.weights[tap].at(here) if tap in self.weights else None
+
+
+@dataclass(frozen=True)
 class Objective:
     """The targets of one scale.
 
@@ -107,28 +158,22 @@ class Objective:
         Height and width of the picture.
     content
         Per content layer, the content's features.
-    style
-        Per style layer, the style's moments.
-    positions
-        Per style layer, how many positions the whole picture has there, or their weights' total.
+    regions
+        Where which style is compared; usually one, the whole picture.
     balance
         Fits the terms to the weights in use.
     exactly
         As in `napari_nst.core.loss.statistics.sums`.
-    metrics
-        Per style layer, the metric that "local_wasserstein" measures with; else empty.
-    weights
-        Per style layer, how much each position counts, N = 1; all count alike where it is absent.
+    content_weights
+        Per content layer, how much each position counts, N = 1; 1 where it is absent.
     """
 
     size: Size
     content: Mapping[str, Source]
-    style: Mapping[str, Moments]
-    positions: Mapping[str, float]
+    regions: Sequence[Region]
     balance: Balance = PUBLISHED
     exactly: bool = False
-    metrics: Mapping[str, BuresMetric] = field(default_factory=dict)
-    weights: Mapping[str, Source] = field(default_factory=dict)
+    content_weights: Mapping[str, Source] = field(default_factory=dict)
 
     def observe(
         self, found: Sums, tap: str, rows: slice, features: Tensor, *, window: Window
@@ -147,10 +192,16 @@ class Objective:
             return
         if tap in self.content:
             difference = own - self.content[tap].at(in_tap)
-            squares = difference.square_().sum(dtype=_wide(difference))
-            add_to(found, SumKey("content", "squares", tap), squares)
-        if tap in self.style:
-            add_style_sums(found, tap, own, self._weights_at(tap, in_tap), exactly=self.exactly)
+            squares = difference.square_()
+            if tap in self.content_weights:
+                squares.mul_(self.content_weights[tap].at(in_tap))
+            total = squares.sum(dtype=_wide(squares))
+            add_to(found, SumKey("content", "squares", tap), total)
+        for index, region in enumerate(self.regions):
+            if tap in region.style:
+                part, weights = region.seen(tap, own, in_tap)
+                if part.numel():
+                    add_style_sums(found, tap, part, weights, region=index, exactly=self.exactly)
 
     def observe_picture(
         self, found: Sums, picture: Tensor, config: StyleConfig, *, window: Window
@@ -173,13 +224,15 @@ class Objective:
             terms["content"] = (
                 config.content_weight * self.balance.content * torch.stack(parts).sum()
             )
-        if self.style:
+        if any(region.style for region in self.regions):
             weight_of = _by_layer(config.style_layers, config.style_layer_weights)
             parts = [
                 weight_of[tap]
                 * self.balance.on_layer("style", tap)
-                * self._style_value(tap, statistics, config)
-                for tap in self.style
+                * (region.share * region.carry(weight_of))
+                * self._style_value(tap, index, statistics, config)
+                for index, region in enumerate(self.regions)
+                for tap in region.style
             ]
             factor = config.style_weight * config.style_strength * self.balance.style
             terms["style"] = factor * torch.stack(parts).sum()
@@ -219,13 +272,24 @@ class Objective:
         if not own.numel():
             return gradient
         added = place.contiguous(memory_format=torch.channels_last)  # itself where rows are whole
-        if tap in self.style:
-            total, gram = (slopes[key] for key in _style_keys(tap))
-            add_sums_pullback(added, own, total, gram, self._weights_at(tap, in_tap))
+        for index, region in enumerate(self.regions):
+            if tap in region.style:
+                part, weights = region.seen(tap, own, in_tap)
+                target, _ = region.seen(tap, added, in_tap)
+                total, gram = (slopes[key] for key in _style_keys(tap, index))
+                if part.numel():
+                    pulled = target.contiguous(memory_format=torch.channels_last)
+                    add_sums_pullback(pulled, part, total, gram, weights)
+                    if pulled is not target:
+                        target.copy_(pulled)
         slope = slopes.get(SumKey("content", "squares", tap))
         if slope is not None:
             twice = 2 * float(slope)
-            added.add_(own, alpha=twice).sub_(self.content[tap].at(in_tap), alpha=twice)
+            target = self.content[tap].at(in_tap)
+            if tap in self.content_weights:
+                added.add_((own - target).mul_(self.content_weights[tap].at(in_tap)), alpha=twice)
+            else:
+                added.add_(own, alpha=twice).sub_(target, alpha=twice)
         if added is not place:
             place.copy_(added)
         return gradient
@@ -244,23 +308,21 @@ class Objective:
         if slope is not None:
             add_variation_pullback(gradient, picture, window, config.tv_loss, slope)
 
-    def _weights_at(self, tap: str, in_tap: Box) -> Tensor | None:
-        return self.weights[tap].at(in_tap) if tap in self.weights else None
-
     def _content_value(self, tap: str, statistics: Sums, config: StyleConfig) -> Tensor:
         squares = statistics[SumKey("content", "squares", tap)]
         count = 2 if config.content_loss == "half_sum" else self.content[tap].count
         return squares / count
 
-    def _style_value(self, tap: str, statistics: Sums, config: StyleConfig) -> Tensor:
-        picture = style_moments(statistics, tap, self.positions[tap])
-        style = self.style[tap]
+    def _style_value(self, tap: str, index: int, statistics: Sums, config: StyleConfig) -> Tensor:
+        region = self.regions[index]
+        picture = style_moments(statistics, tap, region.positions[tap], region=index)
+        style = region.style[tap]
         if config.style_loss == "gram_paper":
             return gram_paper_loss(picture, style)
         if config.style_loss == "wasserstein":
             return wasserstein_loss(picture, style)
         if config.style_loss == "local_wasserstein":
-            return local_wasserstein_loss(picture, style, self.metrics[tap])
+            return local_wasserstein_loss(picture, style, region.metrics[tap])
         loss = gram_loss(picture, style)
         if config.style_loss == "gram_moments" and config.moments_weight:
             ratio = config.moments_weight / (config.style_weight or 1.0)
@@ -274,24 +336,31 @@ def layer_name(term: Term, tap: str) -> str:
 
 
 def add_style_sums(
-    found: Sums, tap: str, features: Tensor, weights: Tensor | None = None, *, exactly: bool
+    found: Sums,
+    tap: str,
+    features: Tensor,
+    weights: Tensor | None = None,
+    *,
+    region: int = 0,
+    exactly: bool,
 ) -> None:
     """Add the sums of features, shape (1, N, rows, w), to those that were found so far."""
-    for key, value in zip(_style_keys(tap), sums(features, weights, exactly=exactly), strict=True):
+    values = sums(features, weights, exactly=exactly)
+    for key, value in zip(_style_keys(tap, region), values, strict=True):
         add_to(found, key, value)
 
 
-def style_moments(found: Sums, tap: str, positions: float) -> Moments:
+def style_moments(found: Sums, tap: str, positions: float, *, region: int = 0) -> Moments:
     """Divide the sums of a tap by the number of positions."""
-    total, gram = (found[key] for key in _style_keys(tap))
+    total, gram = (found[key] for key in _style_keys(tap, region))
     return Moments(total / positions, gram / positions)
 
 
 _DIFFERENCES = SumKey("tv", "differences")
 
 
-def _style_keys(tap: str) -> tuple[SumKey, SumKey]:
-    return SumKey("style", "total", tap), SumKey("style", "gram", tap)
+def _style_keys(tap: str, region: int) -> tuple[SumKey, SumKey]:
+    return SumKey("style", "total", tap, region), SumKey("style", "gram", tap, region)
 
 
 def _at(values: Tensor, box: Box) -> Tensor:

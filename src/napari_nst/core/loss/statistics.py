@@ -12,6 +12,7 @@ R = G/M come, for picture and style (index s), in PRESETS.md's notation:
 - local_wasserstein: the same to second order, see `napari_nst.core.loss.bures`
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -132,14 +133,16 @@ def add_sums_pullback(
         rows.add_(added if per_row is None else per_row * added)
 
 
-def blend(parts: list[Moments]) -> Moments:
-    """Average the moments of several styles; R is blended, not Σ."""
-    if len(parts) == 1:
-        return parts[0]  # itself, with the root that it may have
-    return Moments(
-        torch.stack([part.mean for part in parts]).mean(0),
-        torch.stack([part.second for part in parts]).mean(0),
+def blend(parts: Sequence[Moments], shares: Sequence[float]) -> Moments:
+    """Average the moments of several styles by shares that sum to 1; R is blended, not Σ."""
+    used = [(part, share) for part, share in zip(parts, shares, strict=True) if share]
+    if len(used) == 1:
+        return used[0][0]  # itself, with the root that it may have
+    means, seconds = (
+        torch.stack([getattr(part, name) * share for part, share in used]).sum(0)
+        for name in ("mean", "second")
     )
+    return Moments(means, seconds)
 
 
 def gram_loss(picture: Moments, style: Moments) -> Tensor:

@@ -1,18 +1,22 @@
 """From content and styles to the objective of one scale."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from napari_nst.core.device import finest_dtype
 from napari_nst.core.loss.additive import Sums, sums_of_windows
 from napari_nst.core.loss.bures import bures_metric
+from napari_nst.core.loss.masks import Mask
 from napari_nst.core.loss.objective import (
     PUBLISHED,
     Balance,
     Held,
     Objective,
+    Region,
     add_style_sums,
     style_moments,
 )
@@ -20,13 +24,33 @@ from napari_nst.core.loss.statistics import Moments, blend
 from napari_nst.core.network.encoder import Encoder
 from napari_nst.core.network.window import Box, Size, Window
 from napari_nst.core.store.pixels import HeldPixels, Pixels
-from napari_nst.core.store.store import InMemory, Store
+from napari_nst.core.store.store import InMemory, Store, block, total
 from napari_nst.core.tiling.layout import Layout
 from napari_nst.settings.config import StyleConfig
+from napari_nst.settings.regions import LEAST_POSITIONS, blend_shares
 from napari_nst.settings.vgg_layers import tap_geometry
 
 StyleMoments = dict[str, Moments]
-"""The moments of a style at each style layer."""
+"""The moments of a style, or a part of it, at each style layer that it is large enough for."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the picture, and the styles that are blended there.
+
+    Parameters
+    ----------
+    styles
+        Their moments.
+    shares
+        Each style's share; they sum to 1.
+    mask
+        How much each pixel belongs to the part; None is all of the picture.
+    """
+
+    styles: Sequence[StyleMoments]
+    shares: Sequence[float]
+    mask: Mask | None = None
 
 
 class StyleTargets:
@@ -51,25 +75,28 @@ class StyleTargets:
         picture: Callable[[], Pixels],
         config: StyleConfig,
         layout: Layout | None = None,
+        mask: Mask | None = None,
     ) -> StyleMoments:
         """Return a style's moments, measured unless they are kept.
 
         Parameters
         ----------
         key
-            Identifies the style's pixels and their size; with None nothing is kept.
+            Identifies the style's pixels, their size and the mask; with None nothing is kept.
         picture
             Returns the style at that size.
         config
             Its style layers and loss are read.
         layout
             How it is parted; whole by default.
+        mask
+            How much each of its pixels counts.
         """
         if key is None:
-            return measured(self._encoder, picture(), config, layout)
+            return measured(self._encoder, picture(), config, layout, mask)
         key = (key, config.style_layers, _exactly(config))
         if key not in self._kept:
-            self._kept[key] = measured(self._encoder, picture(), config, layout)
+            self._kept[key] = measured(self._encoder, picture(), config, layout, mask)
         self._kept.move_to_end(key)
         found = self._kept[key]
         while self._kept and sum(map(_bytes, self._kept.values())) > self._limit_bytes:
@@ -93,34 +120,44 @@ def build_objective(
         With taps at all content and style layers.
     content : Tensor, shape (1, 3, H, W), values in [0, 1]
     styles : list of Tensor, shape (1, 3, H_s, W_s), values in [0, 1]
-        Sizes may differ; their statistics are averaged.
+        Sizes may differ; their statistics are blended.
     balance
         Fits the terms to the weights, see `napari_nst.core.balance`.
     """
     moments = [measured(encoder, HeldPixels(style), config) for style in styles]
-    return objective_of(encoder, HeldPixels(content), moments, config, balance=balance)
+    shares = blend_shares(config.blend, len(moments))
+    parts = [Part(moments, shares)]
+    return objective_of(encoder, HeldPixels(content), parts, config, balance=balance)
 
 
 @torch.no_grad()
 def objective_of(
     encoder: Encoder,
     content: Pixels,
-    styles: Sequence[StyleMoments],
+    parts: Sequence[Part],
     config: StyleConfig,
     *,
     balance: Balance = PUBLISHED,
     layout: Layout | None = None,
+    content_mask: Mask | None = None,
 ) -> Objective:
     """Measure the content, styles being measured; parameters as for `build_objective`.
 
     Parameters
     ----------
+    parts
+        Where the picture gets which style.
     layout
         How the content is parted, and where its features are kept.
+    content_mask
+        How much the content's structure matters at each pixel; 1 everywhere by default.
     """
     layout = layout or Layout(store=InMemory(encoder.device))
     is_local = config.style_loss == "local_wasserstein"
     size, features = content.size, _Features(encoder, layout.store, config.content_layers)
+    weights = [
+        _pooled(part.mask, config.style_layers, layout.store, encoder.device) for part in parts
+    ]
 
     def observe(found: Sums, window: Window) -> None:
         def keep(tap: str, rows: slice, seen: Tensor) -> None:
@@ -129,25 +166,88 @@ def objective_of(
             if tap in config.content_layers:
                 features.put(tap, size, in_tap, own)
             if is_local and tap in config.style_layers and own.numel():
-                add_style_sums(found, tap, own, exactly=_exactly(config))
+                for index, by_tap in enumerate(weights):
+                    here = by_tap[tap].at(in_tap) if by_tap else None
+                    add_style_sums(found, tap, own, here, region=index, exactly=_exactly(config))
 
         encoder.show(content.at(window.outer).to(encoder.device), keep, window)
 
     found = sums_of_windows(layout.windows(size, encoder.taps), observe, _wide(encoder))
-    blended = {tap: blend([each[tap] for each in styles]) for tap in config.style_layers}
-    metrics = {}
-    if is_local:
-        own = _moments(found, size, config)
-        metrics = {tap: bures_metric(blended[tap], own[tap]) for tap in config.style_layers}
+    regions = []
+    for index, (part, by_tap) in enumerate(zip(parts, weights, strict=True)):
+        region = _region(part, by_tap, size, config, layout.store)
+        if is_local:
+            own = {
+                tap: style_moments(found, tap, region.positions[tap], region=index)
+                for tap in region.style
+            }
+            metrics = {tap: bures_metric(region.style[tap], own[tap]) for tap in region.style}
+            region = replace(region, metrics=metrics)
+        regions.append(region)
     return Objective(
         size,
         {tap: Held(whole, encoder.device) for tap, whole in features.found.items()},
-        blended,
-        {tap: _positions(tap, size) for tap in config.style_layers},
+        regions,
         balance,
         _exactly(config),
-        metrics,
+        _pooled(content_mask, config.content_layers, layout.store, encoder.device),
     )
+
+
+def _region(
+    part: Part, weights: Mapping[str, Held], size: Size, config: StyleConfig, store: Store
+) -> Region:
+    """Blend the styles of a part at the layers for which it and they are large enough."""
+    taps = config.style_layers
+    whole = {tap: _positions(tap, size) for tap in taps}
+    positions = {tap: _total(weights[tap], store) if weights else whole[tap] for tap in taps}
+    used = [style for style, share in zip(part.styles, part.shares, strict=True) if share]
+    present = [
+        tap
+        for tap in taps
+        if (not weights or positions[tap] >= LEAST_POSITIONS) and all(tap in each for each in used)
+    ]
+    style = {tap: _blended(part, tap) for tap in present}
+    share = 1.0
+    if weights:
+        finest = min(taps, key=lambda tap: tap_geometry(tap).stride_px)
+        share = positions[finest] / whole[finest]
+    vanished = [tap for tap in taps if tap not in present]
+    extents = {tap: _extent(held.whole, store) for tap, held in weights.items()}
+    return Region(style, positions, weights, extents, share, vanished)
+
+
+def _extent(weights: Tensor, store: Store) -> Box:
+    """Find the rectangle beyond which all weights are 0; shape (1, 1, h, w)."""
+    by_row, columns = [], torch.zeros(weights.shape[-1], dtype=torch.bool)
+    for rows in store.rows(weights):
+        used = block(weights, rows)[0, 0] > 0
+        by_row.append(used.any(1).cpu())
+        columns |= used.any(0).cpu()
+    places = [axis.nonzero().flatten().tolist() for axis in (torch.cat(by_row), columns)]
+    (top, bottom), (left, right) = ((each[0], each[-1] + 1) if each else (0, 0) for each in places)
+    return Box(top, bottom, left, right)
+
+
+def _blended(part: Part, tap: str) -> Moments:
+    by_style = zip(part.styles, part.shares, strict=True)
+    moments, shares = zip(*((style[tap], share) for style, share in by_style if share), strict=True)
+    return blend(moments, shares)
+
+
+def _pooled(
+    mask: Mask | None, taps: Sequence[str], store: Store, device: torch.device
+) -> dict[str, Held]:
+    """Pool a mask to the positions of taps; empty where there is none."""
+    if mask is None:
+        return {}
+    strides = {tap: tap_geometry(tap).stride_px for tap in taps}
+    pooled = {stride: mask.pooled(stride, store) for stride in sorted(set(strides.values()))}
+    return {tap: Held(pooled[stride], device) for tap, stride in strides.items()}
+
+
+def _total(weights: Held, store: Store) -> float:
+    return total(store, lambda part: part.sum(dtype=finest_dtype(part.device)), weights.whole)
 
 
 class _Features:
@@ -171,21 +271,37 @@ class _Features:
 
 @torch.no_grad()
 def measured(
-    encoder: Encoder, style: Pixels, config: StyleConfig, layout: Layout | None = None
+    encoder: Encoder,
+    style: Pixels,
+    config: StyleConfig,
+    layout: Layout | None = None,
+    mask: Mask | None = None,
 ) -> StyleMoments:
-    """Measure a style's moments at the style layers."""
+    """Measure the moments of a style, or of a part of it, at the style layers."""
+    layout = layout or Layout()
+    weights = _pooled(mask, config.style_layers, layout.store, encoder.device)
 
     def observe(found: Sums, window: Window) -> None:
         def add(tap: str, rows: slice, seen: Tensor) -> None:
-            in_strip, _ = window.own(tap, rows)
+            in_strip, in_tap = window.own(tap, rows)
             own = seen[:, :, in_strip.rows, in_strip.columns]
             if tap in config.style_layers and own.numel():
-                add_style_sums(found, tap, own, exactly=_exactly(config))
+                here = weights[tap].at(in_tap) if weights else None
+                add_style_sums(found, tap, own, here, exactly=_exactly(config))
 
         encoder.show(style.at(window.outer).to(encoder.device), add, window)
 
-    windows = (layout or Layout()).windows(style.size, encoder.taps)
-    return _moments(sums_of_windows(windows, observe, _wide(encoder)), style.size, config)
+    windows = layout.windows(style.size, encoder.taps)
+    found = sums_of_windows(windows, observe, _wide(encoder))
+    counts = {
+        tap: _total(weights[tap], layout.store) if weights else _positions(tap, style.size)
+        for tap in config.style_layers
+    }
+    return {
+        tap: style_moments(found, tap, count)
+        for tap, count in counts.items()
+        if not weights or count >= LEAST_POSITIONS
+    }
 
 
 def _wide(encoder: Encoder) -> torch.dtype:
@@ -194,10 +310,6 @@ def _wide(encoder: Encoder) -> torch.dtype:
 
 def _exactly(config: StyleConfig) -> bool:
     return config.style_loss == "wasserstein"
-
-
-def _moments(found: Sums, size: Size, config: StyleConfig) -> StyleMoments:
-    return {tap: style_moments(found, tap, _positions(tap, size)) for tap in config.style_layers}
 
 
 def _positions(tap: str, size: Size) -> int:

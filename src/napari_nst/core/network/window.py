@@ -44,6 +44,12 @@ class Box(NamedTuple):
         """Return the rectangle moved down and to the right."""
         return Box(self.top + down, self.bottom + down, self.left + right, self.right + right)
 
+    def within(self, other: "Box") -> "Box":
+        """Return the part that is in another rectangle, empty where they do not meet."""
+        top, left = max(self.top, other.top), max(self.left, other.left)
+        bottom, right = min(self.bottom, other.bottom), min(self.right, other.right)
+        return Box(top, max(top, bottom), left, max(left, right))
+
 
 @dataclass(frozen=True)
 class Window:

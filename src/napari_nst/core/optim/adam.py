@@ -73,11 +73,16 @@ class Adam:
         self._mean.copy_(state["mean"])
         self._square.copy_(state["square"])
 
-    def adopt(self, coarser: "Adam") -> None:
+    def adopt(self, coarser: "Adam", kept: Tensor | None = None) -> None:
         """Take over the step count and the enlarged moments of a coarser scale.
 
         The first moment is enlarged bicubic, the second bilinear and kept positive, as
         style-transfer-pytorch does.
+
+        Parameters
+        ----------
+        kept : Tensor, shape (1, 1, H, W), values in [0, 1]
+            Where gradients are 0; enlarging has carried the first moment there.
         """
         height, width = self._variable.shape[-2:]
         size, store = (height, width), self._store
@@ -85,3 +90,5 @@ class Adam:
         self._mean = enlarged(coarser._mean, size, store, mode="bicubic")
         self._square = enlarged(coarser._square, size, store, mode="bilinear")
         update(store, lambda square: square.clamp_(min=0), self._square)
+        if kept is not None:
+            update(store, lambda mean, part: mean.mul_(1 - part), self._mean, kept)

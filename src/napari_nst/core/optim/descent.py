@@ -185,10 +185,16 @@ class Descent:
             self._optimizer = self._new_optimizer()
         self._optimizer.learning_rate = config.learning_rate
 
-    def adopt_moments(self, coarser: "Descent") -> None:
-        """Take over Adam's moments from a coarser scale; L-BFGS starts with no history."""
+    def adopt_moments(self, coarser: "Descent", kept: Tensor | None = None) -> None:
+        """Take over Adam's moments from a coarser scale; L-BFGS starts with no history.
+
+        Parameters
+        ----------
+        kept : Tensor, shape (1, 1, H, W), values in [0, 1]
+            How much of each pixel is not to move.
+        """
         if isinstance(self._optimizer, Adam) and isinstance(coarser._optimizer, Adam):
-            self._optimizer.adopt(coarser._optimizer)
+            self._optimizer.adopt(coarser._optimizer, kept)
 
     def state(self) -> State:
         """Return all that the next step depends on; its tensors change with the next step.

@@ -7,10 +7,22 @@ reads and writes pictures through `napari_nst.files.images`.
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+import tifffile
+from PIL import Image
 
 from napari_nst.errors import ImageError
-from napari_nst.files.decode.kinds import DAMAGE, TIFF_MAGIC, first_line, open_file, refuse_foreign
+from napari_nst.files.decode.kinds import (
+    DAMAGE,
+    TIFF_MAGIC,
+    available_formats,
+    first_line,
+    open_file,
+    refuse_foreign,
+)
 from napari_nst.files.decode.pixels import Note, Pixels
 from napari_nst.files.decode.raster import read_raster
 from napari_nst.files.decode.tiff import read_tiff
@@ -36,6 +48,28 @@ def decode(path: Path, note: Note) -> Pixels:
     """
     with open_file(path) as file, _damage_translated(path):
         return _decode(path, file, note)
+
+
+def decode_stored(path: Path) -> npt.NDArray[Any]:
+    """Read a file's values as they are stored: palette indices, and no colour profile.
+
+    Returns
+    -------
+    array, shape (H, W) or (H, W, C)
+
+    Raises
+    ------
+    ImageError
+        As `decode`.
+    """
+    with open_file(path) as file, _damage_translated(path):
+        if _head(path, file)[:4] in TIFF_MAGIC:
+            values: npt.NDArray[Any] = tifffile.imread(file)
+            return values
+        with Image.open(file, formats=available_formats()) as image:
+            if image.mode == "LA":
+                return np.asarray(image)[..., 0]
+            return np.asarray(image.convert("RGB") if image.mode in ("CMYK", "YCbCr") else image)
 
 
 def open_pixels(path: Path, note: Note) -> Pixels | TiffRows:

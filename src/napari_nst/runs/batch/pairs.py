@@ -11,6 +11,7 @@ from pathlib import Path
 
 from napari_nst.errors import ImageError
 from napari_nst.files.decode.kinds import RAW_SUFFIXES
+from napari_nst.files.masks import is_mask_of
 from napari_nst.files.outputs import check_place, disk_errors_translated
 
 PICTURE_SUFFIXES = RAW_SUFFIXES | {
@@ -43,7 +44,7 @@ def find_pictures(places: Sequence[Path], role: str) -> tuple[list[Path], list[P
     ----------
     places
         Files, each taken whatever its name, and folders, of which every visible file is taken
-        that has a picture's suffix; folders within them are not entered.
+        that has a picture's suffix and is no other's mask; folders within them are not entered.
     role
         What a message calls them: "content" or "style".
 
@@ -64,6 +65,8 @@ def find_pictures(places: Sequence[Path], role: str) -> tuple[list[Path], list[P
         files = [place]
         if visible is not None:
             files = sorted(filter(_has_suffix, visible), key=_natural)
+            stems = {each.stem for each in files}
+            files = [each for each in files if not is_mask_of(each, stems)]
             left_out += sorted((each for each in visible if not _has_suffix(each)), key=_natural)
             if not files:
                 raise ImageError(f"the {role} folder {place} holds no picture; put one into it")

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
-from napari_nst.errors import ConfigError, ImageError
+from napari_nst.errors import ConfigError, ImageError, NstError
 from napari_nst.files.images import read_picture
+from napari_nst.files.masks import mask_beside, usual_regions
 from napari_nst.files.names import is_result, record_of
 from napari_nst.files.outputs import (
     LEAST_SHARE,
@@ -22,6 +23,7 @@ from napari_nst.runs.batch.contact_sheet import make_thumbnail
 from napari_nst.runs.batch.pairs import Pair, check_outputs, find_pictures, pair_up
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.record import RunRecord, SteeringEvent, picture_hash
+from napari_nst.settings.regions import Regions, blend_shares
 
 if TYPE_CHECKING:
     from napari_nst.api import Stylizer
@@ -141,6 +143,8 @@ class BatchPlan:
         Pairs that are finished, with their records.
     left_out
         Files in the folders that are no pictures by their names.
+    regions
+        Of the contents that have a mask beside them.
     """
 
     request: BatchRequest
@@ -152,6 +156,7 @@ class BatchPlan:
     refused: Mapping[Pair, str]
     kept: Mapping[Pair, RunRecord]
     left_out: Sequence[Path] = field(default=())
+    regions: Mapping[Path, Regions] = field(default_factory=dict)
 
     @cached_property
     def due(self) -> list[Pair]:
@@ -237,6 +242,7 @@ def plan_batch(request: BatchRequest) -> BatchPlan:
     with disk_errors_translated(request.folder):
         check_outputs(pairs, request.folder, places, others, longest_px=longest_px)
     resolve_device(request.device)
+    blend_shares(request.config.blend, 1)
     start = None if request.init is None else read_picture(request.init)
     stylizer = Stylizer(
         weights=request.weights, weights_input=request.weights_input, device=request.device
@@ -244,11 +250,15 @@ def plan_batch(request: BatchRequest) -> BatchPlan:
     weights_hash = stylizer.weights.sha256
     sources, faults = _read_all([*contents, *styles])
     hashes = {} if start is None else {"init": picture_hash(start)}
-    kept, unreadable = _find_kept(request, pairs, sources, hashes | {"weights": weights_hash})
+    regions = _read_masks(contents, faults)
+    hashes |= {"weights": weights_hash}
+    kept, unreadable = _find_kept(request, pairs, sources, hashes, regions)
     rest = [pair for pair in pairs if pair not in kept and pair not in unreadable]
     refused = unreadable | _find_refused(request, rest, sources)
     left_out = list(dict.fromkeys([*beside, *besides]))
-    plan = BatchPlan(request, stylizer, start, pairs, sources, faults, refused, kept, left_out)
+    plan = BatchPlan(
+        request, stylizer, start, pairs, sources, faults, refused, kept, left_out, regions
+    )
     _check_room(plan)
     return plan
 
@@ -274,11 +284,25 @@ def _read_all(paths: Sequence[Path]) -> tuple[dict[Path, Source], dict[Path, str
     return sources, faults
 
 
+def _read_masks(contents: Sequence[Path], faults: dict[Path, str]) -> dict[Path, Regions]:
+    """Read the masks beside contents; a content whose mask cannot be used is a fault."""
+    regions: dict[Path, Regions] = {}
+    for content in contents:
+        path = mask_beside(content)
+        if path is not None and content not in faults:
+            try:
+                regions[content] = usual_regions(path, 1)
+            except NstError as error:
+                faults[content] = str(error)
+    return regions
+
+
 def _find_kept(
     request: BatchRequest,
     pairs: Sequence[Pair],
     sources: Mapping[Path, Source],
     hashes: Mapping[str, Any],
+    regions: Mapping[Path, Regions],
 ) -> tuple[dict[Pair, RunRecord], dict[Pair, str]]:
     """Find the pairs whose files say that they are what this run would make.
 
@@ -307,6 +331,7 @@ def _find_kept(
             continue
         made_of = {"content": sources[pair.content].hash, "styles": [sources[pair.style].hash]}
         is_whole = record.reason in ("finished", "converged") and record.events == request.events
+        is_whole &= record.regions == regions.get(pair.content)
         if is_whole and record.config == request.config and record.hashes == {**hashes, **made_of}:
             kept[pair] = record
     return kept, unreadable

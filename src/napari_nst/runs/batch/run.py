@@ -229,6 +229,7 @@ def _run_pair(
             plan.request.config,
             control=control,
             init=plan.start,
+            regions=plan.regions.get(pair.content),
             events=plan.request.events,
             check_memory=plan.request.check_memory,
         )
