@@ -16,7 +16,7 @@ import psutil
 import torch
 from platformdirs import user_cache_path
 
-from napari_nst.core.network.window import Size, Window, halo_px, windows_of
+from napari_nst.core.network.window import Size, Window, windows_of
 from napari_nst.core.optim.lbfgs import kept_dtype
 from napari_nst.core.store.scratch import BLOCK_BYTES, Scratch, check_is_disk
 from napari_nst.core.store.store import InMemory, Store
@@ -182,14 +182,15 @@ def _multiplications(window: Window, taps: Sequence[str]) -> int:
 
 
 def _by_windows(plan: "Plan", tile_px: int, *, in_files: bool) -> LayoutPlan:
-    size, halo = plan.sizes[-1], halo_px(plan.config.taps)
-    seen = [min(side, tile_px + 2 * halo) for side in size]
-    pixels = size[0] * size[1]
-    held, window = array_bytes(plan) * pixels, plan.peak_of_pixels(seen[0] * seen[1])
+    size = plan.sizes[-1]
+    outers = [each.outer.size for each in windows_of(size, plan.config.taps, tile_px)]
+    pixels, seen = size[0] * size[1], max(height * width for height, width in outers)
+    arrays, window = array_bytes(plan), plan.peak_of_pixels(seen)
     if not in_files:
-        return LayoutPlan(tile_px, False, round(window + held))
+        # A run of the window's size has arrays too.
+        return LayoutPlan(tile_px, False, round(window + arrays * (pixels - seen)))
     blocks = _BLOCKS * min(BLOCK_BYTES, 12 * pixels)
-    return LayoutPlan(tile_px, True, round(window + blocks), round(held))
+    return LayoutPlan(tile_px, True, round(window + blocks), round(arrays * pixels))
 
 
 def array_bytes(plan: "Plan") -> float:
