@@ -76,6 +76,7 @@ from napari_nst.errors import (
     NstError,
     TooLargeError,
     WeightsError,
+    is_out_of_memory,
 )
 from napari_nst.files.images import open_picture, read_picture
 from napari_nst.files.outputs import (
@@ -128,6 +129,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return fail(str(error), 1)
     except NstError as error:
         return fail(str(error), 2)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        return fail("memory ran out. Close other programs, or choose a smaller size", 1)
     return code if isinstance(code, int) else 0
 
 
