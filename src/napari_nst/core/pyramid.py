@@ -13,6 +13,9 @@ Size = tuple[int, int]
 def scale_sizes(size: Size, config: StyleConfig, styles: Sequence[Size] = ()) -> list[Size]:
     """List the (H, W) of every scale, coarsest first, the last one `size` itself.
 
+    Where opposite borders meet, sides are rounded to the grid of the deepest layer, at least one
+    of its positions.
+
     Parameters
     ----------
     size
@@ -38,12 +41,14 @@ def scale_sizes(size: Size, config: StyleConfig, styles: Sequence[Size] = ()) ->
         while min(sizes[-1]) > config.min_scale:
             sizes.append(_shrunk(size, config.scale_ratio ** len(sizes)))
     least = least_side_px(config)
+    if config.is_circular:
+        sizes = [_on_grid(each, least) for each in sizes]
 
     def is_wide(scale: Size) -> bool:
         beside = [style_size(style, scale, config, place) for place, style in enumerate(styles)]
         return all(min(each) >= least for each in (scale, *beside))
 
-    return [each for each in sizes[:0:-1] if is_wide(each)] + [size]
+    return [each for each in sizes[:0:-1] if is_wide(each)] + [sizes[0]]
 
 
 def least_side_px(config: StyleConfig) -> int:
@@ -81,6 +86,11 @@ def style_size(style: Size, content: Size, config: StyleConfig, place: int = 0) 
     if config.style_fit == "shrink":
         longest = min(longest, max(style))
     return fit_longest_side(style, longest)
+
+
+def _on_grid(size: Size, step: int) -> Size:
+    height, width = (max(1, round(side / step)) * step for side in size)
+    return height, width
 
 
 def _shrunk(size: Size, factor: float) -> Size:

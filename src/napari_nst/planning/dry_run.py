@@ -169,10 +169,12 @@ def _canonical(config: StyleConfig) -> StyleConfig:
         lbfgs_history_later=None,
         style_strength=1.0,
         colors="none",
+        color_strength=1.0,
         learning_rate=1.0,
         tv_weight=float(bool(config.tv_weight)),
         scale_detail=float(bool(config.scale_detail)),
         scale_grain=float(bool(config.scale_grain)),
+        padding="replicate" if config.is_circular else config.padding,  # the halo is added later
         averaging=0.5 if config.averaging else 0.0,
         pyramid="single" if config.pyramid == "single" else "down_to",
         scale_ratio=min(config.scale_ratio, 2.0),

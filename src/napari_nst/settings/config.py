@@ -13,6 +13,8 @@ from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
 from napari_nst.errors import ConfigError, shown
 from napari_nst.settings.fields import (
+    COLOR_SETTINGS,
+    COLORS_HELP,
     COLORS_LABELS,
     BalanceMode,
     Clamp,
@@ -44,7 +46,7 @@ EACH_STYLE = ("blend", "style_scales", "style_rotations", "style_detail")
 
 STEERABLE = (
     "style_strength",
-    "colors",
+    *COLOR_SETTINGS,
     "content_weight",
     "tv_weight",
     "content_layer_weights",
@@ -94,13 +96,13 @@ class StyleConfig:
         minimum=0,
         maximum=MOST,
     )
-    colors: Colors = setting(
-        "none",
-        "Colours",
-        "Of the style (style): the result gets the style's palette. Of the content (content): it "
-        "keeps the content's. As painted (none): as the run paints them. Can be changed during a "
-        "run and afterwards.",
-        labels=COLORS_LABELS,
+    colors: Colors = setting("none", "Colours", COLORS_HELP, labels=COLORS_LABELS)
+    color_strength: float = setting(
+        1.0,
+        "Colour strength",
+        "How much of the chosen colours the result gets: 0 is as painted, 1 is all.",
+        minimum=0,
+        maximum=1,
     )
     content_weight: float = setting(
         1.0, "Content weight", "Weight of the content term (alpha).", minimum=0, maximum=MOST
@@ -171,7 +173,11 @@ class StyleConfig:
         "max", "Pooling", "How the network reduces its features: average is smoother than max."
     )
     padding: Padding = setting(
-        "zeros", "Padding", "What the first layer reads beyond the picture's border."
+        "zeros",
+        "Padding",
+        "What the network reads beyond the picture's border. circular: the opposite border, so "
+        "that the result tiles without a seam; its sides are rounded to multiples of 16 px, or of "
+        "the deepest layer's stride.",
     )
     init: Init = setting("content", "Start from", "The picture that the run starts from.")
     noise_std: float = setting(
@@ -384,6 +390,11 @@ class StyleConfig:
             if is_bare and not _are_as_many(changes[layers], getattr(self, weights)):
                 changes[weights] = ()
         return replace(self, **changes)
+
+    @property
+    def is_circular(self) -> bool:
+        """Whether opposite borders of the result meet, so that it tiles."""
+        return self.padding == "circular"
 
     @property
     def of_one_style(self) -> Self:

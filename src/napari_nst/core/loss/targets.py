@@ -26,6 +26,7 @@ from napari_nst.core.network.window import Box, Size, Window
 from napari_nst.core.store.pixels import HeldPixels, Pixels
 from napari_nst.core.store.store import InMemory, Store, block, total
 from napari_nst.core.tiling.layout import Layout
+from napari_nst.core.tiling.wrapping import read_wrapped
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.regions import LEAST_POSITIONS, blend_shares
 from napari_nst.settings.vgg_layers import tap_geometry
@@ -186,9 +187,10 @@ def objective_of(
                     here = by_tap[tap].at(in_tap) if by_tap else None
                     add_style_sums(found, tap, own, here, region=index, exactly=_exactly(config))
 
-        encoder.show(content.at(window.outer).to(encoder.device), keep)
+        encoder.show(read_wrapped(content, window.outer).to(encoder.device), keep, window)
 
-    found = sums_of_windows(layout.windows(size, encoder.taps), observe, _wide(encoder))
+    windows = layout.windows(size, encoder.taps, wraps=config.is_circular)
+    found = sums_of_windows(windows, observe, _wide(encoder))
     regions = []
     for index, (part, by_tap) in enumerate(zip(parts, weights, strict=True)):
         region = _region(part, by_tap, size, config, layout.store)
@@ -304,7 +306,7 @@ def measured(
                 here = weights[tap].at(in_tap) if weights else None
                 add_style_sums(found, tap, own, here, exactly=_exactly(config))
 
-        encoder.show(style.at(window.outer).to(encoder.device), add)
+        encoder.show(style.at(window.outer).to(encoder.device), add, window)
 
     windows = layout.windows(style.size, encoder.taps)
     found = sums_of_windows(windows, observe, _wide(encoder))

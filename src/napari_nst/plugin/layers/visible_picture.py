@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_nst.errors import ImageError
-from napari_nst.files.depth import as_uint8
+from napari_nst.files.depth import as_uint8, as_uint16
 from napari_nst.plugin.layers.captions import full_name
 from napari_nst.plugin.layers.placement import Placement
 from napari_nst.plugin.layers.slicing import Cut, plane_size, size_in, visible_cut
@@ -245,14 +245,20 @@ def whole_range(dtype: npt.DTypeLike) -> tuple[float, float]:
 def _as_shown(plane: npt.NDArray[Any], look: Look) -> npt.NDArray[Any]:
     """Map values to colours as napari does.
 
-    8 bits stay 8 bits, as the screen has no more; other dtypes become float32.
+    uint8, uint16 and floats keep their dtype; bools become uint8, other integers float32.
     """
     is_known = plane.dtype.name in ("uint8", "uint16")
     if look.rgb and is_known and look.limits == whole_range(plane.dtype) and look.gamma == 1:
         return plane
     colours = _rgb(plane, look.limits, look.gamma) if look.rgb else _mapped(plane, look)
     picture = np.clip(colours, 0, 1).astype(np.float32)
-    return as_uint8(picture) if plane.dtype.name in ("uint8", "bool") else picture
+    if plane.dtype.name in ("uint8", "bool"):
+        return as_uint8(picture)
+    if plane.dtype == np.uint16:
+        return as_uint16(picture)
+    # napari shows no floats of more than 64 bits
+    shown: npt.NDArray[Any] = picture.astype(plane.dtype) if plane.dtype.kind == "f" else picture
+    return shown
 
 
 def _rgb(plane: npt.NDArray[Any], limits: Sequence[float], gamma: float) -> npt.NDArray[Any]:
@@ -278,5 +284,6 @@ def _within(values: npt.NDArray[Any], limits: Sequence[float]) -> npt.NDArray[An
     """Scale contrast limits to [0, 1] and clip; NaN stays NaN."""
     # Integers of 32 bits and more need 64 bits here: their limits may be close together.
     low, high = limits
-    exact = values.astype(np.result_type(values, np.float32))
+    # Limits far apart need them too, for their difference may be too much for 32 bits.
+    exact = values.astype(np.result_type(values, np.float32, np.min_scalar_type(high - low)))
     return np.asarray(np.clip((exact - low) / (high - low), 0, 1).astype(np.float32))
