@@ -436,7 +436,8 @@ def _take_steps(
         del step  # or its gradient would be there during the next one
         yield shown
     seconds = time.perf_counter() - began
-    if checkpoints is not None and run.reason == "stopped" and run.is_resumable and history:
+    is_stopped = run.reason == "stopped" and run.is_resumable and bool(history)
+    if is_stopped and checkpoints is not None and not checkpoints.is_over.is_set():
         checkpoints.write(run, record, history, seconds)
     if run.reason != "stopped" or not history:
         history.append(_last_point(run, history, began))

@@ -308,7 +308,7 @@ class StyleConfig:
     style_scales: tuple[float, ...] = setting(
         (),
         "Style scales",
-        "Style scale of each style where there are several, times the common one.",
+        "Style scale of each of several styles, times the common one; “equal” is 1 each.",
         minimum=0.01,
         maximum=1e6,
         absent="equal",
@@ -316,7 +316,7 @@ class StyleConfig:
     style_rotations: tuple[float, ...] = setting(
         (),
         "Style rotations",
-        "By how much each style is turned, counter-clockwise.",
+        "By how much each style is turned, counter-clockwise; “none” is 0 each.",
         minimum=-360,
         maximum=360,
         unit="°",
@@ -325,8 +325,8 @@ class StyleConfig:
     style_detail: tuple[str, ...] = setting(
         (),
         "Style detail",
-        "Which texture each style gives: fine (layers of blocks 1 and 2), coarse (the others) or "
-        "all.",
+        "What each style gives: “fine” texture (layers of blocks 1 and 2), “coarse” (the others), "
+        "or “all”.",
         absent="all",
     )
     balance: BalanceMode = setting(

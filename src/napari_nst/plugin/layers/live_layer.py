@@ -1,5 +1,7 @@
 """The one layer of a run, updated in place as the picture forms."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
@@ -9,12 +11,15 @@ from napari_nst.plugin.layers.captions import full_name
 from napari_nst.plugin.layers.extents import bring_layer_into_view
 from napari_nst.plugin.layers.grid_fit import fit_grid
 from napari_nst.plugin.layers.placement import Placement
-from napari_nst.plugin.layers.visible_picture import PAINTED, whole_range
+from napari_nst.plugin.layers.visible_picture import MARKS, PAINTED, whole_range
 from napari_nst.settings.record import METADATA_KEY, RunRecord
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer
     from napari.viewer import Viewer
+
+_OUTLINE_PX = 2
+"""Of regions, in whose inside the picture is to be seen."""
 
 
 class LiveLayer:
@@ -62,9 +67,15 @@ class LiveLayer:
         data = self._placement.expand(picture)
         where = self._placement.arguments(picture.shape[:2])
         if self._layer is None:
-            layer = self._viewer.add_image(
-                data, rgb=True, name=self._name, metadata={PAINTED: True}, **where
-            )
+            with _marks_on_top(self._viewer):
+                layer = self._viewer.add_image(
+                    data,
+                    rgb=True,
+                    name=self._name,
+                    contrast_limits=whole_range(data.dtype),
+                    metadata={PAINTED: True},
+                    **where,
+                )
             self.adopt(layer)
             bring_layer_into_view(self._viewer, layer)
             if self._viewer.canvas.grid.enabled:
@@ -114,3 +125,17 @@ class LiveLayer:
         self._layer.data = data
         self._layer.scale = where["scale"]
         self._layer.translate = where["translate"]
+
+
+@contextmanager
+def _marks_on_top(viewer: "Viewer") -> Iterator[None]:
+    """Keep regions above a layer that is added, as outlines, and the brush in the user's hand."""
+    active = viewer.layers.selection.active
+    marks = [layer for layer in viewer.layers if layer.metadata.get(MARKS) == "regions"]
+    yield
+    for layer in marks:
+        viewer.layers.move(viewer.layers.index(layer), len(viewer.layers))
+        if getattr(layer, "contour", None) == 0:
+            layer.contour = _OUTLINE_PX
+    if active in marks:
+        viewer.layers.selection.active = active

@@ -292,15 +292,15 @@ def small(picture: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
     return picture[::stride, ::stride]
 
 
-def pixmap(picture: npt.NDArray[np.uint8]) -> QPixmap:
+def pixmap(picture: npt.NDArray[np.uint8], side_px: int = THUMBNAIL_PX) -> QPixmap:
     """Make a thumbnail of a picture, shape (H, W, 3) or (H, W, 4)."""
     pixels = np.ascontiguousarray(picture)
     height, width, channels = pixels.shape
     form = QImage.Format.Format_RGBA8888 if channels == 4 else QImage.Format.Format_RGB888
     image = QImage(pixels.tobytes(), width, height, width * channels, form)
     return QPixmap.fromImage(image).scaled(
-        THUMBNAIL_PX,
-        THUMBNAIL_PX,
+        side_px,
+        side_px,
         Qt.AspectRatioMode.KeepAspectRatio,
         Qt.TransformationMode.SmoothTransformation,
     )

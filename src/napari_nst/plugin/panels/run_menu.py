@@ -107,12 +107,12 @@ class RunActions:
     def again(self, runs: "list[ViewerRun]") -> None:
         """Run the same once more."""
         for run in runs:
-            self._start(partial(plan_again, run, self._viewer))
+            self._start(partial(plan_again, run, self._viewer, self._form.crops))
 
     def replay(self, runs: "list[ViewerRun]") -> None:
         """Repeat runs with their steering, bit for bit."""
         for run in runs:
-            self._start(partial(plan_replay, run, self._viewer))
+            self._start(partial(plan_replay, run, self._viewer, self._form.crops))
 
     def full(self, runs: "list[ViewerRun]") -> None:
         """Run what previews show at full size, with the settings that they have by now."""
@@ -134,7 +134,7 @@ class RunActions:
     def extend(self, runs: "list[ViewerRun]", steps: int) -> None:
         """Take more steps from the results, with the settings that the runs ended with."""
         for run in runs:
-            self._start(partial(plan_more, run, steps, self._viewer))
+            self._start(partial(plan_more, run, steps, self._viewer, self._form.crops))
 
     def continue_from(self, runs: "list[ViewerRun]") -> None:
         """Let the form's next run start from a result, its settings ready to be changed."""
