@@ -161,7 +161,7 @@ def test_rows_of_a_result_are_those_of_its_array(dtype, channels, size):
 def test_values_are_checked_by_pieces(value):
     array = array_of((50, 20), 3, np.float32)
     array[45, 3] = value
-    with pytest.raises(ImageError, match="Rescale|not finite"):
+    with pytest.raises(ImageError, match=r"Rescale|not finite"):
         read_by_pieces(array, "content")
 
 
