@@ -42,6 +42,12 @@ CASES = (
     ("spst", 1024, {"steps": 8, "min_scale": 511}),
     ("gatys", 2048, {"steps": 2, "optimizer": "adam"}),
     ("gatys", 2048, {"steps": 4, "lbfgs_history": 10}),
+    ("gatys", 1024, {"steps": 2, "optimizer": "adam", "tile": 512}),
+    ("gatys", 1024, {"steps": 2, "optimizer": "adam", "tile": 512, "precision": "bfloat16"}),
+    ("gatys", 1024, {"steps": 2, "optimizer": "adam", "tile": 256}),
+    ("gatys", 1024, {"steps": 2, "optimizer": "adam", "tile": 256, "memory_mb": 700}),
+    ("gatys", 1024, {"steps": 8, "lbfgs_history": 10, "tile": 256, "precision": "bfloat16"}),
+    ("default", 768, {"scale_steps": (2, 2, 2, 2, 2), "tile": 256}),
 )
 LARGEST = (("gatys", 2048, {"steps": 30}),)
 STATUS = Path("/proc/self/status")
@@ -85,11 +91,13 @@ def measured(preset, size, changes):
     from napari_nst.planning import past_runs
 
     past_runs.cache_file = lambda: Path(tempfile.gettempdir(), f"lessons-{os.getpid()}.json")
-    styles = changes.pop("styles", 1)
+    styles, memory_mb = changes.pop("styles", 1), changes.pop("memory_mb", None)
+    memory = memory_mb and memory_mb * 1_000_000
     config = StyleConfig.preset(preset, size=size, **changes)
     random = np.random.default_rng(0)
     pictures = [random.integers(0, 256, (size, size, 3), np.uint8) for _ in range(1 + styles)]
-    expected = estimate(config, pictures[0].shape, [each.shape for each in pictures[1:]])
+    shapes = [each.shape for each in pictures]
+    expected = estimate(config, shapes[0], shapes[1:], memory=memory)
     gpu = torch.cuda.is_available()
     if gpu:
         torch.cuda.reset_peak_memory_stats()
@@ -97,7 +105,7 @@ def measured(preset, size, changes):
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # peak := now
     before = 0 if gpu else status_bytes("VmRSS")
     began = time.perf_counter()
-    stylize(pictures[0], pictures[1:], config)
+    stylize(pictures[0], pictures[1:], config, memory=memory)
     return {
         "estimated_bytes": expected.peak_bytes,
         "bytes": torch.cuda.max_memory_allocated() if gpu else status_bytes("VmHWM") - before,

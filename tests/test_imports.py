@@ -13,7 +13,9 @@ ROOT = Path(napari_nst.__file__).parent
 GUI = {"napari", "magicgui", "qtpy", "superqt", "pyqtgraph"}
 MOST_MODULES = 15
 
-CORE = {f"core{room}" for room in ("", ".network", ".loss", ".optim", ".store", ".tiling")}
+CORE = {
+    f"core{room}" for room in ("", ".colours", ".network", ".loss", ".optim", ".store", ".tiling")
+}
 ARROWS = {
     "": {"settings", "errors", "api", "planning", "core", "cli"},  # the public names, by demand
     "api": {*CORE, "planning", "weights", "files", "settings", "errors"},
@@ -22,6 +24,7 @@ ARROWS = {
     "files.decode": {"settings", "errors"},
     "weights": {"files", "settings", "errors"},
     "core": {*CORE, "settings", "errors"},
+    "core.colours": {"core", "settings", "errors"},
     "core.loss": {"core", "core.network", "core.store", "core.tiling", "settings", "errors"},
     "core.network": {"settings", "errors"},
     "core.optim": {"core.store", "settings", "errors"},

@@ -4,6 +4,7 @@ Errors derive from ``Exception``, never from ``RuntimeError``: napari's threads
 swallow a ``RuntimeError`` raised inside a generator (see ``plugin.runs.worker``).
 """
 
+import errno
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -81,6 +82,16 @@ class DownloadCancelled(DownloadError):
     """The user cancelled the download; the received part is kept for a resume."""
 
 
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Numbers of an OSError that mean that a disk has no more room for a file."""
+
+_OUT_OF_MEMORY = (
+    *("out of memory", "can't allocate memory", "bad_alloc"),
+    # oneDNN keeps its status to itself; kernels that it has made before it can make again.
+    *("could not create a primitive", "could not execute a primitive"),
+)
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an error of Python, numpy or torch means that memory ran out.
 
@@ -91,8 +102,8 @@ def is_out_of_memory(error: BaseException) -> bool:
     return (
         isinstance(error, MemoryError)
         or type(error).__name__ == "OutOfMemoryError"
-        or "out of memory" in text
-        or "can't allocate memory" in text
+        or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
+        or any(each in text for each in _OUT_OF_MEMORY)
     )
 
 

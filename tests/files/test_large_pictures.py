@@ -190,6 +190,15 @@ def test_a_file_that_shrinks_is_named(tmp_path, layout):
     lazy.close()
 
 
+def test_memory_that_runs_out_is_no_damage(tmp_path, monkeypatch):
+    tifffile.imwrite(tmp_path / "a.tif", array_of((*SHAPE, 3)), photometric="rgb")
+    lazy = open_picture(tmp_path / "a.tif")
+    monkeypatch.setattr(lazy, "_bytes", lambda *_: bytearray(1 << 60))
+    with pytest.raises(MemoryError):
+        lazy[60:70]
+    lazy.close()
+
+
 def test_a_damaged_tile_is_named_and_the_others_are_read(tmp_path):
     path, array = tmp_path / "a.tif", array_of((128, 128, 3))
     tifffile.imwrite(path, array, photometric="rgb", tile=(64, 64), compression="zlib")

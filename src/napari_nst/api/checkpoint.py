@@ -116,7 +116,7 @@ class Checkpoints:
         record = record.replace(events=tuple(run.events), steps_done=run.done)
         tensors: dict[str, Tensor] = {}
         state = _named(run.state(), tensors)
-        tensors[PREVIEW] = _preview(run, record)
+        tensors[PREVIEW] = _preview(run)
         entries = [_entry(*each) for each in tensors.items()]
         entries += [_picture_entry(*each) for each in self.pictures.items()]
         head = record, tuple(history), seconds, run.total, state, dict(self.note)
@@ -320,9 +320,9 @@ def _pieces(tensor: Tensor) -> Iterator[memoryview]:
             yield from _pieces(part)
 
 
-def _preview(run: Run, record: RunRecord) -> Tensor:
+def _preview(run: Run) -> Tensor:
     """Return a small picture of the run as it is now, in the colours asked for."""
     stride = math.ceil(max(run.picture.shape[-2:]) / _PREVIEW_PX)
     small = run.picture.detach()[..., ::stride, ::stride].float()
-    coloured = run.palette.after(small, record.ending.colors).clamp(0, 1)
+    coloured = run.recoloured(small).clamp(0, 1)
     return (coloured[0].permute(1, 2, 0) * 255).round().to(torch.uint8)

@@ -446,7 +446,9 @@ def _take_steps(
         events=tuple(run.events), steps_done=run.done, reason=run.reason, resolved=resolved
     )
     painted = run.picture.detach().float().cpu()[0].permute(1, 2, 0).numpy()
-    return StyleResult(run.image(), painted, tuple(history), run.reason, record, seconds)
+    return StyleResult(
+        run.image(), painted, tuple(history), run.reason, record, seconds, job.pictures.source
+    )
 
 
 def _last_point(run: Run, history: list[LossPoint], began: float) -> LossPoint:

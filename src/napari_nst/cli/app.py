@@ -26,6 +26,7 @@ from napari_nst.cli.options import (
     Blend,
     CheckpointEvery,
     Colors,
+    ColorStrength,
     Content,
     Device,
     DryRun,
@@ -75,6 +76,7 @@ from napari_nst.errors import (
     NstError,
     TooLargeError,
     WeightsError,
+    is_out_of_memory,
 )
 from napari_nst.files.images import open_picture, read_picture
 from napari_nst.files.outputs import (
@@ -127,6 +129,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return fail(str(error), 1)
     except NstError as error:
         return fail(str(error), 2)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        return fail("memory ran out. Close other programs, or choose a smaller size", 1)
     return code if isinstance(code, int) else 0
 
 
@@ -140,6 +146,7 @@ def stylize(
     steps: Steps = None,
     style_strength: Strength = None,
     colors: Colors = None,
+    color_strength: ColorStrength = None,
     blend: Blend = None,
     mask: Mask = None,
     region: RegionTargets = None,
@@ -165,7 +172,8 @@ def stylize(
 ) -> int:
     """Paint CONTENT in the manner of STYLE. Ctrl-C writes what there is and exits with 130."""
     knobs = {"size": size, "steps": steps, "seed": seed, "precision": precision}
-    knobs |= {"style_strength": style_strength, "colors": colors, "tile": tile}
+    knobs |= {"style_strength": style_strength, "tile": tile}
+    knobs |= {"colors": colors, "color_strength": color_strength}
     knobs["blend"] = blend
     masks = MaskOptions(mask, region or (), feather, style_mask or (), content_mask)
     given, start_file = given_settings(knobs, init, settings)

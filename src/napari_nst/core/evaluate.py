@@ -41,14 +41,14 @@ def loss_and_gradient(
     wide = torch.promote_types(encoder.dtype, torch.float32)
     with torch.no_grad():
         statistics: Sums = {}
-        tape = encoder.forward(seen, partial(objective.observe, statistics, window=window))
+        tape = encoder.forward(seen, partial(objective.observe, statistics, window=window), window)
         objective.observe_picture(statistics, seen.to(wide), config, window=window)
     terms, slopes = value_and_slopes(statistics, objective, config)
     with torch.no_grad():
         pullback = partial(objective.pullback, window=window, slopes=slopes)
         gradient = encoder.backward(tape, pullback)
         objective.pullback_to_picture(gradient, seen.to(wide), config, window=window, slopes=slopes)
-        if window != whole:
+        if window.outer != whole.outer:
             at_halo, gradient = gradient, gradient.new_zeros(picture.shape)
             add_wrapped(gradient, at_halo, window.outer)
     return Evaluation(sum(terms.values()), terms, gradient)
@@ -81,7 +81,7 @@ def loss_and_gradient_by_windows(
 
     def observe(found: Sums, window: Window) -> None:
         part = seen(window)
-        encoder.show(part, partial(objective.observe, found, window=window))
+        encoder.show(part, partial(objective.observe, found, window=window), window)
         objective.observe_picture(found, part.to(wide), config, window=window)
 
     with torch.no_grad():
@@ -91,7 +91,7 @@ def loss_and_gradient_by_windows(
     with torch.no_grad():
         for window in windows:
             part = seen(window)
-            tape = encoder.forward(part, lambda _tap, _rows, _features: None)
+            tape = encoder.forward(part, lambda _tap, _rows, _features: None, window)
             pullback = partial(objective.pullback, window=window, slopes=slopes)
             own = encoder.backward(tape, pullback)
             objective.pullback_to_picture(own, part.to(wide), config, window=window, slopes=slopes)

@@ -38,7 +38,7 @@ def read_pictures(
     }
     if start is not None:
         hashes["init"] = picture_hash(start)
-    return Pictures(*read, hashes["styles"]), shares, hashes
+    return Pictures(*read, hashes["styles"], source), shares, hashes
 
 
 def turned_styles(pictures: Pictures, config: StyleConfig) -> Pictures:

@@ -1,5 +1,6 @@
 """Convert pictures between numpy arrays of any kind and tensors in [0, 1]; resize them."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,13 +13,14 @@ from PIL import Image
 from torch import Tensor
 
 from napari_nst.core.arrays import as_array, rows_of
-from napari_nst.core.colour import (
+from napari_nst.core.colours.distribution import Distribution, blended_distribution
+from napari_nst.core.colours.gaussian import (
     ColourStatistics,
-    Palette,
     blended,
     colour_statistics,
     colour_statistics_by_pieces,
 )
+from napari_nst.core.colours.palette import Palette
 from napari_nst.core.memory import give_memory_back
 from napari_nst.core.resizing import Size, resize_bytes, resize_rows
 from napari_nst.core.resizing import resize as resize
@@ -60,6 +62,11 @@ class Picture:
     def colours(self) -> ColourStatistics:
         """Statistics of its colours, weighted by opacity."""
         return colour_statistics(self.rgb, self.alpha)
+
+    @cached_property
+    def distribution(self) -> Distribution:
+        """How often each of its colours occurs, weighted by opacity."""
+        return Distribution.of(lambda: [(self.rgb, self.alpha)], math.prod(self.size))
 
     def resized(self, size: Size, resample: Resample) -> "Picture":
         """Resize to (H, W); where the array was of 8 bits, as 8 bits by Pillow itself.
@@ -136,8 +143,12 @@ class ArrayPicture:
     @cached_property
     def colours(self) -> ColourStatistics:
         """Statistics of its colours, weighted by opacity."""
-        pieces = (_picture_of(pixels, self.hidden) for pixels in _in_pieces(self.source, self.role))
-        return colour_statistics_by_pieces((piece.rgb, piece.alpha) for piece in pieces)
+        return colour_statistics_by_pieces(self._pieces())
+
+    @cached_property
+    def distribution(self) -> Distribution:
+        """How often each of its colours occurs, weighted by opacity."""
+        return Distribution.of(self._pieces, math.prod(self.size))
 
     def resized(self, size: Size, resample: Resample) -> Picture:
         """Resize the whole to (H, W), within memory's limits."""
@@ -171,6 +182,11 @@ class ArrayPicture:
             return None
         return resize_rows(self._alpha, self.size, size, resample, rows, in_bytes=False)
 
+    def _pieces(self) -> Iterator[tuple[Tensor, Tensor | None]]:
+        for pixels in _in_pieces(self.source, self.role):
+            piece = _picture_of(pixels, self.hidden)
+            yield piece.rgb, piece.alpha
+
     def _alpha(self, rows: slice) -> Tensor:
         return _alpha_of(rows_of(self.source, rows, self.role))
 
@@ -195,17 +211,23 @@ class Pictures:
         The picture to start from, or None to start as the settings say.
     style_hashes
         What tells each style from others, where runs share what they measure of styles.
+    source
+        The content's array, for what is done to the result later.
     """
 
     content: AnyPicture
     styles: Sequence[AnyPicture]
     start: AnyPicture | None = None
     style_hashes: Sequence[str] = ()
+    source: PixelSource | None = None
 
     def palette(self, shares: Sequence[float]) -> Palette:
         """Return the colours that the result can be given; each style counts as much as it says."""
-        styles = blended([style.colours for style in self.styles], shares)
-        return Palette(self.content.colours, styles)
+        return Palette(
+            self.content.colours,
+            blended([style.colours for style in self.styles], shares),
+            blended_distribution([style.distribution for style in self.styles], shares),
+        )
 
 
 def read_picture(array: object, role: str) -> AnyPicture:

@@ -8,7 +8,7 @@ from hashlib import sha256
 import torch
 from torch import Tensor
 
-from napari_nst.core.colour import colour_map, colour_statistics_by_pieces
+from napari_nst.core.colours.gaussian import ColourMap, colour_map, colour_statistics_by_pieces
 from napari_nst.core.control import RunControl
 from napari_nst.core.device import finest_dtype
 from napari_nst.core.evaluate import loss_and_gradient, loss_and_gradient_by_windows
@@ -29,7 +29,7 @@ from napari_nst.core.store.store import InMemory, block, update
 from napari_nst.core.tiling.layout import Layout
 from napari_nst.core.tiling.periodic import make_periodic
 from napari_nst.settings.config import StyleConfig
-from napari_nst.settings.fields import VARIABLE_MAXIMUM
+from napari_nst.settings.fields import RECOLOURED_CONTENT, VARIABLE_MAXIMUM
 from napari_nst.settings.regions import Regions, blend_shares, shares_of
 
 
@@ -122,7 +122,7 @@ class PictureEvaluator:
         self._control = control
         self._layout = layout
         self._style_targets = style_targets or StyleTargets(encoder)
-        self._recolours = config.colors == "style"
+        self._colors = config.colors
         self._content: Content | None = None
         self._objective: Objective | None = None
         self._kept: Tensor | None = None  # how much of each pixel is kept, shape (1, 1, H, W)
@@ -259,7 +259,9 @@ class PictureEvaluator:
             mask = product(label_mask(turned, [label], own_size), mask)
             part = sha256((own == label).tobytes()).hexdigest()
         hashes = self._pictures.style_hashes
-        key = (hashes[index], own_size, config.resample, part) if hashes else None
+        linear = self._style_map(index)
+        colours = None if linear is None else linear.key
+        key = (hashes[index], own_size, config.resample, part, colours) if hashes else None
         device = self._encoder.device
         return self._style_targets.moments(
             key, lambda: self._style_at(index, size, device), config, self._layout, mask
@@ -268,8 +270,15 @@ class PictureEvaluator:
     def _style_at(self, index: int, size: Size, device: torch.device) -> Content:
         """Return a style as it is shown to the network beside a content of a size."""
         style = self._pictures.styles[index]
-        own_size = style_size(style.size, size, self.config, index)
-        return Content(self._resized(style, own_size), device)
+        rgb = self._resized(style, style_size(style.size, size, self.config, index))
+        linear = self._style_map(index)
+        return Content(rgb, device, None if linear is None else lambda part, _: linear(part))
+
+    def _style_map(self, index: int) -> ColourMap | None:
+        """Return the map that gives a style the content's colours before the run, if it does."""
+        if self._colors != "before":
+            return None
+        return colour_map(self._pictures.styles[index].colours, self._pictures.content.colours)
 
     def _enlarged(self, picture: Tensor, coarse: Content | None, content: Content) -> Tensor:
         """Enlarge a picture, with the content's detail that it was too small for, and grain."""
@@ -300,7 +309,8 @@ class PictureEvaluator:
         """Return the content at a size, in the colours that the run starts with."""
         if self._content is None or self._content.size != size:
             rgb = self._tiling(self._pictures.content, size)
-            colours = self._style_colours(rgb, size) if self._recolours else None
+            recolours = self._colors in RECOLOURED_CONTENT
+            colours = self._style_colours(rgb, size) if recolours else None
             self._content = Content(rgb, self._encoder.device, colours)
         return self._content
 

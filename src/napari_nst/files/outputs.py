@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from napari_nst.errors import ImageError
+from napari_nst.errors import DISK_FULL, ImageError
 from napari_nst.files.disk import clear_leftovers, part_name, replace_file
 
 Format = Literal["png", "jpeg", "tiff", "webp"]
@@ -47,7 +47,6 @@ ENCODING_ERRORS = (
 )
 """Raised by Pillow, tifffile and imagecodecs if a picture does not fit a format or memory."""
 
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -177,7 +176,7 @@ def _remedy(error: OSError, path: Path) -> str:
         length = len(os.fsencode(path.name))
         what = f"name is too long ({length} bytes; most disks take 255)"
         return f"its {what if length > 255 else 'path is too long'}. Shorten it."
-    if error.errno in _FULL:
+    if error.errno in DISK_FULL:
         return f"{reason}. Choose another place, or make room."
     if error.errno in _READ_ONLY:
         folder = os.path.dirname(os.path.realpath(path))
@@ -212,8 +211,10 @@ def _may_replace(target: Path, found: os.stat_result) -> bool:
     try:
         os.close(os.open(target, os.O_WRONLY))
     except OSError as error:
+        if error.errno == errno.EROFS:
+            raise
         # EPERM: immutable (chattr +i). EACCES does not matter: renaming is up to the folder.
-        return error.errno not in (errno.EPERM, errno.EROFS)
+        return error.errno != errno.EPERM
     return True
 
 

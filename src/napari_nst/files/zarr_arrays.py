@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_nst.errors import ImageError
+from napari_nst.errors import ImageError, is_out_of_memory
 from napari_nst.files.decode.kinds import first_line
 from napari_nst.settings.pixels import PixelSource, is_large, nearest_level
 
@@ -63,6 +63,8 @@ class ZarrPlane:
         try:
             part = np.asarray(self._array[tuple(places.get(axis, 0) for axis in self._axes)])
         except Exception as error:  # whatever codec or store raises
+            if is_out_of_memory(error):
+                raise
             raise ImageError(
                 f"{self._name} cannot be read: it is damaged or was changed meanwhile "
                 f"({first_line(error)})"

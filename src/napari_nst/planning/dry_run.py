@@ -169,6 +169,7 @@ def _canonical(config: StyleConfig) -> StyleConfig:
         lbfgs_history_later=None,
         style_strength=1.0,
         colors="none",
+        color_strength=1.0,
         learning_rate=1.0,
         tv_weight=float(bool(config.tv_weight)),
         scale_detail=float(bool(config.scale_detail)),

@@ -13,6 +13,8 @@ from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
 from napari_nst.errors import ConfigError, shown
 from napari_nst.settings.fields import (
+    COLOR_SETTINGS,
+    COLORS_HELP,
     COLORS_LABELS,
     BalanceMode,
     Clamp,
@@ -44,7 +46,7 @@ EACH_STYLE = ("blend", "style_scales", "style_rotations", "style_detail")
 
 STEERABLE = (
     "style_strength",
-    "colors",
+    *COLOR_SETTINGS,
     "content_weight",
     "tv_weight",
     "content_layer_weights",
@@ -94,13 +96,13 @@ class StyleConfig:
         minimum=0,
         maximum=MOST,
     )
-    colors: Colors = setting(
-        "none",
-        "Colours",
-        "Of the style (style): the result gets the style's palette. Of the content (content): it "
-        "keeps the content's. As painted (none): as the run paints them. Can be changed during a "
-        "run and afterwards.",
-        labels=COLORS_LABELS,
+    colors: Colors = setting("none", "Colours", COLORS_HELP, labels=COLORS_LABELS)
+    color_strength: float = setting(
+        1.0,
+        "Colour strength",
+        "How much of the chosen colours the result gets: 0 is as painted, 1 is all.",
+        minimum=0,
+        maximum=1,
     )
     content_weight: float = setting(
         1.0, "Content weight", "Weight of the content term (alpha).", minimum=0, maximum=MOST

@@ -71,7 +71,7 @@ def observed(
     """Add up the statistics of a picture by windows."""
     found: Sums = {}
     for window in windows:
-        encoder.show(outer(image, window), partial(objective.observe, found, window=window))
+        encoder.show(outer(image, window), partial(objective.observe, found, window=window), window)
         objective.observe_picture(found, outer(image, window), config, window=window)
     return found
 
@@ -94,7 +94,7 @@ def by_windows(
     with torch.no_grad():
         for window in windows:
             seen = outer(image, window)
-            tape = encoder.forward(seen, lambda _tap, _rows, _features: None)
+            tape = encoder.forward(seen, lambda _tap, _rows, _features: None, window)
             pullback = partial(objective.pullback, window=window, slopes=slopes)
             own = encoder.backward(tape, pullback)
             objective.pullback_to_picture(own, seen, config, window=window, slopes=slopes)
@@ -156,10 +156,20 @@ def test_sums_over_any_partition_add_up_to_those_of_the_whole_picture(
         torch.testing.assert_close(parted[key], value, rtol=1e-11, atol=1e-11)
 
 
-def test_the_halo_is_the_least_on_the_grid_that_the_receptive_field_fits_into() -> None:
-    assert halo_px(("relu5_1", "relu1_1")) == 80
+def test_the_halo_is_the_least_that_the_receptive_field_fits_into() -> None:
+    assert halo_px(("relu5_1", "relu1_1")) == 70
     assert halo_px(("relu1_1",)) == 1
     assert halo_px(("relu2_1",)) == 4
+
+
+def test_blocks_need_less_of_the_halo_the_deeper_they_are() -> None:
+    size, inner = (512, 330), Box(160, 320, 160, 330)
+    window = Window.around(inner, size, halo_px=halo_px(("relu5_1",)))
+    halos = {1: 70, 2: 34, 4: 16, 8: 6, 16: 1}
+    for stride, halo in halos.items():
+        top, bottom, left, right = (edge // stride for edge in inner)
+        assert window.seen(stride) == (top - halo, bottom + halo, left - halo, right)
+        assert Window.whole(size).seen(stride) == (0, 512 // stride, 0, 330 // stride)
 
 
 def test_weights_of_ones_change_nothing_and_zeros_leave_positions_out(

@@ -174,8 +174,8 @@ def test_windows_cover_a_picture_once_and_are_no_larger_than_a_tile(
         covered[inner.rows, inner.columns] += 1
         assert max(inner.bottom - inner.top, inner.right - inner.left) <= max(16, tile)
         for near, far, side in ((outer.top, inner.top, 0), (outer.left, inner.left, 0)):
-            assert near % 16 == 0
-            assert near == max(side, far - 80)
+            assert near % 2 == 0
+            assert near == max(side, far - 70)
     assert bool((covered == 1).all())
 
 

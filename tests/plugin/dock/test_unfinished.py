@@ -16,9 +16,14 @@ import napari_nst
 from napari_nst.files.checkpoints import Entry, read_checkpoint, write_checkpoint
 from napari_nst.files.images import write_picture
 from napari_nst.files.unfinished import held, unfinished_runs
+from napari_nst.plugin.layers.visible_picture import picture_of
 from napari_nst.plugin.runs import run_file
+from napari_nst.plugin.runs.plan import RunPlan
+from napari_nst.runs.naming import RunName
 from napari_nst.runs.progress import RunState
+from napari_nst.runs.request import RunRequest
 from napari_nst.settings.config import StyleConfig
+from napari_nst.settings.regions import Regions
 
 pytestmark = pytest.mark.gui
 
@@ -53,7 +58,10 @@ import napari
 from qtpy.QtWidgets import QApplication
 from napari_nst.core.run import Run
 from napari_nst.planning import device_speed
+from napari_nst.plugin.layers.visible_picture import picture_of
 from napari_nst.plugin.runs import run_file
+from napari_nst.plugin.runs.plan import RunPlan
+from napari_nst.runs.naming import RunName
 from tests.plugin.dock.test_unfinished import fill, paint
 
 device_speed.measure = lambda *_: device_speed.Speed(1e-11)
@@ -333,6 +341,37 @@ def test_steering_and_the_users_name_go_on(state, docked, viewer, pictures, begu
     assert [event.field for event in resumed.record.events] == ["style_strength"]
     docked.actions_of_runs.again([resumed])
     assert docked.session.runs[-1].plan.resume is None
+
+
+def test_several_styles_and_their_regions_go_on_to_the_same_picture(
+    state, docked, viewer, pictures, ended, qtbot
+):
+    content, style = pictures
+    taken = picture_of(content, viewer.dims)
+    labels = np.ones((60, 80), np.uint8)
+    labels[30:] = 2
+    request = RunRequest(
+        taken.pixels,
+        (style.data, paint()[1]),
+        CONFIG.replace(scale_steps=(6, 200)),
+        "untrained",
+        regions=Regions(labels, {1: 0, 2: 1}),
+    )
+    plan = RunPlan(request, RunName("two"), taken.placement)
+    docked.session.checkpoint_every_s = 1e-9
+    run = docked.session.start(plan)
+    qtbot.waitUntil(lambda: len(run.points) > 3 and run.goes_on_later, timeout=60_000)
+    docked.session.delete(run)
+    qtbot.waitUntil(lambda: bool(docked.unfinished.found), timeout=60_000)
+    assert docked.unfinished.found[0].checkpoint.record.steps_done < 200
+    docked.unfinished_note.resume.click()
+    qtbot.waitUntil(lambda: bool(docked.session.runs))
+    resumed = ended()
+    assert resumed.regions == request.regions
+    whole = docked.session.start(plan)
+    assert ended() is whole
+    np.testing.assert_array_equal(resumed.result.painted, whole.result.painted)
+    assert resumed.record.to_json() == whole.record.to_json()
 
 
 def test_a_discarded_run_comes_back_or_is_deleted(left, docked, offered, qtbot):

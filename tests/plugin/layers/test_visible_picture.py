@@ -95,6 +95,7 @@ def test_every_dtype_is_a_picture_of_its_own_dtype_where_one_can_be(dtype, taken
     ],
     ids=["constant", "infinite", "far limits", "farther limits", "near limits"],
 )
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast")  # of napari's thumbnail
 def test_extreme_values_are_shown_within_the_range(data, look, expected):
     pixels = picture_in_viewer(Image(np.asarray(data), **look)).pixels
     np.testing.assert_allclose(pixels[0, :, 0], expected, atol=1e-3)

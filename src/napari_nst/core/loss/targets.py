@@ -187,7 +187,7 @@ def objective_of(
                     here = by_tap[tap].at(in_tap) if by_tap else None
                     add_style_sums(found, tap, own, here, region=index, exactly=_exactly(config))
 
-        encoder.show(read_wrapped(content, window.outer).to(encoder.device), keep)
+        encoder.show(read_wrapped(content, window.outer).to(encoder.device), keep, window)
 
     windows = layout.windows(size, encoder.taps, wraps=config.is_circular)
     found = sums_of_windows(windows, observe, _wide(encoder))
@@ -306,7 +306,7 @@ def measured(
                 here = weights[tap].at(in_tap) if weights else None
                 add_style_sums(found, tap, own, here, exactly=_exactly(config))
 
-        encoder.show(style.at(window.outer).to(encoder.device), add)
+        encoder.show(style.at(window.outer).to(encoder.device), add, window)
 
     windows = layout.windows(style.size, encoder.taps)
     found = sums_of_windows(windows, observe, _wide(encoder))

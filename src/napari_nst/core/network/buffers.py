@@ -7,6 +7,8 @@ between them, and no gap would fit the next ones.
 import torch
 from torch import Tensor
 
+from napari_nst.core.network.window import Box
+
 
 class BufferPool:
     """Tensors that are needed again at every step, by name."""
@@ -29,10 +31,21 @@ class BufferPool:
 
 
 class StripBuffer:
-    """Assembles strips of rows in a buffer of a pool; a single strip is used as it is."""
+    """Assembles strips of rows in a buffer of a pool; a single strip is used as it is.
 
-    def __init__(self, height: int, pool: BufferPool, name: str) -> None:
+    Parameters
+    ----------
+    height
+        Number of rows in all.
+    pool, name
+        Where the buffer is.
+    part
+        The positions to keep; all by default.
+    """
+
+    def __init__(self, height: int, pool: BufferPool, name: str, part: Box | None = None) -> None:
         self._height = height
+        self._part = part
         self._pool = pool
         self._name = name
         self.whole = torch.empty(0)
@@ -41,9 +54,11 @@ class StripBuffer:
     def put(self, rows: slice, strip: Tensor) -> None:
         """Copy a strip of shape (1, N, count, w) to its rows."""
         _, channels, count, width = strip.shape
-        if count == self._height:
+        part = self._part or Box(0, self._height, 0, width)
+        first, last = max(rows.start, part.top), min(rows.start + count, part.bottom)
+        own = strip[:, :, max(0, first - rows.start) : max(0, last - rows.start), part.columns]
+        if own.shape == strip.shape and count == self._height:
             self.whole = strip
-            return
-        shape = (1, channels, self._height, width)
-        self.whole = self._pool.take(self._name, shape, strip.dtype)
-        self.whole[:, :, rows].copy_(strip)
+        elif own.numel():
+            self.whole = self._pool.take(self._name, (1, channels, *part.size), strip.dtype)
+            self.whole[:, :, first - part.top : last - part.top].copy_(own)

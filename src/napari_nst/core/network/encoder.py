@@ -10,7 +10,8 @@ Instead:
   the source of each result suffices;
 - the first layer, with the next one the largest by far, is never stored: its rows are computed
   where they are read, in the forward and again in the backward pass, from the input;
-- in the backward pass the gradient at a layer overwrites the layer's own features.
+- in the backward pass the gradient at a layer overwrites the layer's own features;
+- of a window, each block computes what the window's inner part needs of it (`Window.seen`).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,11 +19,13 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from napari_nst.core.network.buffers import BufferPool, StripBuffer
 from napari_nst.core.network.convolution import Convolution
 from napari_nst.core.network.pooling import MaxRoutes, pool, unpool
 from napari_nst.core.network.preprocess import FeedKind, Preprocessor
+from napari_nst.core.network.window import Box, Size, Window
 from napari_nst.errors import ImageError, WeightsError
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.fields import Padding, Pooling
@@ -44,8 +47,8 @@ class Tape:
 
     Parameters
     ----------
-    size
-        Height and width of the picture.
+    window
+        The picture, or which part of one it is.
     fed
         The network's input, as of `Preprocessor.to_input`.
     outputs
@@ -55,10 +58,15 @@ class Tape:
         Per block, the sources of its max pooling.
     """
 
-    size: tuple[int, int]
+    window: Window
     fed: Tensor
     outputs: dict[str, Tensor] = field(default_factory=dict)
     routes: dict[str, MaxRoutes] = field(default_factory=dict)
+
+    @property
+    def size(self) -> Size:
+        """Height and width of the picture or part."""
+        return self.window.outer.size
 
 
 class Encoder:
@@ -140,11 +148,11 @@ class Encoder:
         self.show(picture, keep)
         return {tap: buffer.whole for tap, buffer in buffers.items()}
 
-    def show(self, picture: Tensor, observe: Observe) -> None:
-        """Call `observe` with the taps of a picture of shape (1, 3, H, W); keep nothing."""
-        self._forward(picture, observe, keep=False)
+    def show(self, picture: Tensor, observe: Observe, window: Window | None = None) -> None:
+        """Do what `forward` does, but keep nothing."""
+        self._forward(picture, observe, window, keep=False)
 
-    def forward(self, picture: Tensor, observe: Observe) -> Tape:
+    def forward(self, picture: Tensor, observe: Observe, window: Window | None = None) -> Tape:
         """Call `observe` with the taps; return what `backward` needs.
 
         Its tensors overwrite those of the last tape: use one at a time.
@@ -154,13 +162,15 @@ class Encoder:
         picture : Tensor, shape (1, 3, H, W), nominally in [0, 1]
         observe
             Called once for every row of every tap; it may not change or keep the features.
+        window
+            Which part of a whole picture this is; taps then have the positions `window.seen`.
 
         Raises
         ------
         ImageError
             If the picture is too small for the deepest tap.
         """
-        return self._forward(picture, observe, keep=True)
+        return self._forward(picture, observe, window, keep=True)
 
     def release(self) -> None:
         """Free the memory of tapes."""
@@ -188,10 +198,12 @@ class Encoder:
             arriving = self._through(position, tape, gradient)
         return self._to_picture(self._at_first(tape, pullback, arriving), tape.size)
 
-    def _forward(self, picture: Tensor, observe: Observe, *, keep: bool) -> Tape:
+    def _forward(
+        self, picture: Tensor, observe: Observe, window: Window | None, *, keep: bool
+    ) -> Tape:
         self._check_size(picture)
-        height, width = picture.shape[-2:]
-        tape = Tape((height, width), self._preprocessor.to_input(picture))
+        window = window or Window.whole((picture.shape[-2], picture.shape[-1]))
+        tape = Tape(window, self._preprocessor.to_input(picture))
         flow = self._first(tape, observe)
         for position in range(1, len(self._names)):
             flow = _rows_of(self._layer(position, flow, tape, observe, keep=keep))
@@ -240,7 +252,8 @@ class Encoder:
         raw, output = (
             StripBuffer(size[0], buffers, f"{name} {kind}") for kind in ("raw", "output")
         )
-        pooled = StripBuffer(size[0] // 2, buffers, f"{name} pooled")
+        needed = self._needed(position + 1, tape) if ends else None
+        pooled = StripBuffer(size[0] // 2, buffers, f"{name} pooled", needed)
         is_kept = keep and not (ends and before is None and after is None and routes)
         for rows in self._strips(position, size):
             strip = self._convolve(position, flow, rows, size, relu=before is None)
@@ -332,7 +345,10 @@ class Encoder:
         pooled = StripBuffer(size[0], self._buffers, f"{self._names[position - 1]} pooled")
         for rows in self._strips(position, size):
             pooled.put(rows, carried(rows.start, rows.stop))
-        return self._unpooled(position - 1, tape, pooled.whole)
+        needed, (height, width) = self._needed(position, tape), self._size(position - 1, tape)
+        edges = (needed.left, width // 2 - needed.right, needed.top, height // 2 - needed.bottom)
+        arrived = functional.pad(pooled.whole, edges) if any(edges) else pooled.whole
+        return self._unpooled(position - 1, tape, arrived)
 
     def _unpooled(self, position: int, tape: Tape, gradient: Tensor) -> Rows:
         """Back-propagate from pooled features to those that were pooled."""
@@ -384,9 +400,16 @@ class Encoder:
             is_last = top + count >= size[0] - 1
             yield slice(top, size[0] if is_last else top + count)
 
-    def _size(self, position: int, tape: Tape) -> tuple[int, int]:
-        shrunk = int(self._names[position][4]) - 1
-        return tape.size[0] >> shrunk, tape.size[1] >> shrunk
+    def _seen(self, position: int, tape: Tape) -> Box:
+        return tape.window.seen(1 << int(self._names[position][4]) - 1)
+
+    def _size(self, position: int, tape: Tape) -> Size:
+        return self._seen(position, tape).size
+
+    def _needed(self, position: int, tape: Tape) -> Box:
+        """Return which of the pooled positions of a block the convolution after it sees."""
+        before = self._seen(position - 1, tape)
+        return self._seen(position, tape).moved(-(before.top // 2), -(before.left // 2))
 
     def _taps_at(self, position: int) -> tuple[str | None, str | None]:
         """Name the taps in use before and after the ReLU of a convolution."""

@@ -2,8 +2,9 @@
 
 The inner parts of a picture's windows cover it once; statistics are taken there. The outer part is
 what the network has to see for that: the inner one and a halo around it, cut off at the picture's
-border. Interior edges are on multiples of the deepest tap's stride: elsewhere pooling would pair
-other pixels than it does on the whole picture.
+border. Deeper layers need less of the halo: each block of the network drops what it does not need.
+Interior edges of inner parts are on multiples of the deepest tap's stride, and halos of blocks that
+are pooled are even: otherwise pooling would pair other pixels than it does on the whole picture.
 
 The outer parts of a picture that wraps are not cut off: beyond the border they are the picture
 again, from the opposite border on, so that all of its windows, be it only one, are inner ones.
@@ -37,6 +38,11 @@ class Box(NamedTuple):
         """The columns as a slice."""
         return slice(self.left, self.right)
 
+    @property
+    def size(self) -> Size:
+        """Height and width."""
+        return self.bottom - self.top, self.right - self.left
+
     def moved(self, down: int, right: int) -> "Box":
         """Return the rectangle moved down and to the right."""
         return Box(self.top + down, self.bottom + down, self.left + right, self.right + right)
@@ -58,10 +64,13 @@ class Window:
         What the window accounts for.
     outer
         What has to be seen for that; it leaves the picture where that wraps.
+    halo_px
+        How far the deepest tap sees beyond its position.
     """
 
     inner: Box
     outer: Box
+    halo_px: int = 0
 
     @classmethod
     def whole(cls, size: Size) -> Self:
@@ -74,19 +83,36 @@ class Window:
         """Return the window of an inner part in a picture of (H, W), which may wrap."""
         if wraps:
             top, bottom, left, right = inner
-            return cls(inner, Box(top - halo_px, bottom + halo_px, left - halo_px, right + halo_px))
+            wide = Box(top - halo_px, bottom + halo_px, left - halo_px, right + halo_px)
+            return cls(inner, wide, halo_px)
         outer = Box(
             max(0, inner.top - halo_px),
             min(size[0], inner.bottom + halo_px),
             max(0, inner.left - halo_px),
             min(size[1], inner.right + halo_px),
         )
-        return cls(inner, outer)
+        return cls(inner, outer, halo_px)
 
     @property
     def inner_in_outer(self) -> Box:
         """The inner part, counted from the outer one's corner."""
         return self.inner.moved(-self.outer.top, -self.outer.left)
+
+    def seen(self, stride: int) -> Box:
+        """Return what the block of a stride computes, in positions of the picture there.
+
+        What the blocks before it see beyond a position of its input is no longer part of the halo.
+        """
+        first = tap_geometry(f"conv{stride.bit_length()}_1")
+        before_px = (first.receptive_field_px - 3 * stride) // 2
+        halo = max(0, -(-(self.halo_px - before_px) // stride))
+        own, within = (Box(*(edge // stride for edge in box)) for box in (self.inner, self.outer))
+        return Box(
+            max(within.top, own.top - halo),
+            min(within.bottom, own.bottom + halo),
+            max(within.left, own.left - halo),
+            min(within.right, own.right + halo),
+        )
 
     def own(self, tap: str, rows: slice) -> tuple[Box, Box]:
         """Find the positions that the window accounts for in a strip of a tap's features.
@@ -96,7 +122,7 @@ class Window:
         tap
             Where the features were read.
         rows
-            The strip's rows, counted at the tap from the outer part's top.
+            The strip's rows, counted at the tap from the top of what is seen there.
 
         Returns
         -------
@@ -106,7 +132,8 @@ class Window:
         """
         stride = tap_geometry(tap).stride_px
         top, bottom, left, right = (edge // stride for edge in self.inner)
-        strip_top, strip_left = self.outer.top // stride + rows.start, self.outer.left // stride
+        seen = self.seen(stride)
+        strip_top, strip_left = seen.top + rows.start, seen.left
         first = max(top, strip_top)
         last = max(first, min(bottom, strip_top + rows.stop - rows.start))
         in_tap = Box(first, last, left, right)
@@ -114,12 +141,9 @@ class Window:
 
 
 def halo_px(taps: Sequence[str]) -> int:
-    """Return the least halo, on the grid of the strides, that all of a window's positions see."""
-    geometries = [tap_geometry(tap) for tap in taps]
-    stride = max(each.stride_px for each in geometries)
+    """Return the least halo that all of a window's positions see."""
     # A position stands for stride x stride pixels, and sees as far on either side of them.
-    reach = max((each.receptive_field_px - each.stride_px) // 2 for each in geometries)
-    return -(-reach // stride) * stride
+    return max((each.receptive_field_px - each.stride_px) // 2 for each in map(tap_geometry, taps))
 
 
 def windows_of(

@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 
 from napari_nst.core.store.store import block
-from napari_nst.errors import ScratchError
+from napari_nst.errors import DISK_FULL, ScratchError, is_out_of_memory
 
 BLOCK_BYTES = 32 << 20
 """Of one array at a time."""
@@ -102,6 +102,8 @@ class Scratch:
                 _take_room(file.fileno(), max(1, size), self._folder)
                 mapped = mmap.mmap(file.fileno(), max(1, size))
         except OSError as error:
+            if is_out_of_memory(error):
+                raise
             raise ScratchError(_refusal(self._folder, size, error)) from error
         self._maps.add(mapped)
         return mapped
@@ -139,8 +141,9 @@ def _take_room(descriptor: int, size: int, folder: Path) -> None:
 
 
 def _refusal(folder: Path, size: int, error: OSError) -> str:
-    room = f" for {size / 1e9:.1f} GB" if size else ""
+    room = f" for {-(-size // 1_000_000)} MB" if size else ""
+    advice = "on a disk with more room" if error.errno in DISK_FULL else "that can be written"
     return (
-        f"scratch files{room} cannot be written to {folder}: {error.strerror or error}. "
-        "Choose a folder on a disk with more room."
+        f"scratch files{room} cannot be written to {folder.absolute()}: "
+        f"{error.strerror or error}. Choose a folder {advice}, with --scratch."
     )

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import tifffile
 
-from napari_nst.errors import ImageError
+from napari_nst.errors import ImageError, is_out_of_memory
 from napari_nst.files.decode.kinds import DAMAGE, first_line
 from napari_nst.files.decode.pixels import Note, Pixels
 from napari_nst.files.decode.tiff import (
@@ -96,6 +96,8 @@ class TiffRows:
         except ImageError as error:
             raise ImageError(f"{self._name} cannot be read as a picture: {error}") from error
         except DAMAGE as error:
+            if is_out_of_memory(error):
+                raise
             raise ImageError(
                 f"{self._name} cannot be read between its rows {top} and {bottom}: it is damaged, "
                 f"cut short or was changed meanwhile ({first_line(error)})"

@@ -29,7 +29,7 @@ from napari_nst.plugin.dock.docking import (
     tell_of_runs,
 )
 from napari_nst.plugin.dock.notes import StagingNote, Welcome
-from napari_nst.plugin.dock.shortcuts import add_shortcuts, append_keys
+from napari_nst.plugin.dock.shortcuts import add_shortcuts, add_undo, append_keys
 from napari_nst.plugin.dock.unfinished_note import UnfinishedNote
 from napari_nst.plugin.form.folders_form import FoldersForm
 from napari_nst.plugin.form.settings_form import SettingsForm
@@ -53,7 +53,7 @@ from napari_nst.plugin.runs.repainting import Repainting
 from napari_nst.plugin.runs.session import Session
 from napari_nst.plugin.runs.snapshot_layers import SnapshotLayers, run_at_hand
 from napari_nst.plugin.runs.steering import Steering
-from napari_nst.plugin.runs.undo import Deleted
+from napari_nst.plugin.runs.undo import UndoStack
 from napari_nst.plugin.runs.unfinished import UnfinishedRuns
 from napari_nst.plugin.runs.viewer_run import ViewerRun
 from napari_nst.runs.frame_gate import Frame
@@ -100,13 +100,13 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         self.repainting = Repainting(napari_viewer, self.form, self.session)
         self.snapshot_layers = SnapshotLayers(napari_viewer, self.session)
         self.docking = Docking(self, napari_viewer)
-        self.deleted = Deleted(self.session)
+        self.undo_stack = UndoStack(self.session)
         self.unfinished = UnfinishedRuns(napari_viewer, self.session)
         self.compare_panel = ComparePanel(napari_viewer, self.form.pickers.content_layer)
         self.folders = FoldersForm()
         self._held_key = HeldKey(self, self.compare_panel.release)
         self.actions_of_runs = RunActions(
-            napari_viewer, self.session, self.form, self, self.deleted
+            napari_viewer, self.session, self.form, self, self.undo_stack
         )
         self._shown: ViewerRun | None = None
         self._refusal = ""
@@ -323,7 +323,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         return "\n".join(filter(None, (hint, run.text)))
 
     def _show_runs(self) -> None:
-        self.runs_section.setVisible(bool(self.session.runs) or self.deleted.count > 0)
+        self.runs_section.setVisible(bool(self.session.runs) or bool(self.undo_stack.text))
 
     def _offer(self, _: object = None) -> None:
         """Enable what there is to compare, and of the run that is selected or the newest."""
@@ -392,8 +392,8 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         ):
             self.runs_list.add_action(entry)
         self.runs_list.selected.connect(self.actions_of_runs.select_layers)
-        self.runs_list.offer_undo(self.deleted)
-        self.deleted.changed.connect(self._show_runs)
+        self.runs_list.offer_undo(self.undo_stack)
+        self.undo_stack.changed.connect(self._show_runs)
         self.docking.put_away.connect(self._on_put_away)
 
     def _connect_snapshots(self) -> None:
@@ -409,7 +409,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
             self.staging.restoring,
             self.launcher.planning,
             self.actions_of_runs.planning,
-            self.deleted.moving,
+            self.undo_stack.moving,
             self.unfinished.planning,
         ):
             about_to.connect(self.compare_panel.leave)
@@ -433,6 +433,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
             "before": self._hold,
         }
         add_shortcuts(self, actions)
+        add_undo(self, self.undo_stack.undo)
         return KeyBindings(self._viewer, actions)
 
     def _watch_viewer(self) -> ExitStack:
@@ -455,7 +456,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         for end in (
             self.weights_panel.cancel,
             self.folder_panel.close_run,
-            self.deleted.close,
+            self.undo_stack.close,
             self.unfinished.close,
             self.session.close,
             self.form.crops.close,

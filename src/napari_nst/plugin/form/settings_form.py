@@ -25,10 +25,12 @@ from napari_nst.plugin.form.preset_box import PresetBox
 from napari_nst.plugin.form.preset_menu import PresetMenu
 from napari_nst.plugin.form.regions_form import RegionsForm
 from napari_nst.plugin.form.setting_widgets import make_widget, prepare, text_line
+from napari_nst.plugin.form.share_slider import ShareSlider
 from napari_nst.plugin.form.style_list import BlendEdit, ControlButtons, StyleList
 from napari_nst.plugin.gallery.chooser import StyleChooser
 from napari_nst.plugin.masks.crops import Crops
 from napari_nst.settings.config import STEERABLE, StyleConfig
+from napari_nst.settings.fields import COLOR_SETTINGS
 from napari_nst.settings.presets import DEFAULT_PRESET
 from napari_nst.settings.text import in_words, settings_text
 
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
     from napari.viewer import Viewer
 
-BASIC = ("size", "steps", "style_strength", "colors", "seed")
+BASIC = ("size", "steps", "style_strength", *COLOR_SETTINGS, "seed")
 
 ADVANCED = (
     "content_weight",
@@ -117,6 +119,7 @@ class SettingsForm(QWidget):
         self.blend = BlendEdit(self.style_list)
         self.advanced = {name: make_widget(name) for name in ADVANCED}
         self.strength_slider = LogSlider(self.basic["style_strength"])
+        self.color_slider = ShareSlider(self.basic["color_strength"])
         self.unseen = QLabel()
         self._unseen: dict[str, Any] = {}
         self.folded = fold("Advanced")
@@ -228,7 +231,7 @@ class SettingsForm(QWidget):
 
     def _fill(self, preset: NamedPreset) -> None:
         """Show a preset; a published one leaves size, steps, strength and seed the user's."""
-        of_method = self.advanced | {"colors": self.basic["colors"]}
+        of_method = self.advanced | {name: self.basic[name] for name in COLOR_SETTINGS}
         settings = self._settings() if preset.is_own else of_method
         with self._not_by_hand():
             for name, widget in settings.items():
@@ -302,7 +305,8 @@ class SettingsForm(QWidget):
 
     def _lay_out(self) -> None:
         pickers, styles, basic = self.pickers, self.styles, dict(self.basic)
-        seed, strength = basic.pop("seed"), basic["style_strength"]
+        seed = basic.pop("seed")
+        sliders = {"style_strength": self.strength_slider, "color_strength": self.color_slider}
         beside_style = beside(pickers.style.native, styles.browse_button, styles.gallery_button)
         rows = form_layout()
         _add_row(rows, pickers.content)
@@ -311,9 +315,9 @@ class SettingsForm(QWidget):
         rows.addRow(self.style_list)
         rows.addRow(self.regions)
         rows.addRow("Preset", beside(self.preset, self.preset_menu))
-        for widget in basic.values():
-            slider = beside(self.strength_slider, widget.native) if widget is strength else None
-            _add_row(rows, widget, slider)
+        for name, widget in basic.items():
+            slider = sliders.get(name)
+            _add_row(rows, widget, None if slider is None else beside(slider, widget.native))
         _add_row(rows, pickers.start)
         inside, self._folded_rows = QWidget(), form_layout()
         for each in (self.weights, self.weights_file, seed, *self.advanced.values()):

@@ -113,7 +113,7 @@ class StyleChooser(QObject):
 
     def remember(self, run: "ViewerRun") -> None:
         """Keep the files whose pictures are a run's styles among the recent ones."""
-        for role, source in reversed(run.plan.sources.items()):
+        for role, source in reversed(list(run.plan.sources.items())):
             if role not in ("content", "init"):
                 self._remember_file(source.file)
 

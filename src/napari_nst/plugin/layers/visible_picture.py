@@ -257,7 +257,9 @@ def _as_shown(plane: npt.NDArray[Any], look: Look) -> npt.NDArray[Any]:
     if plane.dtype == np.uint16:
         return as_uint16(picture)
     # napari shows no floats of more than 64 bits
-    return picture.astype(plane.dtype if plane.dtype.kind == "f" else np.float32)
+    dtype = plane.dtype if plane.dtype.kind == "f" else np.float32
+    shown: npt.NDArray[Any] = picture.astype(dtype)
+    return shown
 
 
 def _rgb(plane: npt.NDArray[Any], limits: Sequence[float], gamma: float) -> npt.NDArray[Any]:

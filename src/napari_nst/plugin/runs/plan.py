@@ -174,7 +174,7 @@ def plan_run(
         place,
         preset,
         sources={
-            role: Source(name, _file_of(layer))
+            role: Source(str(name), _file_of(layer))
             for role, name, layer in zip(request.pictures, names, layers, strict=False)
         },
         styles=tuple(each.unique_id for each in styles),

@@ -68,7 +68,7 @@ class RunFile:
         CheckpointError
             If another napari goes on from it.
         """
-        if not self._resumes and not (self._every_s and _is_long(request)):
+        if not self._resumes and not (self._every_s and is_long(request)):
             yield {}
             return
         with held(self.path):
@@ -136,7 +136,8 @@ def note_of(plan: "RunPlan", name: str) -> dict[str, Any]:
     }
 
 
-def _is_long(request: RunRequest) -> bool:
+def is_long(request: RunRequest) -> bool:
+    """Return whether a run is worth a checkpoint; its own start needs most of this estimate too."""
     from napari_nst.planning.estimate import estimate
 
     shapes = request.content.shape[:2], [style.shape[:2] for style in request.styles]

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from napari_nst.runs.naming import is_generated, unique
 from napari_nst.runs.progress import RunState, StepClock, outcome_text, progress_text
 from napari_nst.runs.snapshots import SnapshotStore
 from napari_nst.settings.config import StyleConfig
-from napari_nst.settings.fields import Colors
+from napari_nst.settings.fields import COLOR_SETTINGS, Colors
 from napari_nst.settings.record import METADATA_KEY, RunRecord
 from napari_nst.settings.regions import REGIONS, Regions
 from napari_nst.settings.results import LossPoint
@@ -38,6 +39,22 @@ if TYPE_CHECKING:
 
 _TURNS_TO_PAINT = 2
 """Turns of the event loop after which Qt has painted: one posts the paint, one does it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """A finished picture with what reproduces it.
+
+    Parameters
+    ----------
+    picture : array, shape (H, W, 3) or (H, W, 4)
+    record, result
+        As in ViewerRun.
+    """
+
+    picture: npt.NDArray[Any]
+    record: RunRecord
+    result: "StyleResult | None"
 
 
 class ViewerRun(QObject):
@@ -227,7 +244,7 @@ class ViewerRun(QObject):
         """Change settings from the next step on; raises ConfigError if they do not fit."""
         self.control.steer(**changes)
         self._steered |= changes
-        if set(changes) != {"colors"}:  # losses before and after other colours compare
+        if not set(changes) <= set(COLOR_SETTINGS):  # losses before and after other colours compare
             self.snapshots.mark_change(self.points[-1].iteration if self.points else 0)
         if self.plan.request is not None and not self.plan.request.events:
             self._tell_settings()  # a replay's settings are known at its end
@@ -238,33 +255,54 @@ class ViewerRun(QObject):
         self._regions = regions
         self.snapshots.mark_change(self.points[-1].iteration if self.points else 0)
 
-    def recolor(self, colors: Colors) -> None:
+    def recolor(self, colors: Colors, strength: float | None = None) -> None:
         """Give a finished picture other colours, without running again.
+
+        Parameters
+        ----------
+        colors, strength
+            As in StyleConfig; without a strength that of now stays.
 
         Raises
         ------
         ConfigError
-            If its record is from a version that kept no colours of its content and style.
+            If its record is from a version that kept no colours of its content and style, or the
+            colours come from what is not at hand.
         """
         if self.result is not None:
-            self.result = self.result.with_colors(colors)
+            self.result = self.result.with_colors(colors, strength)
             self.record = self.result.record
             self._tell_settings()
             self.show_result()
         elif self.record is not None and self.picture is not None:
-            self._recolor_layer(self.picture, self.record, colors)
+            self._recolor_layer(self.picture, self.record.with_colors(colors, strength))
         self.changed.emit(self)
 
-    def _recolor_layer(self, picture: npt.NDArray[Any], record: RunRecord, colors: Colors) -> None:
-        """Give the layer of an earlier session other colours, from those that it shows."""
+    @property
+    def look(self) -> "Look | None":
+        """What `restore` brings back after other colours; None before the end."""
+        if self.record is None or self.picture is None:
+            return None
+        return Look(self.picture, self.record, self.result)
+
+    def restore(self, look: "Look") -> None:
+        """Take other colours back."""
+        self.result, self.record = look.result, look.record
+        self._tell_settings()
+        self.live.finish(as_uint8(look.picture), look.record)
+        self.changed.emit(self)
+
+    def _recolor_layer(self, picture: npt.NDArray[Any], record: RunRecord) -> None:
+        """Give the layer of an earlier session the record's colours, from those that it shows."""
         import_torch()
         from napari_nst.api import recolored
 
         shown = as_uint8(picture)
         painted = shown[..., :3].astype(np.float32) / np.float32(255)
-        recolored_picture = recolored(shown, painted, record, colors)
-        self.record = record.with_colors(colors)
-        self.live.finish(recolored_picture, self.record)
+        ending = record.ending
+        picture = recolored(shown, painted, record, ending.colors, strength=ending.color_strength)
+        self.record = record
+        self.live.finish(picture, record)
 
     def abandon(self) -> None:
         """End the run and forget its layers, as when the viewer closes; safe to repeat."""
@@ -380,7 +418,7 @@ class ViewerRun(QObject):
         self.points = list(result.history)
         self._remember_end(result)
         for event in result.record.events:
-            if event.field == "colors":
+            if event.field in COLOR_SETTINGS:
                 continue
             self.snapshots.mark_change(event.step)
         self._tell_settings()
