@@ -165,7 +165,7 @@ class Tour:
         check(asked == [True], "No is the answer that Return gives")
         check(run not in self.dock.session.runs, "the run is gone")
         self.screen.shoot("tour-deleted")
-        self.dock.deleted.undo()
+        self.dock.undo_stack.undo()
         check(run in self.dock.session.runs and run.live.layer is not None, "the run is back")
 
     def preview_and_full_size(self) -> None:

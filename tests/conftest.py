@@ -10,6 +10,7 @@ from uuid import uuid4
 # Before napari is imported: neither read nor write the user's settings, nor another worker's.
 os.environ["NAPARI_CONFIG"] = str(Path(tempfile.mkdtemp(prefix="napari-nst-")) / "settings.yaml")
 os.environ["NAPARI_NST_PRESETS"] = tempfile.mkdtemp(prefix="napari-nst-presets-")
+os.environ["NAPARI_NST_STATE"] = tempfile.mkdtemp(prefix="napari-nst-state-")
 
 # The virtual display that each process has of its own is X11's.
 if sys.platform == "linux":

@@ -13,7 +13,9 @@ ROOT = Path(napari_nst.__file__).parent
 GUI = {"napari", "magicgui", "qtpy", "superqt", "pyqtgraph"}
 MOST_MODULES = 15
 
-CORE = {f"core{room}" for room in ("", ".network", ".loss", ".optim", ".store", ".tiling")}
+CORE = {
+    f"core{room}" for room in ("", ".colours", ".network", ".loss", ".optim", ".store", ".tiling")
+}
 ARROWS = {
     "": {"settings", "errors", "api", "planning", "core", "cli"},  # the public names, by demand
     "api": {*CORE, "planning", "weights", "files", "settings", "errors"},
@@ -22,6 +24,7 @@ ARROWS = {
     "files.decode": {"settings", "errors"},
     "weights": {"files", "settings", "errors"},
     "core": {*CORE, "settings", "errors"},
+    "core.colours": {"core", "settings", "errors"},
     "core.loss": {"core", "core.network", "core.store", "core.tiling", "settings", "errors"},
     "core.network": {"settings", "errors"},
     "core.optim": {"core.store", "settings", "errors"},
@@ -36,7 +39,7 @@ ARROWS = {
 ENGINE = {"api", "core", "files", "files.decode", "planning", "runs", "runs.batch"}
 ENGINE |= {"settings", "weights"}
 ARROWS["cli"].add("runs.batch")
-ROOMS = ["common", "layers", "gallery", "form", "runs", "panels", "dock"]
+ROOMS = ["common", "layers", "masks", "gallery", "form", "runs", "panels", "dock"]
 """Of the plugin: each knows those before it."""
 for place, room in enumerate(ROOMS):
     earlier = {f"plugin.{name}" for name in ROOMS[:place]}

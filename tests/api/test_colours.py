@@ -3,8 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_nst import RunControl, iter_stylize, stylize
+from napari_nst import Regions, RunControl, iter_stylize, stylize
 from napari_nst.errors import ConfigError
+from napari_nst.settings.record import SteeringEvent
 from napari_nst.weights import Weights
 from tests.api.settings import shallow
 
@@ -88,6 +89,94 @@ def test_colours_chosen_afterwards_count_with_fewer_and_with_more_steps(
         assert again.record.ending.colors == "none"
         shown = again.image / 255
         np.testing.assert_allclose(shown, again.painted.clip(0, 1), atol=0.5 / 255 + 1e-6)
+
+
+ALL = ("palette", "histogram", "luminance", "content", "style", "none")
+
+
+@pytest.mark.parametrize("colors", ALL)
+def test_colours_chosen_before_and_after_the_run_are_the_same(
+    content: np.ndarray, style: np.ndarray, weights: Weights, colors: str
+) -> None:
+    begun = "style" if colors in ("palette", "histogram") else "none"
+    asked = stylize(content, style, shallow(steps=2, colors=colors), weights=weights)
+    later = stylize(content, style, shallow(steps=2, colors=begun), weights=weights)
+    changed = later.with_colors(colors)
+    if colors != "style":  # which starts from another content than "none"
+        np.testing.assert_array_equal(changed.image, asked.image)
+    half = changed.with_colors(colors, 0.5)
+    assert half.record.ending.color_strength == 0.5
+    again = stylize(content, style, later.record.config, weights=weights, events=half.record.events)
+    np.testing.assert_array_equal(again.image, half.image)
+    np.testing.assert_array_equal(
+        half.with_colors(colors, 0).image, later.with_colors("none").image
+    )
+    np.testing.assert_array_equal(half.with_colors(colors, 1).image, changed.image)
+
+
+@pytest.mark.parametrize("colors", ALL)
+def test_every_choice_keeps_opacity_and_16_bits(weights: Weights, colors: str) -> None:
+    rgb = _soft(1, (0.3, 0.5, 0.6)).astype(np.uint16) * 257
+    alpha = np.full((48, 64, 1), 40000, np.uint16)
+    alpha[:, :20] = 0
+    content = np.concatenate([rgb, alpha], axis=2)
+    config = shallow(steps=1, colors=colors, size=None)
+    found = stylize(content, _soft(2, (0.6, 0.5, 0.4)), config, weights=weights)
+    for image in (found.image, found.with_colors(colors, 0.3).image):
+        assert image.dtype == np.uint16
+        np.testing.assert_array_equal(image[..., 3], content[..., 3])
+
+
+def test_before_gives_the_style_the_contents_colours_and_is_not_chosen_later(
+    weights: Weights,
+) -> None:
+    content, style = _soft(1, (0.3, 0.5, 0.6)), _soft(2, (0.7, 0.4, 0.3))
+    config = shallow(steps=60, colors="before", size=None, content_weight=0.0)
+    kept = stylize(content, style, config, weights=weights)
+    plain = stylize(content, style, config.replace(colors="none"), weights=weights)
+    wanted = _statistics(content)[0]
+    apart = [np.abs(_statistics(each.image)[0] - wanted).max() for each in (kept, plain)]
+    assert apart[0] < 0.3 * apart[1]
+    assert kept.with_colors("content").with_colors("before").record == kept.record
+    control = RunControl()
+    begun = config.replace(colors="none")
+    run = iter_stylize(content, style, begun, weights=weights, control=control)
+    next(run)
+    for choose in (
+        plain.with_colors,
+        plain.record.with_colors,
+        lambda colors: control.steer(colors=colors),
+        lambda colors: stylize(
+            content,
+            style,
+            plain.record.config,
+            weights=weights,
+            events=[SteeringEvent(1, "colors", colors)],
+        ),
+    ):
+        with pytest.raises(ConfigError, match="before the run"):
+            choose("before")
+
+
+def test_what_a_region_keeps_stays_when_the_colours_change(weights: Weights) -> None:
+    content, style = _soft(1, (0.3, 0.5, 0.6)), _soft(2, (0.7, 0.4, 0.3))
+    labels = np.repeat([[1, 2]], 32, axis=1).repeat(48, axis=0)
+    regions = Regions(labels, {1: "keep", 2: 0})
+    config = shallow(steps=2, colors="style", size=None)
+    found = stylize(content, style, config, weights=weights, regions=regions)
+    for colors in ("content", "histogram", "palette"):
+        changed = found.with_colors(colors)
+        np.testing.assert_array_equal(changed.image[:, :31], content[:, :31])
+        assert (changed.image[:, 33:] != found.image[:, 33:]).any()
+        asked = stylize(
+            content,
+            style,
+            config,
+            weights=weights,
+            regions=regions,
+            events=changed.record.events,
+        )
+        np.testing.assert_allclose(asked.image.astype(int), changed.image.astype(int), atol=1)
 
 
 @pytest.mark.parametrize("colors", ["red", None, 5, ["style"], ""])

@@ -249,3 +249,59 @@ def test_what_is_transparent_in_a_style_takes_no_part(loss: str) -> None:
     assert np.isfinite(cut.painted).all()
     off, error = (np.abs(each.painted - half.painted).mean() for each in (whole, near))
     assert error < 0.5 * off
+
+
+def test_a_turned_style_is_the_style_turned_beforehand() -> None:
+    wide = noise(40, 64, 5)
+    turned = run(wide, style_rotations=(90,), style_fit="short_side", style_scale=10.0)
+    before = run(np.rot90(wide), style_fit="short_side", style_scale=10.0)
+    np.testing.assert_array_equal(turned.image, before.image)
+    assert np.isfinite(run(wide, style_rotations=(30.0,)).painted).all()
+    np.testing.assert_array_equal(run(wide, style_rotations=(-360,)).image, run(wide).image)
+
+
+def test_labels_over_a_style_are_turned_with_it() -> None:
+    parts = np.repeat([[1, 2]], 48, 0).repeat(24, 1)
+    turned, before = (
+        run(
+            style,
+            Regions(HALVES, {1: 0, 2: 0}, style_labels=(labels,)),
+            style_rotations=(angle,),
+            style_fit="short_side",
+            style_scale=10.0,
+        ).image
+        for style, labels, angle in ((ONE, parts, 90), (np.rot90(ONE), np.rot90(parts), 0))
+    )
+    np.testing.assert_array_equal(turned, before)
+
+
+def test_each_style_has_a_scale() -> None:
+    half, both = {"style_scale": 0.5}, {"style_scales": (0.5, 2.0)}
+    np.testing.assert_array_equal(run(ONE, **half).image, run([(ONE, 1), (TWO, 0)], **both).image)
+
+
+def test_one_style_gives_the_fine_texture_and_another_the_coarse() -> None:
+    fine, coarse = {"style_layers": ("relu1_1",)}, {"style_layers": ("relu3_1",)}
+    detail = {"style_detail": ("fine", "coarse")}
+    np.testing.assert_array_equal(run([ONE, TWO], **detail, **fine).image, run(ONE, **fine).image)
+    np.testing.assert_array_equal(
+        run([ONE, TWO], **detail, **coarse).image, run(TWO, **coarse).image
+    )
+    layers = {"style_layers": ("relu1_1", "relu3_1")}
+    mixed = run([ONE, TWO], **detail, **layers).painted
+    assert all(np.abs(run(each, **layers).painted - mixed).mean() > 1e-3 for each in (ONE, TWO))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"style_scales": (1.0,)}, "style_scales has 1 values, and the run has 2 styles"),
+        ({"style_detail": ("fine",)}, "style_detail has 1 values"),
+        ({"style_detail": ("fine", "rough")}, "style_detail is all, fine, coarse"),
+    ],
+)
+def test_settings_of_each_style_are_as_many_as_styles(
+    changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        iter_stylize(CONTENT, [ONE, TWO], shallow(**changes), weights="untrained")

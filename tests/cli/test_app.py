@@ -372,6 +372,17 @@ def test_what_is_given_by_hand_goes_before_what_the_record_steered(run, folder, 
     assert find_preset("other").colors == "none"
 
 
+def test_colours_and_their_strength_are_options(run, folder):
+    colours = ("--colors", "luminance", "--color-strength", "0.5")
+    code, _, err = stylize(run, "--steps", "1", *colours, *SHALLOW)
+    assert code == 0, err
+    config = read_settings(folder / "out.png").config
+    assert (config.colors, config.color_strength) == ("luminance", 0.5)
+    code, _, err = stylize(run, "--color-strength", "2", *SHALLOW)
+    assert code == 2
+    assert "color_strength is between 0 and 1" in err
+
+
 def test_settings_without_a_presets_name_are_the_default_ones(run, folder):
     (folder / "short.json").write_text("\ufeff{}")
     plain = run("stylize", "c.png", "s.png", "--dry-run", *SHALLOW)

@@ -43,15 +43,47 @@ def test_colours_hidden_by_transparency_are_not_painted() -> None:
         (np.zeros((3, 4, 5, 3), np.uint8), "shape"),
         (np.zeros((4, 5, 2), np.uint8), "shape"),
         (np.zeros((0, 5), np.uint8), "shape"),
-        (np.zeros((4, 5), np.int32), "dtype"),
-        (np.zeros((4, 5), bool), "dtype"),
-        (np.full((4, 5), 1.5), "rescale"),
-        (np.full((4, 5), np.nan), "not finite"),
+        (np.zeros((4, 5, 1), np.uint8), "one of its channels"),
+        (np.zeros((2, 2, 4, 5, 3), np.uint8), r"array\[0, 0\]"),
+        (np.zeros((4, 5), np.int32), r"dtype int32.*astype\(numpy.uint8\)"),
+        (np.array([[-1000, 2000]], np.int16), r"-1000 to 2000.*\(array.astype\(float\) - -1000\)"),
+        (np.array([[0, 2**40]], np.uint64), "dtype uint64.* 0 to 1099511627776"),
+        (np.zeros((4, 5), complex), "dtype complex128"),
+        (np.full((4, 5), 1.5), "from 1.5 to 1.5.*Rescale"),
+        (np.array([[0.0, 254.0]]), "by / 255"),
+        (np.full((4, 5), np.nan), "20 values that are not finite"),
+        (np.array([[0.0, np.inf]]), "1 values that are not finite"),
+        (np.zeros((4, 5, 4), np.uint8), "fully transparent"),
     ],
 )
 def test_what_is_no_picture_is_refused(array: np.ndarray, message: str) -> None:
     with pytest.raises(ImageError, match=message):
         read_picture(array, "style")
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float16", "float32", "float64", "bool"])
+def test_alpha_comes_back_to_the_last_bit(dtype: str) -> None:
+    array = np.random.default_rng(0).uniform(0, 1, (9, 7, 4))
+    if dtype == "bool":
+        array = array > 0.5
+    elif not dtype.startswith("float"):
+        array *= np.iinfo(dtype).max
+    picture = read_picture(array.astype(dtype), "content")
+    back = write_array(picture.rgb, picture)
+    assert back.dtype == ("uint8" if dtype == "bool" else dtype)
+    scale = 255 if dtype == "bool" else 1
+    np.testing.assert_array_equal(back[..., 3], array.astype(dtype)[..., 3] * scale)
+
+
+def test_black_and_white_are_painted_in_8_bits() -> None:
+    picture = read_picture(np.array([[True, False]]), "content")
+    assert picture.rgb[0, 0].tolist() == [[1, 0]]
+    assert write_array(picture.rgb, picture).tolist() == [[[255] * 3, [0] * 3]]
+
+
+def test_floats_a_rounding_beyond_the_range_are_clipped() -> None:
+    picture = read_picture(np.array([[-1e-7, 0.5, 1 + 1e-7]], np.float32), "content")
+    assert picture.rgb[0, 0].tolist() == [[0, 0.5, 1]]
 
 
 @pytest.mark.parametrize("resample", ["bilinear", "bicubic"])

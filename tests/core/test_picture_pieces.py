@@ -11,7 +11,7 @@ from PIL import Image
 
 import napari_nst.settings.pixels
 from napari_nst.core.arrays import as_array
-from napari_nst.core.colour import colour_statistics, colour_statistics_by_pieces
+from napari_nst.core.colours.gaussian import colour_statistics, colour_statistics_by_pieces
 from napari_nst.core.picture import (
     ArrayPicture,
     read_by_pieces,

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from napari_nst.plugin.common import preferences
+from napari_nst.plugin.runs import run_file
 from napari_nst.plugin.runs import worker as worker_module
 from tests.plugin.fakes import fake_engine
 from tests.plugin.rest import settle
@@ -47,6 +48,7 @@ def engine(monkeypatch):
 
     def put(*args, **kwargs):
         monkeypatch.setattr("napari_nst.api.iter_stylize", fake_engine(*args, **kwargs))
+        monkeypatch.setattr(run_file, "is_long", lambda _: False)  # as the engine estimates too
 
     worker_module.import_torch()
     return put

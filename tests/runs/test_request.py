@@ -60,7 +60,7 @@ def test_going_on_from_a_result_of_one_scale_changes_nothing():
 
 
 def test_more_steps_go_on_with_what_was_steered():
-    request = RunRequest(CONTENT, STYLE, StyleConfig(), "untrained", events=EVENTS, until=4)
+    request = RunRequest(CONTENT, (STYLE,), StyleConfig(), "untrained", events=EVENTS, until=4)
     more = extended(request, record_of(), STYLE, steps=7)
     assert more.init is STYLE
     assert (more.config.steps, more.config.style_strength) == (7, 4)
@@ -68,7 +68,7 @@ def test_more_steps_go_on_with_what_was_steered():
 
 
 def test_a_replay_repeats_steering_and_stop():
-    request = RunRequest(CONTENT, STYLE, StyleConfig(), "untrained")
+    request = RunRequest(CONTENT, (STYLE,), StyleConfig(), "untrained")
     assert replayed(request, record_of()).events == EVENTS
     assert replayed(request, record_of()).until is None
     assert replayed(request, record_of(reason="stopped")).until == 9
@@ -77,7 +77,7 @@ def test_a_replay_repeats_steering_and_stop():
 def test_the_pictures_of_a_record_are_found_among_the_open_ones():
     request = request_of(record_of(), [STYLE, CONTENT])
     assert request.content is CONTENT
-    assert request.style is STYLE
+    assert request.styles[0] is STYLE
     assert request.weights == "untrained"
 
 
@@ -100,4 +100,16 @@ def test_a_start_that_is_not_open_is_named():
     record = record_of()
     record = record.replace(hashes=record.hashes | {"init": "0"})
     with pytest.raises(ConfigError, match="started from"):
+        request_of(record, [STYLE, CONTENT])
+
+
+def test_all_styles_of_a_record_are_found_in_their_order():
+    second = np.full((8, 10, 3), 2, np.uint8)
+    record = record_of()
+    hashes = [picture_hash(each) for each in (second, STYLE)]
+    record = record.replace(hashes=record.hashes | {"styles": hashes})
+    request = request_of(record, [STYLE, CONTENT, second])
+    assert request.styles[0] is second
+    assert request.styles[1] is STYLE
+    with pytest.raises(ConfigError, match="style 1 of"):
         request_of(record, [STYLE, CONTENT])

@@ -22,7 +22,14 @@ THIN = Weights("thin", {k: v.float() for k, v in thin_vgg(16).items()}, "torchvi
 PIXELS = np.random.default_rng(0).integers(0, 256, (2, 20, 24, 3), np.uint8)
 LAYERS = {"style_layers": ("relu1_1", "relu2_1"), "content_layers": ("relu2_2",)}
 SMALL = {"size": 20, "min_scale": 16, "steps": 3, "precision": "float32", "lbfgs_history": 3}
-LISTS = {"content_layer_weights": 1, "style_layer_weights": 2, "scale_steps": 1, "blend": 1}
+LISTS = {
+    "content_layer_weights": 1,
+    "style_layer_weights": 2,
+    "scale_steps": 1,
+    "blend": 1,
+    "style_scales": 1,
+    "style_rotations": 1,
+}
 
 NUMBERS = {
     each.name: each

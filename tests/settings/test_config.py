@@ -46,7 +46,7 @@ def test_a_config_is_frozen_and_replace_makes_another() -> None:
         ({"content_layers": (), "style_layers": ()}, "at least one"),
         ({"style_layer_weights": (1.0, 2.0)}, "5 style layers; got 2"),
         ({"content_layer_weights": (1.0, 2.0)}, "1 content layers; got 2"),
-        ({"colors": "red"}, "style, content, none"),
+        ({"colors": "red"}, "style, palette, histogram, content, luminance, before, none"),
         ({"scale_steps": ()}, "at least one"),
         ({"averaging": 1.0}, "averaging"),
         ({"stile_weight": 1.0}, "unknown setting stile_weight"),

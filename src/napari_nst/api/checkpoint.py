@@ -2,6 +2,7 @@
 
 import logging
 import math
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from napari_nst.core.run import Run
 from napari_nst.errors import CheckpointError
 from napari_nst.files.checkpoints import (
     PIECE_BYTES,
+    PREVIEW,
     Checkpoint,
     Entry,
     check_same_settings,
@@ -32,9 +34,6 @@ from napari_nst.settings.record import RunRecord
 from napari_nst.settings.results import LossPoint
 
 logger = logging.getLogger(__name__)
-
-PREVIEW = "preview"
-"""Entry of a checkpoint: the picture, shape (H, W, 3), uint8, at most 128 px a side."""
 
 _PREVIEW_PX = 128
 _KEY = "$tensor"
@@ -74,6 +73,10 @@ class Checkpoints:
         Arrays to keep in it, by name: for who cannot bring the run's pictures again.
     is_written
         Whether the file has a checkpoint of this run.
+    problem
+        Why the last one that failed could not be written; empty if none has.
+    is_over
+        Set, from any thread, once the file is no longer needed: a stop then writes none.
     """
 
     path: str | Path
@@ -81,7 +84,8 @@ class Checkpoints:
     note: Mapping[str, Any] = field(default_factory=dict)
     pictures: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
     is_written: bool = False
-    _has_failed: bool = field(default=False, init=False)
+    is_over: threading.Event = field(default_factory=threading.Event)
+    problem: str = field(default="", init=False)
     _last_at: float = field(default_factory=time.monotonic, init=False)
 
     def begin(self) -> None:
@@ -112,16 +116,16 @@ class Checkpoints:
         record = record.replace(events=tuple(run.events), steps_done=run.done)
         tensors: dict[str, Tensor] = {}
         state = _named(run.state(), tensors)
-        tensors[PREVIEW] = _preview(run, record)
+        tensors[PREVIEW] = _preview(run)
         entries = [_entry(*each) for each in tensors.items()]
         entries += [_picture_entry(*each) for each in self.pictures.items()]
         head = record, tuple(history), seconds, run.total, state, dict(self.note)
         try:
             write_checkpoint(Checkpoint(Path(self.path), *head), entries)
         except ValueError as error:  # a CheckpointError, or a number that JSON cannot hold
-            level = logging.INFO if self._has_failed else logging.WARNING
+            level = logging.INFO if self.problem else logging.WARNING
             logger.log(level, "%s The run goes on; the checkpoint before it stays.", error)
-            self._has_failed = True
+            self.problem = str(error)
         else:
             self.is_written = True
         self.begin()
@@ -297,7 +301,8 @@ def _entry(name: str, tensor: Tensor) -> Entry:
 
 
 def _picture_entry(name: str, picture: npt.NDArray[Any]) -> Entry:
-    flat = np.ascontiguousarray(picture).reshape(-1).view(np.uint8)
+    native = picture.astype(picture.dtype.newbyteorder("<"), copy=False)  # as safetensors reads it
+    flat = np.ascontiguousarray(native).reshape(-1).view(np.uint8)
     pieces = (flat[at : at + PIECE_BYTES].data for at in range(0, flat.size, PIECE_BYTES))
     return Entry(name, _PICTURES[picture.dtype.name], picture.itemsize, picture.shape, pieces)
 
@@ -315,9 +320,9 @@ def _pieces(tensor: Tensor) -> Iterator[memoryview]:
             yield from _pieces(part)
 
 
-def _preview(run: Run, record: RunRecord) -> Tensor:
+def _preview(run: Run) -> Tensor:
     """Return a small picture of the run as it is now, in the colours asked for."""
     stride = math.ceil(max(run.picture.shape[-2:]) / _PREVIEW_PX)
     small = run.picture.detach()[..., ::stride, ::stride].float()
-    coloured = run.palette.after(small, record.ending.colors).clamp(0, 1)
+    coloured = run.recoloured(small).clamp(0, 1)
     return (coloured[0].permute(1, 2, 0) * 255).round().to(torch.uint8)

@@ -3,16 +3,20 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from napari_nst.core.colour import Palette
-from napari_nst.core.picture import read_picture, write_array
+from napari_nst.core.colours.painted import Painted
+from napari_nst.core.colours.palette import Palette
+from napari_nst.core.loss.masks import ContentMasks
+from napari_nst.core.picture import AnyPicture, read_picture, write_array
 from napari_nst.errors import ConfigError
 from napari_nst.settings.fields import Colors
+from napari_nst.settings.pixels import PixelSource
 from napari_nst.settings.record import RunRecord
 from napari_nst.settings.results import LossPoint, Reason, Scale
 
@@ -84,6 +88,8 @@ class StyleResult:
         What reproduces the run.
     seconds
         How long it took.
+    content
+        The picture that was painted, from which "luminance" takes its colours.
     """
 
     image: Array
@@ -92,6 +98,7 @@ class StyleResult:
     reason: Reason
     record: RunRecord
     seconds: float
+    content: PixelSource | None = None
 
     @property
     def has_moved(self) -> bool:
@@ -107,20 +114,37 @@ class StyleResult:
         is_first = done == 1 and math.isclose(first.loss, last.loss, rel_tol=_SAME_LOSS)
         return done > 0 and not is_first
 
-    def with_colors(self, colors: Colors) -> "StyleResult":
+    def with_colors(self, colors: Colors, strength: float | None = None) -> "StyleResult":
         """Copy with other colours, without running again; the record tells them.
 
         Parameters
         ----------
         colors
-            "style", "content" or "none", as in StyleConfig.
+            As in StyleConfig; not "before", which acts before a run.
+        strength
+            From 0, as painted, to 1; None keeps the `color_strength` of the record.
         """
-        image = recolored(self.image, self.painted, self.record, colors)
-        return replace(self, image=image, record=self.record.with_colors(colors))
+        record = self.record.with_colors(colors, strength)
+        ending = record.ending
+        image = recolored(
+            self.image,
+            self.painted,
+            record,
+            ending.colors,
+            strength=ending.color_strength,
+            content=self.content,
+        )
+        return replace(self, image=image, record=record)
 
 
 def recolored(
-    image: Array, painted: npt.NDArray[np.float32], record: RunRecord, colors: Colors
+    image: Array,
+    painted: npt.NDArray[np.float32],
+    record: RunRecord,
+    colors: Colors,
+    *,
+    strength: float = 1.0,
+    content: PixelSource | None = None,
 ) -> Array:
     """Give a finished picture other colours.
 
@@ -133,15 +157,19 @@ def recolored(
     record
         Of the run; it holds the colours of content and style.
     colors
-        "style", "content" or "none", as in StyleConfig.
+        As in StyleConfig; not "before", which acts before a run.
+    strength
+        From 0, as painted, to 1.
+    content : array, shape (H, W), (H, W, 3) or (H, W, 4)
+        The picture that was painted; "luminance" reads it.
 
     Raises
     ------
     ConfigError
         If there are no such colours, or the record, damaged or of an earlier version, does not
-        hold those of content and style.
+        hold those of content and style, or the content is needed and not given.
     """
-    record.config.replace(colors=colors)
+    record.with_colors(colors, strength)  # checks them
     try:
         palette = Palette.from_dict(record.resolved["palette"])
     except (KeyError, TypeError, ValueError) as error:
@@ -150,5 +178,28 @@ def recolored(
             "earlier version, or damaged; run it again to choose its colours"
         ) from error
     like = read_picture(image, "the result")
+    size, rows = like.size, slice(0, like.size[0])
     rgb = torch.from_numpy(painted).permute(2, 0, 1)[None]
-    return write_array(palette.after(rgb, colors, like.alpha), like)
+
+    def beside(given: PixelSource) -> torch.Tensor:
+        return read_picture(given, "content").resized(size, "bilinear").rgb
+
+    alpha, kept = like.alpha, _kept(record, like)
+    if kept is not None:
+        alpha = (1 - kept) * (1.0 if alpha is None else alpha)
+    whole = Painted.whole(rgb, alpha, None if content is None else partial(beside, content))
+    found = palette.after(whole, colors, strength)(rows)
+    if kept is not None:
+        own = like.rgb if whole.content is None else whole.content(rows)
+        found = torch.lerp(found, own.to(found), kept.to(found))
+    return write_array(found, like)
+
+
+def _kept(record: RunRecord, like: AnyPicture) -> torch.Tensor | None:
+    """Return how much of each pixel of a result stays as in the content; None: nothing."""
+    if record.ending_regions is None:
+        return None
+    full_px = max(record.resolved["scales"][-1])
+    resample = record.config.resample
+    masks = ContentMasks(like, record.ending_regions, like.size, resample, full_px=full_px)
+    return None if masks.kept is None else masks.kept.rows(slice(0, like.size[0]))

@@ -24,7 +24,13 @@ from napari_nst.api.checkpoint import (
 from napari_nst.api.network import Network, balance_of, network_for, suited
 from napari_nst.api.results import Step, StyleResult
 from napari_nst.core.control import RunControl
-from napari_nst.core.inputs import Style, check_control, checked_steering, read_pictures
+from napari_nst.core.inputs import (
+    Style,
+    check_control,
+    checked_steering,
+    read_pictures,
+    turned_styles,
+)
 from napari_nst.core.memory import held_heap
 from napari_nst.core.network.preprocess import mean_colour
 from napari_nst.core.picture import Pictures
@@ -273,6 +279,7 @@ class Stylizer:
         config = StyleConfig.preset(DEFAULT_PRESET) if config is None else checked_config(config)
         config = config if shares is None else config.replace(blend=shares)
         check_control(config, regions, len(pictures.styles))
+        pictures = turned_styles(pictures, config)
         events, control = checked_steering(events, control, config)
         settled = None if resumed is None else Settled.of(resumed)
         job = _Job(
@@ -429,7 +436,8 @@ def _take_steps(
         del step  # or its gradient would be there during the next one
         yield shown
     seconds = time.perf_counter() - began
-    if checkpoints is not None and run.reason == "stopped" and run.is_resumable and history:
+    is_stopped = run.reason == "stopped" and run.is_resumable and bool(history)
+    if is_stopped and checkpoints is not None and not checkpoints.is_over.is_set():
         checkpoints.write(run, record, history, seconds)
     if run.reason != "stopped" or not history:
         history.append(_last_point(run, history, began))
@@ -438,7 +446,9 @@ def _take_steps(
         events=tuple(run.events), steps_done=run.done, reason=run.reason, resolved=resolved
     )
     painted = run.picture.detach().float().cpu()[0].permute(1, 2, 0).numpy()
-    return StyleResult(run.image(), painted, tuple(history), run.reason, record, seconds)
+    return StyleResult(
+        run.image(), painted, tuple(history), run.reason, record, seconds, job.pictures.source
+    )
 
 
 def _last_point(run: Run, history: list[LossPoint], began: float) -> LossPoint:

@@ -26,6 +26,7 @@ from napari_nst.cli.options import (
     Blend,
     CheckpointEvery,
     Colors,
+    ColorStrength,
     Content,
     Device,
     DryRun,
@@ -145,6 +146,7 @@ def stylize(
     steps: Steps = None,
     style_strength: Strength = None,
     colors: Colors = None,
+    color_strength: ColorStrength = None,
     blend: Blend = None,
     mask: Mask = None,
     region: RegionTargets = None,
@@ -170,7 +172,8 @@ def stylize(
 ) -> int:
     """Paint CONTENT in the manner of STYLE. Ctrl-C writes what there is and exits with 130."""
     knobs = {"size": size, "steps": steps, "seed": seed, "precision": precision}
-    knobs |= {"style_strength": style_strength, "colors": colors, "tile": tile}
+    knobs |= {"style_strength": style_strength, "tile": tile}
+    knobs |= {"colors": colors, "color_strength": color_strength}
     knobs["blend"] = blend
     masks = MaskOptions(mask, region or (), feather, style_mask or (), content_mask)
     given, start_file = given_settings(knobs, init, settings)

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from napari_nst.cli.options import (
     Colors,
+    ColorStrength,
     Device,
     IgnoreMemory,
     Init,
@@ -83,6 +84,7 @@ def batch(
     steps: Steps = None,
     style_strength: Strength = None,
     colors: Colors = None,
+    color_strength: ColorStrength = None,
     seed: Seed = None,
     precision: Precision = None,
     init: Init = None,
@@ -101,6 +103,7 @@ def batch(
     """
     knobs = {"size": size, "steps": steps, "seed": seed, "precision": precision}
     knobs |= {"style_strength": style_strength, "colors": colors}
+    knobs |= {"color_strength": color_strength}
     given, start = given_settings(knobs, init, settings)
     config, record = chosen_settings(config_file, preset, given)
     steering = record.events if record else ()

@@ -51,6 +51,7 @@ Steps = Annotated[str | None, _knob("steps", "NUMBER")]
 Strength = Annotated[str | None, _knob("style_strength", "NUMBER")]
 Colors = Annotated[str | None, _knob("colors", "|".join(choices("colors")))]
 Blend = Annotated[str | None, _knob("blend", "SHARE,SHARE...")]
+ColorStrength = Annotated[str | None, _knob("color_strength", "NUMBER")]
 Seed = Annotated[str | None, _knob("seed", "NUMBER")]
 Precision = Annotated[str | None, _knob("precision", "|".join(choices("precision")))]
 Sets = Annotated[

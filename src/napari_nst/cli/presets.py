@@ -7,6 +7,7 @@ import typer
 
 from napari_nst.cli.options import (
     Colors,
+    ColorStrength,
     Precision,
     Preset,
     Seed,
@@ -50,6 +51,7 @@ def save(
     steps: Steps = None,
     style_strength: Strength = None,
     colors: Colors = None,
+    color_strength: ColorStrength = None,
     seed: Seed = None,
     precision: Precision = None,
     settings: Sets = None,
@@ -58,7 +60,8 @@ def save(
 ) -> None:
     """Keep settings as NAME: those of a preset, a file or a picture, with changes."""
     knobs = {"size": size, "steps": steps, "style_strength": style_strength}
-    knobs |= {"colors": colors, "seed": seed, "precision": precision}
+    knobs |= {"colors": colors, "color_strength": color_strength}
+    knobs |= {"seed": seed, "precision": precision}
     given = [(knob, text) for knob, text in knobs.items() if text is not None]
     config, record = chosen_settings(
         config_file, preset, [*given, *map(split_assignment, settings or [])]

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from napari_nst.cli.streams import say
 from napari_nst.errors import CheckpointError, NstError
 from napari_nst.files.checkpoints import (
+    EVERY_S,
+    LONG_S,
     Checkpoint,
     checkpoint_path,
     read_checkpoint,
@@ -20,9 +22,6 @@ from napari_nst.settings.config import StyleConfig
 
 if TYPE_CHECKING:
     from napari_nst.api import Checkpoints
-
-LONG_S, EVERY_S = 300, 60
-"""Runs that are estimated to take longer write a checkpoint so often, unless told otherwise."""
 
 
 @contextmanager

@@ -60,8 +60,8 @@ def matched_balance(
     Balance
         1 for a term that has no gradient, and for content where style has none.
     """
-    plain = config.replace(
-        style_strength=1.0, tv_weight=0.0, size=None, steps=None, seed=0, blend=()
+    plain = config.of_one_style.replace(
+        style_strength=1.0, tv_weight=0.0, size=None, steps=None, seed=0
     )
     key = (weights_hash, encoder.dtype, encoder.device, reference_ratio, plain)
     if key not in _known:

@@ -10,8 +10,9 @@ from typing import Any
 
 from napari_nst.errors import ConfigError
 from napari_nst.settings.config import STEERABLE, StyleConfig
+from napari_nst.settings.fields import Colors, check_late_colors
 from napari_nst.settings.record import checked_regions
-from napari_nst.settings.regions import REGIONS, Regions, blend_shares
+from napari_nst.settings.regions import REGIONS, Regions, blend_shares, check_each_style
 
 
 class Stopped(Exception):
@@ -30,6 +31,7 @@ class RunControl:
         self._repainted: list[Regions | None] = []  # the last one, if any
         self._config = StyleConfig()
         self._style_count: int | None = None
+        self._begun_colors: Colors | None = None
         self._paused_s = 0.0
 
     @property
@@ -83,6 +85,7 @@ class RunControl:
             config = self._config.replace(**changes)
             if self._style_count is not None:
                 blend_shares(config.blend, self._style_count)
+            check_late_colors(config.colors, self._begun_colors or config.colors)
             self._config = config
             self._changes |= {name: getattr(config, name) for name in changes}
 
@@ -109,8 +112,10 @@ class RunControl:
             If changes that were asked for before do not fit them.
         """
         with self._lock:
+            self._begun_colors = self._begun_colors or config.colors  # a resumed run begins twice
             config = config.replace(**self._changes)
-            blend_shares(config.blend, style_count)
+            check_late_colors(config.colors, self._begun_colors)
+            check_each_style(config, style_count)
             for regions in self._repainted:
                 if regions is not None:
                     regions.check(style_count)

@@ -11,13 +11,18 @@ from napari_nst.core.loss.objective import Objective
 from napari_nst.core.network.encoder import Encoder
 from napari_nst.core.network.window import Window
 from napari_nst.core.optim.evaluator import Evaluation
-from napari_nst.core.store.pixels import Pixels
+from napari_nst.core.store.pixels import HeldPixels, Pixels
 from napari_nst.core.store.store import Store
+from napari_nst.core.tiling.wrapping import add_wrapped, read_wrapped
 from napari_nst.settings.config import StyleConfig
 
 
 def loss_and_gradient(
-    picture: Tensor, encoder: Encoder, objective: Objective, config: StyleConfig
+    picture: Tensor,
+    encoder: Encoder,
+    objective: Objective,
+    config: StyleConfig,
+    window: Window | None = None,
 ) -> Evaluation:
     """Evaluate the loss and its gradient on the whole picture.
 
@@ -27,20 +32,25 @@ def loss_and_gradient(
     Parameters
     ----------
     picture : Tensor, shape (1, 3, H, W), nominally in [0, 1]
+    window
+        The one window of the picture: with a halo, where the picture wraps.
     """
-    window = Window.whole((picture.shape[-2], picture.shape[-1]))
+    whole = Window.whole((picture.shape[-2], picture.shape[-1]))
+    window = window or whole
+    seen = read_wrapped(HeldPixels(picture), window.outer)
     wide = torch.promote_types(encoder.dtype, torch.float32)
     with torch.no_grad():
         statistics: Sums = {}
-        tape = encoder.forward(picture, partial(objective.observe, statistics, window=window))
-        objective.observe_picture(statistics, picture.to(wide), config, window=window)
+        tape = encoder.forward(seen, partial(objective.observe, statistics, window=window), window)
+        objective.observe_picture(statistics, seen.to(wide), config, window=window)
     terms, slopes = value_and_slopes(statistics, objective, config)
     with torch.no_grad():
         pullback = partial(objective.pullback, window=window, slopes=slopes)
         gradient = encoder.backward(tape, pullback)
-        objective.pullback_to_picture(
-            gradient, picture.to(wide), config, window=window, slopes=slopes
-        )
+        objective.pullback_to_picture(gradient, seen.to(wide), config, window=window, slopes=slopes)
+        if window.outer != whole.outer:
+            at_halo, gradient = gradient, gradient.new_zeros(picture.shape)
+            add_wrapped(gradient, at_halo, window.outer)
     return Evaluation(sum(terms.values()), terms, gradient)
 
 
@@ -67,7 +77,7 @@ def loss_and_gradient_by_windows(
     wide = torch.promote_types(encoder.dtype, torch.float32)
 
     def seen(window: Window) -> Tensor:
-        return picture.at(window.outer).to(encoder.device)
+        return read_wrapped(picture, window.outer).to(encoder.device)
 
     def observe(found: Sums, window: Window) -> None:
         part = seen(window)
@@ -85,8 +95,7 @@ def loss_and_gradient_by_windows(
             pullback = partial(objective.pullback, window=window, slopes=slopes)
             own = encoder.backward(tape, pullback)
             objective.pullback_to_picture(own, part.to(wide), config, window=window, slopes=slopes)
-            outer = window.outer
-            gradient[..., outer.rows, outer.columns].add_(own.to(gradient.device))
+            add_wrapped(gradient, own, window.outer)
     return Evaluation(sum(terms.values()), terms, gradient)
 
 

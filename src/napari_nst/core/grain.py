@@ -18,6 +18,7 @@ from napari_nst.core.network.window import Box
 from napari_nst.core.store.noise import normal_noise
 from napari_nst.core.store.pixels import HeldPixels, Pixels
 from napari_nst.core.store.store import Store
+from napari_nst.core.tiling.wrapping import read_wrapped
 from napari_nst.settings.pixels import split_rows
 
 _SEED = 0
@@ -36,6 +37,8 @@ class Grain:
         How much each of them counts; they sum to 1.
     store
         Where the noise lies.
+    wraps
+        Whether the picture wraps.
     """
 
     def __init__(
@@ -44,16 +47,18 @@ class Grain:
         styles: Sequence[Pixels],
         shares: Sequence[float],
         store: Store,
+        *,
+        wraps: bool = False,
     ) -> None:
         noise = HeldPixels(normal_noise((1, 1, *size), _SEED, store))
         used = [(style, share) for style, share in zip(styles, shares, strict=True) if share]
         strength = sum(_strength(style) * share for style, share in used)
-        self._noise = noise
+        self._noise, self._wraps = noise, wraps
         self._factor = strength / (_strength(noise) or 1.0)
 
     def rows(self, rows: slice) -> Tensor:
         """Return some rows, shape (1, 1, rows, W), float64, on the host."""
-        return _finest(self._noise, rows) * self._factor
+        return _finest(self._noise, rows, wraps=self._wraps) * self._factor
 
 
 def _strength(picture: Pixels) -> float:
@@ -67,12 +72,16 @@ def _strength(picture: Pixels) -> float:
     return math.sqrt(max(0.0, (squares - mean**2 / count) / max(1, count - 1)))
 
 
-def _finest(picture: Pixels, rows: slice) -> Tensor:
+def _finest(picture: Pixels, rows: slice, *, wraps: bool = False) -> Tensor:
     """Subtract the mean over 3 x 3 pixels from rows of the lightness.
 
-    Beyond the border nothing is counted.
+    Beyond the border nothing is counted, unless the picture wraps.
     """
     height, width = picture.size
+    if wraps:
+        around = read_wrapped(picture, Box(rows.start - 1, rows.stop + 1, -1, width + 1))
+        grey = around.cpu().double().mean(1, keepdim=True)
+        return grey[..., 1:-1, 1:-1] - functional.avg_pool2d(grey, 3, stride=1)
     top, bottom = max(0, rows.start - 1), min(height, rows.stop + 1)
     plane = picture.at(Box(top, bottom, 0, width)).cpu().double().mean(1, keepdim=True)
     mean = functional.avg_pool2d(plane, 3, stride=1, padding=1, count_include_pad=False)

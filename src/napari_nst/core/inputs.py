@@ -1,18 +1,19 @@
 """What callers hand to `stylize`, checked at the door: each refusal is one sentence."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from numbers import Real
 from os import PathLike
 from typing import Any
 
 from napari_nst.core.arrays import as_array, is_array_like
 from napari_nst.core.control import RunControl
-from napari_nst.core.picture import Pictures, read_picture
+from napari_nst.core.picture import Pictures, read_picture, rotated
 from napari_nst.errors import ConfigError, ImageError, shown
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.pixels import PixelSource
 from napari_nst.settings.record import SteeringEvent, checked_events, checked_regions, picture_hash
-from napari_nst.settings.regions import Regions, blend_shares
+from napari_nst.settings.regions import Regions, check_each_style
 
 _NOT_SEVERAL = (str, bytes, Mapping, PathLike)
 
@@ -37,7 +38,20 @@ def read_pictures(
     }
     if start is not None:
         hashes["init"] = picture_hash(start)
-    return Pictures(*read, hashes["styles"]), shares, hashes
+    return Pictures(*read, hashes["styles"], source), shares, hashes
+
+
+def turned_styles(pictures: Pictures, config: StyleConfig) -> Pictures:
+    """Turn the styles as the settings say; raises ImageError if one is too large for that."""
+    turns = config.style_rotations
+    if not turns:
+        return pictures
+    styles = [
+        rotated(style, degrees, f"style {place}")
+        for place, (style, degrees) in enumerate(zip(pictures.styles, turns, strict=True), 1)
+    ]
+    names = [f"{each} {turn:g}" for each, turn in zip(pictures.style_hashes, turns, strict=True)]
+    return replace(pictures, styles=styles, style_hashes=names)
 
 
 def style_arrays(style: object) -> tuple[tuple[float, ...] | None, dict[str, PixelSource]]:
@@ -76,8 +90,8 @@ def _is_pair(style: object) -> bool:
 
 
 def check_control(config: StyleConfig, regions: Regions | None, style_count: int) -> None:
-    """Raise ConfigError if blend or regions do not fit so many styles."""
-    blend_shares(config.blend, style_count)
+    """Raise ConfigError if settings or regions do not fit so many styles."""
+    check_each_style(config, style_count)
     if checked_regions(regions) is not None:
         assert regions is not None
         regions.check(style_count)

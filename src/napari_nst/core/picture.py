@@ -1,5 +1,6 @@
 """Convert pictures between numpy arrays of any kind and tensors in [0, 1]; resize them."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,16 +9,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from PIL import Image
 from torch import Tensor
 
 from napari_nst.core.arrays import as_array, rows_of
-from napari_nst.core.colour import (
+from napari_nst.core.colours.distribution import Distribution, blended_distribution
+from napari_nst.core.colours.gaussian import (
     ColourStatistics,
-    Palette,
     blended,
     colour_statistics,
     colour_statistics_by_pieces,
 )
+from napari_nst.core.colours.palette import Palette
 from napari_nst.core.memory import give_memory_back
 from napari_nst.core.resizing import Size, resize_bytes, resize_rows
 from napari_nst.core.resizing import resize as resize
@@ -28,6 +31,9 @@ from napari_nst.settings.pixels import PixelSource, is_large, split_rows
 _INTEGER_MAXIMUM = {"uint8": 255, "uint16": 65535}
 _CHANNEL_COUNTS = (3, 4)
 
+_ROUNDING = 1e-4
+"""Floats so far beyond [0, 1] are in it, but for arithmetic."""
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -37,10 +43,10 @@ class Picture:
     ----------
     rgb : Tensor, shape (1, 3, H, W), float32, values in [0, 1]
         Colours; below full transparency the mean of the visible ones.
-    alpha : Tensor or None, shape (1, 1, H, W), float32, values in [0, 1]
-        Opacity, where the array had it.
+    alpha : Tensor or None, shape (1, 1, H, W), float32 or float64, values in [0, 1]
+        Opacity, where the array had it, to the last bit.
     dtype
-        The array's dtype: uint8, uint16 or floating.
+        The array's dtype, uint8, uint16 or floating; uint8 for an array of bools.
     """
 
     rgb: Tensor
@@ -56,6 +62,11 @@ class Picture:
     def colours(self) -> ColourStatistics:
         """Statistics of its colours, weighted by opacity."""
         return colour_statistics(self.rgb, self.alpha)
+
+    @cached_property
+    def distribution(self) -> Distribution:
+        """How often each of its colours occurs, weighted by opacity."""
+        return Distribution.of(lambda: [(self.rgb, self.alpha)], math.prod(self.size))
 
     def resized(self, size: Size, resample: Resample) -> "Picture":
         """Resize to (H, W); where the array was of 8 bits, as 8 bits by Pillow itself.
@@ -116,8 +127,8 @@ class ArrayPicture:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """The array's dtype: uint8, uint16 or floating."""
-        return self.source.dtype
+        """The array's dtype: uint8, uint16 or floating; uint8 for an array of bools."""
+        return _dtype_of(self.source)
 
     @property
     def rgb(self) -> Tensor:
@@ -132,8 +143,12 @@ class ArrayPicture:
     @cached_property
     def colours(self) -> ColourStatistics:
         """Statistics of its colours, weighted by opacity."""
-        pieces = (_picture_of(pixels, self.hidden) for pixels in _in_pieces(self.source, self.role))
-        return colour_statistics_by_pieces((piece.rgb, piece.alpha) for piece in pieces)
+        return colour_statistics_by_pieces(self._pieces())
+
+    @cached_property
+    def distribution(self) -> Distribution:
+        """How often each of its colours occurs, weighted by opacity."""
+        return Distribution.of(self._pieces, math.prod(self.size))
 
     def resized(self, size: Size, resample: Resample) -> Picture:
         """Resize the whole to (H, W), within memory's limits."""
@@ -167,8 +182,13 @@ class ArrayPicture:
             return None
         return resize_rows(self._alpha, self.size, size, resample, rows, in_bytes=False)
 
+    def _pieces(self) -> Iterator[tuple[Tensor, Tensor | None]]:
+        for pixels in _in_pieces(self.source, self.role):
+            piece = _picture_of(pixels, self.hidden)
+            yield piece.rgb, piece.alpha
+
     def _alpha(self, rows: slice) -> Tensor:
-        return _to_planes(rows_of(self.source, rows, self.role))[:, 3:].contiguous()
+        return _alpha_of(rows_of(self.source, rows, self.role))
 
     def _read(self, rows: slice) -> Picture:
         return _picture_of(rows_of(self.source, rows, self.role), self.hidden)
@@ -191,17 +211,23 @@ class Pictures:
         The picture to start from, or None to start as the settings say.
     style_hashes
         What tells each style from others, where runs share what they measure of styles.
+    source
+        The content's array, for what is done to the result later.
     """
 
     content: AnyPicture
     styles: Sequence[AnyPicture]
     start: AnyPicture | None = None
     style_hashes: Sequence[str] = ()
+    source: PixelSource | None = None
 
     def palette(self, shares: Sequence[float]) -> Palette:
         """Return the colours that the result can be given; each style counts as much as it says."""
-        styles = blended([style.colours for style in self.styles], shares)
-        return Palette(self.content.colours, styles)
+        return Palette(
+            self.content.colours,
+            blended([style.colours for style in self.styles], shares),
+            blended_distribution([style.distribution for style in self.styles], shares),
+        )
 
 
 def read_picture(array: object, role: str) -> AnyPicture:
@@ -210,14 +236,14 @@ def read_picture(array: object, role: str) -> AnyPicture:
     Parameters
     ----------
     array : array, shape (H, W), (H, W, 3) or (H, W, 4)
-        uint8, uint16, or floating with values in [0, 1].
+        uint8, uint16, bool, or floating with values in [0, 1].
     role
         "content" or "style": what the error messages call it.
 
     Raises
     ------
     ImageError
-        If shape, dtype or values are anything else.
+        If shape, dtype or values are anything else, or nothing of it is visible.
     """
     source = as_array(array, role)
     _check_kind(source, role)
@@ -225,7 +251,9 @@ def read_picture(array: object, role: str) -> AnyPicture:
         return read_by_pieces(source, role)
     pixels = rows_of(source, slice(0, source.shape[0]), role)
     _check_values(pixels, role)
-    return _picture_of(pixels, None)
+    picture = _picture_of(pixels, None)
+    _check_visible(1.0 if picture.alpha is None else float(picture.alpha.max()), role)
+    return picture
 
 
 def read_by_pieces(source: PixelSource, role: str) -> ArrayPicture:
@@ -239,8 +267,46 @@ def read_by_pieces(source: PixelSource, role: str) -> ArrayPicture:
                 planes = _to_planes(pixels).double()[0]
                 colours += (planes[:3] * planes[3]).sum((1, 2))
                 opacity += float(planes[3].sum())
+    _check_visible(opacity if has_alpha else 1.0, role)
     hidden = (colours / max(opacity, 1e-6)).float().view(1, 3, 1, 1)
     return ArrayPicture(source, role, hidden if has_alpha else None)
+
+
+def rotated(picture: AnyPicture, degrees: float, role: str) -> AnyPicture:
+    """Turn a picture counter-clockwise; its corners become transparent.
+
+    Raises
+    ------
+    ImageError
+        If it is so large that it stays in its array.
+    """
+    if degrees % 360 == 0:
+        return picture
+    if not isinstance(picture, Picture):
+        raise ImageError(f"{role} is too large to be turned here; turn it in its file")
+
+    def turned(plane: Tensor) -> Tensor:
+        image = Image.fromarray(plane.numpy())
+        return torch.from_numpy(
+            np.array(image.rotate(degrees, Image.Resampling.BICUBIC, expand=True))
+        )
+
+    opaque = torch.ones_like(picture.rgb[:, :1])
+    alpha = opaque if picture.alpha is None else picture.alpha
+    planes = torch.cat([picture.rgb * alpha, alpha], 1)[0]
+    found = torch.stack([turned(plane) for plane in planes])[None].clamp(0, 1)
+    visible = found[:, 3:]
+    if picture.alpha is None and bool((visible == 1).all()):
+        return Picture(found[:, :3].contiguous(), None, picture.dtype)
+    rgb = (found[:, :3] / visible.clamp(min=1e-6)).clamp(0, 1)
+    return Picture(_without_hidden_colours(rgb, visible, None), visible, picture.dtype)
+
+
+def rotated_labels(labels: npt.NDArray[np.uint8], degrees: float = 0.0) -> npt.NDArray[np.uint8]:
+    """Turn labels as `rotated` turns their picture; its corners are unlabelled."""
+    if degrees % 360 == 0:
+        return labels
+    return np.array(Image.fromarray(labels).rotate(degrees, expand=True))
 
 
 def write_array(rgb: Tensor, like: AnyPicture) -> npt.NDArray[Any]:
@@ -308,6 +374,7 @@ def _to_planes(pixels: npt.NDArray[Any]) -> Tensor:
     planes = torch.from_numpy(pixels.astype(np.float32)) / _INTEGER_MAXIMUM.get(
         pixels.dtype.name, 1
     )
+    planes = planes.clamp_(0, 1)  # floats a rounding beyond
     if planes.ndim == 2:
         planes = planes[..., None].expand(-1, -1, 3)
     return planes.permute(2, 0, 1)[None].contiguous()
@@ -318,9 +385,21 @@ def _picture_of(pixels: npt.NDArray[Any], hidden: Tensor | None) -> Picture:
     planes = _to_planes(pixels)
     rgb, alpha = planes[:, :3].contiguous(), None
     if planes.shape[1] == 4:
-        alpha = planes[:, 3:].contiguous()
-        rgb = _without_hidden_colours(rgb, alpha, hidden)
-    return Picture(rgb, alpha, pixels.dtype)
+        alpha = _alpha_of(pixels)
+        rgb = _without_hidden_colours(rgb, alpha.float(), hidden)
+    return Picture(rgb, alpha, _dtype_of(pixels))
+
+
+def _alpha_of(pixels: npt.NDArray[Any]) -> Tensor:
+    """Convert the opacity of an array of (H, W, 4) to a tensor of (1, 1, H, W)."""
+    real = np.float64 if pixels.dtype.kind == "f" and pixels.dtype.itemsize > 4 else np.float32
+    alpha = torch.from_numpy(pixels[..., 3].astype(real))[None, None]
+    return (alpha / _INTEGER_MAXIMUM.get(pixels.dtype.name, 1)).clamp_(0, 1)
+
+
+def _dtype_of(source: PixelSource) -> np.dtype[Any]:
+    """Return the dtype of results like an array: black and white are painted in 8 bits."""
+    return np.dtype(np.uint8) if np.dtype(source.dtype) == bool else np.dtype(source.dtype)
 
 
 def _size_of(image: Tensor) -> tuple[int, int]:
@@ -344,24 +423,57 @@ def _check_kind(source: PixelSource, role: str) -> None:
         raise ImageError(
             f"{role} has shape {shape}; expected (H, W), (H, W, 3) or (H, W, 4). {_hint(shape)}"
         )
-    if dtype.name not in _INTEGER_MAXIMUM and dtype.kind != "f":
+    if dtype.name not in _INTEGER_MAXIMUM and dtype.kind not in "fb":
         raise ImageError(
-            f"{role} has dtype {dtype}; expected uint8, uint16 or floating. Convert it."
+            f"{role} has dtype {dtype}; expected uint8, uint16, bool, or floating in [0, 1]. "
+            f"{_conversion(source, role) if dtype.kind in 'iu' else 'Convert it.'}"
         )
 
 
 def _check_values(pixels: npt.NDArray[Any], role: str) -> None:
-    if pixels.dtype.kind == "f" and not (np.isfinite(pixels).all() and _in_unit_range(pixels)):
+    if pixels.dtype.kind != "f":
+        return
+    if count := int(np.sum(~np.isfinite(pixels))):
         raise ImageError(
-            f"{role} has floating values outside [0, 1] or not finite; rescale it to [0, 1]."
+            f"{role} has {count} values that are not finite (NaN or infinite); replace them, for "
+            "example with numpy.nan_to_num."
+        )
+    low, high = pixels.min(), pixels.max()
+    if low < -_ROUNDING or high > 1 + _ROUNDING:
+        raise ImageError(
+            f"{role} has floating values from {low:.4g} to {high:.4g}; expected 0 to 1. Rescale "
+            f"them{', for example by / 255' if low >= 0 and 2 < high <= 255 else ''}."
         )
 
 
+def _check_visible(opacity: float, role: str) -> None:
+    if not opacity:
+        raise ImageError(
+            f"{role} is fully transparent, so nothing of it can be seen; make it opaque, or drop "
+            "its alpha channel with array[..., :3]."
+        )
+
+
+def _conversion(source: PixelSource, role: str) -> str:
+    """Say how to convert integers whose black and white are not known, by those that it has."""
+    height = source.shape[0]
+    pixels = rows_of(source, next(split_rows(slice(0, height), source.shape[1])), role)
+    low, high = int(pixels.min()), int(pixels.max())
+    if low >= 0 and high <= 255:
+        return f"Its values are {low} to {high}: convert it with array.astype(numpy.uint8)."
+    return (
+        f"Its values are {low} to {high}: scale what is to be black to 0 and what is to be white "
+        f"to 1, for example (array.astype(float) - {float(low):g}) / {float(high - low or 1):g}."
+    )
+
+
 def _hint(shape: tuple[int, ...]) -> str:
+    if 0 in shape:
+        return "It has no pixels."
     if len(shape) == 3 and shape[0] in _CHANNEL_COUNTS:
         return "Its channels come first: put them last with numpy.moveaxis(array, 0, -1)."
-    return "Take one plane of a stack, or convert it to RGB."
-
-
-def _in_unit_range(pixels: npt.NDArray[Any]) -> bool:
-    return bool(pixels.min() >= 0 and pixels.max() <= 1)
+    if len(shape) == 3 and shape[2] < min(_CHANNEL_COUNTS):
+        return "Take one of its channels, such as array[..., 0]."
+    first = ", ".join("0" * (len(shape) - (3 if shape[-1:] in ((3,), (4,)) else 2)))
+    taken = f", such as array[{first}]" if first else ""
+    return f"Take one plane of a stack{taken}, or convert it to RGB."

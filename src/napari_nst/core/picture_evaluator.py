@@ -8,7 +8,7 @@ from hashlib import sha256
 import torch
 from torch import Tensor
 
-from napari_nst.core.colour import colour_map, colour_statistics_by_pieces
+from napari_nst.core.colours.gaussian import ColourMap, colour_map, colour_statistics_by_pieces
 from napari_nst.core.control import RunControl
 from napari_nst.core.device import finest_dtype
 from napari_nst.core.evaluate import loss_and_gradient, loss_and_gradient_by_windows
@@ -20,15 +20,16 @@ from napari_nst.core.memory import give_memory_back
 from napari_nst.core.network.encoder import Encoder
 from napari_nst.core.network.window import Box
 from napari_nst.core.optim.evaluator import Evaluation
-from napari_nst.core.picture import AnyPicture, Pictures, fit_longest_side
+from napari_nst.core.picture import AnyPicture, Pictures, fit_longest_side, rotated_labels
 from napari_nst.core.pyramid import Size, style_size
 from napari_nst.core.store.enlarge import enlarged_rows
 from napari_nst.core.store.noise import normal_noise
 from napari_nst.core.store.pixels import Pixels
 from napari_nst.core.store.store import InMemory, block, update
 from napari_nst.core.tiling.layout import Layout
+from napari_nst.core.tiling.periodic import make_periodic
 from napari_nst.settings.config import StyleConfig
-from napari_nst.settings.fields import VARIABLE_MAXIMUM
+from napari_nst.settings.fields import RECOLOURED_CONTENT, VARIABLE_MAXIMUM
 from napari_nst.settings.regions import Regions, blend_shares, shares_of
 
 
@@ -121,7 +122,7 @@ class PictureEvaluator:
         self._control = control
         self._layout = layout
         self._style_targets = style_targets or StyleTargets(encoder)
-        self._recolours = config.colors == "style"
+        self._colors = config.colors
         self._content: Content | None = None
         self._objective: Objective | None = None
         self._kept: Tensor | None = None  # how much of each pixel is kept, shape (1, 1, H, W)
@@ -130,7 +131,7 @@ class PictureEvaluator:
         """Return the picture to start from, shape (1, 3, H, W)."""
         pictures, config = self._pictures, self.config
         if pictures.start is not None:
-            return self._stored(Content(self._resized(pictures.start, size), self._encoder.device))
+            return self._stored(Content(self._tiling(pictures.start, size), self._encoder.device))
         if config.init == "content":
             return self._stored(self._content_at(size))
         noise = normal_noise((1, 3, *size), config.seed, self._layout.store)
@@ -208,10 +209,11 @@ class PictureEvaluator:
     def _evaluate(self, picture: Pixels, layout: Layout) -> Evaluation:
         assert self._objective is not None
         encoder, objective = self._encoder, self._objective
-        windows, store = layout.windows(picture.size, encoder.taps), layout.store
+        windows = layout.windows(picture.size, encoder.taps, wraps=self.config.is_circular)
+        store = layout.store
         if len(windows) == 1:
             whole = picture.at().to(encoder.device)
-            found = loss_and_gradient(whole, encoder, objective, self.config)
+            found = loss_and_gradient(whole, encoder, objective, self.config, *windows)
             found = replace(found, gradient=found.gradient.to(store.device))
         else:
             found = loss_and_gradient_by_windows(
@@ -242,21 +244,24 @@ class PictureEvaluator:
                 self._style_moments(index, size, label) if share else {}
                 for index, share in enumerate(own)
             ]
-            parts.append(Part(styles, own, mask))
+            parts.append(Part(styles, own, mask, self.config.style_detail))
         return parts
 
     def _style_moments(self, index: int, size: Size, label: int) -> StyleMoments:
         """Measure a style beside the content at a size, unless it is known at its own."""
         config = self.config
         style = self._pictures.styles[index]
-        own_size = style_size(style.size, size, config)
+        own_size = style_size(style.size, size, config, index)
         mask, part = opacity_mask(style, own_size, config.resample), ""
         labels = self.regions.style_labels if self.regions else ()
         if labels and (own := labels[index]) is not None and (own == label).any():
-            mask = product(label_mask(own, [label], own_size), mask)
+            turned = rotated_labels(own, *config.style_rotations[index : index + 1])
+            mask = product(label_mask(turned, [label], own_size), mask)
             part = sha256((own == label).tobytes()).hexdigest()
         hashes = self._pictures.style_hashes
-        key = (hashes[index], own_size, config.resample, part) if hashes else None
+        linear = self._style_map(index)
+        colours = None if linear is None else linear.key
+        key = (hashes[index], own_size, config.resample, part, colours) if hashes else None
         device = self._encoder.device
         return self._style_targets.moments(
             key, lambda: self._style_at(index, size, device), config, self._layout, mask
@@ -265,18 +270,27 @@ class PictureEvaluator:
     def _style_at(self, index: int, size: Size, device: torch.device) -> Content:
         """Return a style as it is shown to the network beside a content of a size."""
         style = self._pictures.styles[index]
-        return Content(self._resized(style, style_size(style.size, size, self.config)), device)
+        rgb = self._resized(style, style_size(style.size, size, self.config, index))
+        linear = self._style_map(index)
+        return Content(rgb, device, None if linear is None else lambda part, _: linear(part))
+
+    def _style_map(self, index: int) -> ColourMap | None:
+        """Return the map that gives a style the content's colours before the run, if it does."""
+        if self._colors != "before":
+            return None
+        return colour_map(self._pictures.styles[index].colours, self._pictures.content.colours)
 
     def _enlarged(self, picture: Tensor, coarse: Content | None, content: Content) -> Tensor:
         """Enlarge a picture, with the content's detail that it was too small for, and grain."""
         size, given = content.size, (picture.shape[-2], picture.shape[-1])
         grain = self._grain(size) if self.config.scale_grain else None
+        enlarge = partial(enlarged_rows, wraps=self.config.is_circular)
 
         def part(rows: slice) -> Tensor:
             read = partial(block, picture)
-            enlarged = enlarged_rows(read, given, size, rows, "bicubic")
+            enlarged = enlarge(read, given, size, rows, "bicubic")
             if coarse is not None:
-                base = enlarged_rows(coarse.rows, given, size, rows, "bicubic")
+                base = enlarge(coarse.rows, given, size, rows, "bicubic")
                 detail = self.config.scale_detail * (content.rows(rows) - base)
                 enlarged = enlarged + detail.to(enlarged)
             if grain is not None:
@@ -288,13 +302,15 @@ class PictureEvaluator:
     def _grain(self, size: Size) -> Grain:
         host = torch.device("cpu")
         styles = [self._style_at(each, size, host) for each in range(len(self._pictures.styles))]
-        return Grain(size, styles, self.shares, self._layout.store)
+        wraps = self.config.is_circular
+        return Grain(size, styles, self.shares, self._layout.store, wraps=wraps)
 
     def _content_at(self, size: Size) -> Content:
         """Return the content at a size, in the colours that the run starts with."""
         if self._content is None or self._content.size != size:
-            rgb = self._resized(self._pictures.content, size)
-            colours = self._style_colours(rgb, size) if self._recolours else None
+            rgb = self._tiling(self._pictures.content, size)
+            recolours = self._colors in RECOLOURED_CONTENT
+            colours = self._style_colours(rgb, size) if recolours else None
             self._content = Content(rgb, self._encoder.device, colours)
         return self._content
 
@@ -322,6 +338,14 @@ class PictureEvaluator:
             return found
 
         return recoloured
+
+    def _tiling(self, picture: AnyPicture, size: Size) -> Tensor:
+        """Return the content or start at a size; without its seam, where the result has none."""
+        rgb = self._resized(picture, size)
+        if self.config.is_circular:
+            rgb = rgb.clone() if isinstance(self._layout.store, InMemory) else rgb
+            make_periodic(rgb)
+        return rgb
 
     def _resized(self, picture: AnyPicture, size: Size) -> Tensor:
         """Return a picture at a size, shape (1, 3, H, W), float32, on the host or in files."""

@@ -13,6 +13,9 @@ Size = tuple[int, int]
 def scale_sizes(size: Size, config: StyleConfig, styles: Sequence[Size] = ()) -> list[Size]:
     """List the (H, W) of every scale, coarsest first, the last one `size` itself.
 
+    Where opposite borders meet, sides are rounded to the grid of the deepest layer, at least one
+    of its positions.
+
     Parameters
     ----------
     size
@@ -38,12 +41,14 @@ def scale_sizes(size: Size, config: StyleConfig, styles: Sequence[Size] = ()) ->
         while min(sizes[-1]) > config.min_scale:
             sizes.append(_shrunk(size, config.scale_ratio ** len(sizes)))
     least = least_side_px(config)
+    if config.is_circular:
+        sizes = [_on_grid(each, least) for each in sizes]
 
     def is_wide(scale: Size) -> bool:
-        beside = [style_size(style, scale, config) for style in styles]
+        beside = [style_size(style, scale, config, place) for place, style in enumerate(styles)]
         return all(min(each) >= least for each in (scale, *beside))
 
-    return [each for each in sizes[:0:-1] if is_wide(each)] + [size]
+    return [each for each in sizes[:0:-1] if is_wide(each)] + [sizes[0]]
 
 
 def least_side_px(config: StyleConfig) -> int:
@@ -63,17 +68,29 @@ def split_steps(count: int, config: StyleConfig) -> list[int]:
     return [0] * (count - used) + _shares(config.steps, published[-used:])
 
 
-def style_size(style: Size, content: Size, config: StyleConfig) -> Size:
-    """Return the (H, W) to which a style of (H, W) is resized for a content of (H, W)."""
+def style_size(style: Size, content: Size, config: StyleConfig, place: int = 0) -> Size:
+    """Return the (H, W) to which a style of (H, W) is resized for a content of (H, W).
+
+    Parameters
+    ----------
+    place
+        Which of the styles it is, from 0.
+    """
+    scale = config.style_scale * (config.style_scales[place] if config.style_scales else 1)
     if config.style_fit == "short_side":
-        wanted = min(content) * config.style_scale
+        wanted = min(content) * scale
         if min(style) <= 1.1 * wanted:
             return style
         return _shrunk(style, min(style) / wanted)
-    longest = max(1, round(max(content) * config.style_scale))
+    longest = max(1, round(max(content) * scale))
     if config.style_fit == "shrink":
         longest = min(longest, max(style))
     return fit_longest_side(style, longest)
+
+
+def _on_grid(size: Size, step: int) -> Size:
+    height, width = (max(1, round(side / step)) * step for side in size)
+    return height, width
 
 
 def _shrunk(size: Size, factor: float) -> Size:

@@ -10,7 +10,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from napari_nst.core.colour import ColourMap, Palette, colour_statistics_by_pieces
+from napari_nst.core.colours.painted import Painted
+from napari_nst.core.colours.palette import Palette
 from napari_nst.core.control import RunControl, Stopped
 from napari_nst.core.device import finest_dtype
 from napari_nst.core.loss.objective import PUBLISHED, Balance
@@ -34,6 +35,7 @@ from napari_nst.core.store.store import InMemory, block, copied
 from napari_nst.core.tiling.layout import Layout
 from napari_nst.errors import ConfigError, DeviceError, is_out_of_memory, shown
 from napari_nst.settings.config import StyleConfig
+from napari_nst.settings.fields import COLOR_SETTINGS
 from napari_nst.settings.record import SteeringEvent
 from napari_nst.settings.regions import REGIONS, Regions
 from napari_nst.settings.results import Reason, Scale
@@ -168,7 +170,7 @@ class Run:
             self.enter_scale(self._scale + 1)
         # Colours chosen after the last step count, however many steps there are this time.
         chosen = {e.field: e.value for e in self._to_repeat} | self._control.take_changes()
-        self._apply({name: value for name, value in chosen.items() if name == "colors"})
+        self._apply({name: value for name, value in chosen.items() if name in COLOR_SETTINGS})
 
     def state(self) -> State:
         """Return what `resume` needs, between two steps; its tensors change with the next step.
@@ -248,17 +250,14 @@ class Run:
         """
         content, store = self._pictures.content, self._layout.store
         size = self.picture.shape[-2], self.picture.shape[-1]
-        parts = list(store.rows(self.picture))
-        if len(parts) == 1 and self._evaluator.kept is None:
-            alpha = None if content.alpha is None else resize(content.alpha, size, "bilinear")
-            return write_array(
-                self.palette.after(self.picture, self._config.colors, alpha), content
-            )
-        colours = self._colours(parts)
+        rows_of = self.palette.after(
+            self._painted(), self._config.colors, self._config.color_strength
+        )
         image: npt.NDArray[Any] | None = None
         for rows in store.rows(self.picture):
-            part = block(self.picture, rows)
-            part = self._evaluator.with_kept(colours(part) if colours else part, rows)
+            part = self._evaluator.with_kept(rows_of(rows), rows)
+            if rows == slice(0, size[0]):
+                return write_array(part, content)
             written = write_rows(part, content, size, rows)
             if image is None:
                 image = store.array((*size, written.shape[-1]), written.dtype)
@@ -266,21 +265,34 @@ class Run:
         assert image is not None
         return image
 
-    def _colours(self, parts: Sequence[slice]) -> ColourMap | None:
-        """Measure the picture by blocks; return the map that gives it the colours asked for."""
-        if self._config.colors == "none":
-            return None
-        size = self.picture.shape[-2], self.picture.shape[-1]
-        alpha_rows = partial(self._pictures.content.alpha_rows, size, "bilinear")
-        kept = self._evaluator.kept
+    def recoloured(self, small: Tensor) -> Tensor:
+        """Return a small copy of the picture, shape (1, 3, H, W), in the colours asked for."""
+        size, config = (small.shape[-2], small.shape[-1]), self._config
+        content = partial(self._pictures.content.resized, size, "bilinear")
+        painted = Painted.whole(small, None, lambda: content().rgb)
+        return self.palette.after(painted, config.colors, config.color_strength)(slice(0, size[0]))
+
+    def _painted(self) -> Painted:
+        """Return the picture as it is read to get its colours; what is kept does not count."""
+        content, picture = self._pictures.content, self.picture
+        size = picture.shape[-2], picture.shape[-1]
+        parts, kept = list(self._layout.store.rows(picture)), self._evaluator.kept
+        if len(parts) == 1 and kept is None:
+            alpha = None if content.alpha is None else resize(content.alpha, size, "bilinear")
+            return Painted.whole(picture, alpha, lambda: content.resized(size, "bilinear").rgb)
 
         def counts(rows: slice) -> Tensor | None:
-            alpha = alpha_rows(rows)
+            alpha = content.alpha_rows(size, "bilinear", rows)
             painted = None if kept is None else 1 - block(kept, rows).cpu()
             return painted if alpha is None else alpha if painted is None else alpha * painted
 
-        pieces = ((block(self.picture, rows), counts(rows)) for rows in parts)
-        return self.palette.map_after(colour_statistics_by_pieces(pieces), self._config.colors)
+        return Painted(
+            size,
+            parts,
+            partial(block, picture),
+            counts,
+            lambda rows: content.piece(size, "bilinear", rows).rgb,
+        )
 
     def evaluate(self) -> Evaluation:
         """Evaluate the loss at `picture` once more, at the scale that was entered."""
@@ -391,7 +403,7 @@ class Run:
             return
         if set(changes) & {REGIONS, "blend"}:
             self._enter_again()
-        elif set(changes) != {"colors"}:
+        elif not set(changes) <= set(COLOR_SETTINGS):
             self._descent.steer(config)
 
     def _enter_again(self) -> None:

@@ -37,6 +37,12 @@ FORMAT = 1
 PIECE_BYTES = 1 << 24
 """Most bytes that are held at a time while data is written or checked."""
 
+PREVIEW = "preview"
+"""Entry of a checkpoint: the picture, shape (H, W, 3), uint8, at most 128 px a side."""
+
+LONG_S, EVERY_S = 300, 60
+"""Runs that are estimated to take longer write a checkpoint so often, unless told otherwise."""
+
 _LONGEST_NAME_BYTES = 255
 _LENGTH_BYTES, _DIGITS = 8, 64
 _START = b'{"__metadata__":{"sha256":"'

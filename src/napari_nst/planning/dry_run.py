@@ -124,7 +124,7 @@ def evaluation_work(
             config, _weights(config), feed="torchvision", device=device, dtype=dtype
         )
         picture = _blank(size)
-        config = config.replace(blend=())
+        config = config.of_one_style
         objective = build_objective(encoder, picture, [picture], config)
         loss_and_gradient(picture, encoder, objective, config)
         before = counter.work
@@ -157,7 +157,7 @@ def _cached_dry_run(
 
 def _canonical(config: StyleConfig) -> StyleConfig:
     """Reset the settings that cost nothing, so that more runs share a cached dry run."""
-    return config.replace(
+    return config.of_one_style.replace(
         name="",
         size=None,
         steps=None,
@@ -169,11 +169,12 @@ def _canonical(config: StyleConfig) -> StyleConfig:
         lbfgs_history_later=None,
         style_strength=1.0,
         colors="none",
-        blend=(),
+        color_strength=1.0,
         learning_rate=1.0,
         tv_weight=float(bool(config.tv_weight)),
         scale_detail=float(bool(config.scale_detail)),
         scale_grain=float(bool(config.scale_grain)),
+        padding="replicate" if config.is_circular else config.padding,  # the halo is added later
         averaging=0.5 if config.averaging else 0.0,
         pyramid="single" if config.pyramid == "single" else "down_to",
         scale_ratio=min(config.scale_ratio, 2.0),

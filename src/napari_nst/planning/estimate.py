@@ -15,6 +15,7 @@ from typing import cast
 import torch
 
 from napari_nst.core.device import resolve_device, resolve_precision
+from napari_nst.core.network.window import halo_px
 from napari_nst.core.optim.lbfgs import kept_dtype
 from napari_nst.core.optim.lbfgs_memory import BLOCK_PAIRS
 from napari_nst.core.picture import fit_longest_side
@@ -306,7 +307,7 @@ class Plan:
     @property
     def bound_bytes(self) -> float:
         """An upper bound without a dry run, so that small runs start at once."""
-        pixels = self._pixels(-1)
+        pixels = self._seen_pixels(-1)
         pictures = sum(height * width for height, width in (self.content, *self.styles))
         pairs = self.config.lbfgs_history * self._pair_bytes(pixels)
         return _BOUND_BYTES + _BOUND_PIXEL_BYTES * (pixels + pictures) + pairs
@@ -321,16 +322,17 @@ class Plan:
         searched = self._is_searching * _SEARCH_EVALUATIONS
         work = self._dry_run.loading * (not is_ready)
         for index, pixels, share in self._scales(shares):
-            cost = self._dry_run.at(pixels)
+            cost = self._dry_run.at(self._seen_pixels(index))
             pairs = sum(min(done, self._history(index)) for done in range(share))
             passed = Work(0, _PAIR_PASSES * self._picture_bytes(pixels), _PAIR_PASSES)
-            step = cost.step * self._step_factor(index)
+            step = self._dry_run.at(pixels).step * self._step_factor(index)
             work += cost.entering + step * (share + searched) + passed * pairs
         last = self._dry_run.at(self._pixels(-1)).step  # evaluates the result at the end
         return work + last * self._step_factor(-1)
 
     def _step_factor(self, index: int) -> float:
-        return step_factor(self.sizes[index], self.config.taps, self.tile_px)
+        wraps = self.config.is_circular
+        return step_factor(self.sizes[index], self.config.taps, self.tile_px, wraps=wraps)
 
     @property
     def can_leave_memory(self) -> bool:
@@ -345,14 +347,16 @@ class Plan:
     @cached_property
     def _dry_run(self) -> DryRun:
         finest = self.sizes[-1]
-        styles = tuple(style_size(style, finest, self.config) for style in self.styles)
+        styles = tuple(
+            style_size(style, finest, self.config, place) for place, style in enumerate(self.styles)
+        )
         return dry_run(self.config, finest, styles, device=self.device, dtype=self.dtype)
 
     @property
     def _tensor_bytes(self) -> float:
         peak, pairs_before = float(self._dry_run.loading_bytes), 0.0
         for index, pixels, share in self._scales(self.shares):
-            cost = self._dry_run.at(pixels)
+            cost = self._dry_run.at(self._seen_pixels(index))
             pairs = self._pairs_bytes(index, pixels, share)
             search = self._is_searching * _SEARCH_PICTURES * self._picture_bytes(pixels)
             entering = cost.entering_bytes + pairs_before
@@ -369,6 +373,12 @@ class Plan:
     def _pixels(self, index: int) -> int:
         height, width = self.sizes[index]
         return height * width
+
+    def _seen_pixels(self, index: int) -> int:
+        """Count a scale's pixels with the halo that a picture has which wraps."""
+        height, width = self.sizes[index]
+        beside = 2 * halo_px(self.config.taps) if self.config.is_circular else 0
+        return (height + beside) * (width + beside)
 
     @property
     def imports_torch_lbfgs(self) -> bool:

@@ -40,7 +40,7 @@ def misfit(
         return _too_small("the content", content, finest, config, "Choose a larger size")
     for number, style in enumerate(styles, 1):
         role = "the style" if len(styles) == 1 else f"style {number}"
-        shown = style_size(style, finest, config)
+        shown = style_size(style, finest, config, number - 1)
         if min(shown) < least:
             advice = "Choose a larger size or style_scale, or a wider style"
             return _too_small(role, style, shown, config, advice)

@@ -163,13 +163,17 @@ def check_disk(layout: LayoutPlan, folder: Path) -> None:
         )
 
 
-def step_factor(size: Size, taps: Sequence[str], tile_px: int | None) -> float:
-    """Return the time of a step by windows in units of that on the whole picture of (H, W)."""
-    windows = windows_of(size, taps, tile_px)
-    if len(windows) == 1:
-        return 1.0
+def step_factor(
+    size: Size, taps: Sequence[str], tile_px: int | None, *, wraps: bool = False
+) -> float:
+    """Return the time of a step by windows in units of that on the whole picture of (H, W).
+
+    A picture that wraps has a halo even where it is one window.
+    """
+    windows = windows_of(size, taps, tile_px, wraps=wraps)
     parted = sum(_multiplications(each, taps) for each in windows)
-    return _TWO_PASSES * parted / _multiplications(Window.whole(size), taps)
+    passes = 1.0 if len(windows) == 1 else _TWO_PASSES
+    return passes * parted / _multiplications(Window.whole(size), taps)
 
 
 def _multiplications(window: Window, taps: Sequence[str]) -> int:
@@ -182,8 +186,8 @@ def _multiplications(window: Window, taps: Sequence[str]) -> int:
 
 
 def _by_windows(plan: "Plan", tile_px: int, *, in_files: bool) -> LayoutPlan:
-    size = plan.sizes[-1]
-    outers = [each.outer.size for each in windows_of(size, plan.config.taps, tile_px)]
+    size, taps, wraps = plan.sizes[-1], plan.config.taps, plan.config.is_circular
+    outers = [each.outer.size for each in windows_of(size, taps, tile_px, wraps=wraps)]
     pixels, seen = size[0] * size[1], max(height * width for height, width in outers)
     arrays, window = array_bytes(plan), plan.peak_of_pixels(seen)
     if not in_files:

@@ -11,6 +11,7 @@ from napari_nst.errors import ConfigError
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.pixels import PixelSource
 from napari_nst.settings.record import RunRecord, SteeringEvent, picture_hash
+from napari_nst.settings.regions import Regions
 from napari_nst.settings.vgg_layers import WEIGHTS_NAMES
 
 PREVIEW_PX, PREVIEW_STEPS = 256, 40
@@ -22,8 +23,10 @@ class RunRequest:
 
     Parameters
     ----------
-    content, style : array, shape (H, W, 3) or (H, W, 4)
-        The pictures.
+    content : array, shape (H, W, 3) or (H, W, 4)
+        The picture to paint.
+    styles : arrays, shape (H, W, 3) or (H, W, 4)
+        The pictures to paint like, one at least.
     config
         The settings.
     weights
@@ -36,16 +39,31 @@ class RunRequest:
         The step to stop after, to repeat a run that was stopped there.
     device
         "auto", "cpu", "cuda", "cuda:1" or "mps".
+    regions
+        Which part of the content gets which style; None where all of it gets all of them.
     """
 
     content: PixelSource
-    style: PixelSource
+    styles: tuple[PixelSource, ...]
     config: StyleConfig
     weights: str = "auto"
     init: PixelSource | None = None
     events: tuple[SteeringEvent, ...] = ()
     until: int | None = None
     device: str = "auto"
+    regions: Regions | None = None
+
+    @property
+    def pictures(self) -> dict[str, PixelSource]:
+        """The pictures by name, in this order: "content", "style", "style_2" …, and any "init"."""
+        roles = map(style_role, range(len(self.styles)))
+        found = {"content": self.content, **dict(zip(roles, self.styles, strict=True))}
+        return found if self.init is None else found | {"init": self.init}
+
+
+def style_role(place: int) -> str:
+    """Return the name of a style in `RunRequest.pictures`; places count from 0."""
+    return f"style_{place + 1}" if place else "style"
 
 
 def least_px(config: StyleConfig) -> int | None:
@@ -80,6 +98,7 @@ def replayed(request: RunRequest, record: RunRecord) -> RunRequest:
     return replace(
         request,
         config=record.config,
+        regions=record.regions,
         events=record.events,
         until=record.steps_done if stopped else None,
     )
@@ -90,7 +109,9 @@ def extended(
 ) -> RunRequest:
     """Return the request that takes more steps from a result, as its run ended."""
     config = continued(record.ending).replace(steps=steps)
-    return replace(request, config=config, init=image, events=(), until=None)
+    return replace(
+        request, config=config, init=image, regions=record.ending_regions, events=(), until=None
+    )
 
 
 def request_of(
@@ -113,10 +134,9 @@ def request_of(
         If a picture of the run is not among them.
     """
     by_hash = {picture_hash(picture): picture for picture in pictures}
-    wanted = {
-        "content": record.hashes.get("content"),
-        "style": next(iter(record.hashes.get("styles", ())), None),
-    }
+    styles = record.hashes.get("styles") or [None]
+    names = ["style"] if len(styles) == 1 else [f"style {n}" for n in range(1, len(styles) + 1)]
+    wanted = {"content": record.hashes.get("content"), **dict(zip(names, styles, strict=True))}
     if missing := [name for name, digest in wanted.items() if digest not in by_hash]:
         raise ConfigError(
             f"the {' and the '.join(missing)} of this run cannot be found among the open "
@@ -130,8 +150,9 @@ def request_of(
         )
     return RunRequest(
         content=by_hash[str(wanted["content"])],
-        style=by_hash[str(wanted["style"])],
+        styles=tuple(by_hash[str(digest)] for digest in styles),
         config=record.config,
         weights=record.weights if record.weights in WEIGHTS_NAMES else weights,
         init=None if start is None else by_hash[start],
+        regions=record.regions,
     )

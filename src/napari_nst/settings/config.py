@@ -13,6 +13,8 @@ from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
 from napari_nst.errors import ConfigError, shown
 from napari_nst.settings.fields import (
+    COLOR_SETTINGS,
+    COLORS_HELP,
     COLORS_LABELS,
     BalanceMode,
     Clamp,
@@ -34,17 +36,17 @@ from napari_nst.settings.fields import (
     Variable,
     setting,
 )
-from napari_nst.settings.json_reader import check_format, parse_json
-from napari_nst.settings.presets import DEFAULT_OF_2026_11, PRESETS
-from napari_nst.settings.values import MOST, check_value, in_numbers, plain_value
-from napari_nst.settings.vgg_layers import tap_geometry
+from napari_nst.settings.formats import FORMAT, of_today
+from napari_nst.settings.json_reader import parse_json
+from napari_nst.settings.presets import PRESETS
+from napari_nst.settings.values import MOST, check_layers, check_value, in_numbers, plain_value
 
-FORMAT = 2
-"""Format number of `StyleConfig.to_dict`: 2 has `scale_grain`, 1 had not; older files have none."""
+EACH_STYLE = ("blend", "style_scales", "style_rotations", "style_detail")
+"""Fields with a value for each style, or none."""
 
 STEERABLE = (
     "style_strength",
-    "colors",
+    *COLOR_SETTINGS,
     "content_weight",
     "tv_weight",
     "content_layer_weights",
@@ -94,13 +96,13 @@ class StyleConfig:
         minimum=0,
         maximum=MOST,
     )
-    colors: Colors = setting(
-        "none",
-        "Colours",
-        "Of the style (style): the result gets the style's palette. Of the content (content): it "
-        "keeps the content's. As painted (none): as the run paints them. Can be changed during a "
-        "run and afterwards.",
-        labels=COLORS_LABELS,
+    colors: Colors = setting("none", "Colours", COLORS_HELP, labels=COLORS_LABELS)
+    color_strength: float = setting(
+        1.0,
+        "Colour strength",
+        "How much of the chosen colours the result gets: 0 is as painted, 1 is all.",
+        minimum=0,
+        maximum=1,
     )
     content_weight: float = setting(
         1.0, "Content weight", "Weight of the content term (alpha).", minimum=0, maximum=MOST
@@ -171,7 +173,11 @@ class StyleConfig:
         "max", "Pooling", "How the network reduces its features: average is smoother than max."
     )
     padding: Padding = setting(
-        "zeros", "Padding", "What the first layer reads beyond the picture's border."
+        "zeros",
+        "Padding",
+        "What the network reads beyond the picture's border. circular: the opposite border, so "
+        "that the result tiles without a seam; its sides are rounded to multiples of 16 px, or of "
+        "the deepest layer's stride.",
     )
     init: Init = setting("content", "Start from", "The picture that the run starts from.")
     noise_std: float = setting(
@@ -301,6 +307,30 @@ class StyleConfig:
         maximum=MOST,
         absent="equal",
     )
+    style_scales: tuple[float, ...] = setting(
+        (),
+        "Style scales",
+        "Style scale of each of several styles, times the common one; “equal” is 1 each.",
+        minimum=0.01,
+        maximum=1e6,
+        absent="equal",
+    )
+    style_rotations: tuple[float, ...] = setting(
+        (),
+        "Style rotations",
+        "By how much each style is turned, counter-clockwise; “none” is 0 each.",
+        minimum=-360,
+        maximum=360,
+        unit="°",
+        absent="none",
+    )
+    style_detail: tuple[str, ...] = setting(
+        (),
+        "Style detail",
+        "What each style gives: “fine” texture (layers of blocks 1 and 2), “coarse” (the others), "
+        "or “all”.",
+        absent="all",
+    )
     balance: BalanceMode = setting(
         "auto",
         "Balance",
@@ -332,7 +362,7 @@ class StyleConfig:
             value = in_numbers(each, value)
             check_value(each, setting_type(each.name), value)
             object.__setattr__(self, each.name, value)  # as dataclasses do for frozen ones
-        _validate_layers(self)
+        check_layers(self)
 
     @classmethod
     def preset(cls, name: str, **changes: Any) -> Self:  # noqa: ANN401 - validated per field
@@ -362,6 +392,16 @@ class StyleConfig:
         return replace(self, **changes)
 
     @property
+    def is_circular(self) -> bool:
+        """Whether opposite borders of the result meet, so that it tiles."""
+        return self.padding == "circular"
+
+    @property
+    def of_one_style(self) -> Self:
+        """The settings without those that have a value for each style."""
+        return self.replace(**dict.fromkeys(EACH_STYLE, ()))
+
+    @property
     def taps(self) -> tuple[str, ...]:
         """The content layers, then the style layers."""
         return (*self.content_layers, *self.style_layers)
@@ -384,12 +424,7 @@ class StyleConfig:
         """
         if not isinstance(settings, dict):
             raise ConfigError(f"settings are a dict of names and values; got {shown(settings)}")
-        settings = dict(settings)
-        if "format" in settings:
-            check_format(number := settings.pop("format"), "these settings", newest=FORMAT)
-            settings = settings if number > 1 else {"scale_grain": 0.0} | settings
-        else:
-            settings = _from_before_formats(settings)
+        settings = of_today(settings)
         name = settings.pop("name", "default")
         _refuse_unknown(settings)  # before ** below, where a key "self" would clash
         known = isinstance(name, str) and name in PRESETS
@@ -426,20 +461,6 @@ def checked_config(config: object) -> StyleConfig:
     return config
 
 
-def _from_before_formats(settings: dict[str, Any]) -> dict[str, Any]:
-    """Convert settings from a file without a format number.
-
-    Files that older versions wrote contain every setting of their time, for example
-    lbfgs_history. Other files are a user's own short lists and mean today's presets.
-    """
-    if "lbfgs_history" not in settings:
-        return settings
-    settings = {"lbfgs_preconditioner": "none", "scale_grain": 0.0} | settings
-    if settings.get("name") == "default":
-        settings["name"] = DEFAULT_OF_2026_11
-    return settings
-
-
 def setting_type(name: str) -> Any:  # noqa: ANN401 - a type expression
     """Return the annotation of a field of StyleConfig, such as ``int | None``."""
     return _setting_types()[name]
@@ -468,21 +489,3 @@ def _refuse_unknown(names: Iterable[object]) -> None:
     for name in (each for each in names if each not in known):
         first = name if isinstance(name, str) else shown(name)
         raise ConfigError(f"unknown setting {first[:80]}; known: {', '.join(sorted(known))}")
-
-
-def _validate_layers(config: StyleConfig) -> None:
-    for tap in config.taps:
-        tap_geometry(tap)
-    if not config.taps:
-        raise ConfigError("expected at least one content or style layer; got none")
-    if not config.scale_steps:
-        raise ConfigError("scale_steps needs at least one number of steps; got none")
-    for kind in ("content", "style"):
-        weights, layers = (
-            getattr(config, f"{kind}_{what}") for what in ("layer_weights", "layers")
-        )
-        if weights and len(weights) != len(layers):
-            raise ConfigError(
-                f"{kind}_layer_weights needs one weight for each of the {len(layers)} {kind} "
-                f"layers; got {len(weights)}"
-            )

@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_nst.errors import ConfigError, shown
 from napari_nst.settings.config import STEERABLE, StyleConfig
-from napari_nst.settings.fields import Colors
+from napari_nst.settings.fields import COLOR_SETTINGS, Colors, check_late_colors
 from napari_nst.settings.json_reader import check_format, check_plain, parse_json
 from napari_nst.settings.pixels import PixelSource, split_rows
 from napari_nst.settings.regions import REGIONS, Regions
@@ -106,21 +106,35 @@ class RunRecord:
         repainted = [event.value for event in self.events if event.field == REGIONS]
         return repainted[-1] if repainted else self.regions
 
-    def with_colors(self, colors: Colors) -> Self:
+    def with_colors(self, colors: Colors, strength: float | None = None) -> Self:
         """Copy with other colours, chosen after the last step.
+
+        Parameters
+        ----------
+        colors
+            As in StyleConfig.
+        strength
+            The `color_strength`; None keeps it.
 
         Raises
         ------
         ConfigError
-            If `colors` is not a valid choice.
+            If one of them is not valid, or the colours act before a run.
         """
-        self.config.replace(colors=colors)
-        at_end = (self.steps_done, "colors")
-        events = tuple(each for each in self.events if (each.step, each.field) != at_end)
-        plain = self.replace(events=events)
-        if plain.ending.colors == colors:
-            return plain
-        return plain.replace(events=(*events, SteeringEvent(*at_end, colors)))
+        strength = self.ending.color_strength if strength is None else strength
+        chosen = self.config.replace(colors=colors, color_strength=strength)
+        check_late_colors(colors, self.config.colors)
+
+        def is_kept(event: SteeringEvent) -> bool:
+            return event.step != self.steps_done or event.field not in COLOR_SETTINGS
+
+        plain = self.replace(events=tuple(filter(is_kept, self.events)))
+        events = [
+            SteeringEvent(self.steps_done, name, value)
+            for name in COLOR_SETTINGS
+            if (value := getattr(chosen, name)) != getattr(plain.ending, name)
+        ]
+        return plain.replace(events=(*plain.events, *events))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record as plain JSON values, with the number of their format."""
@@ -185,7 +199,7 @@ def checked_events(
         If an event has another type, a field that cannot be steered, or an invalid value. Without
         this check the run would fail in the middle.
     """
-    checked = []
+    checked, begun = [], config.colors
     for event in events:
         if not isinstance(event, SteeringEvent):
             raise ConfigError(f"steering is a list of SteeringEvent; got {shown(event)}")
@@ -198,6 +212,7 @@ def checked_events(
             checked.append(event)
             continue
         config = config.replace(**{event.field: event.value})
+        check_late_colors(config.colors, begun)
         checked.append(replace(event, value=getattr(config, event.field)))
     return tuple(checked)
 

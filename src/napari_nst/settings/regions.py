@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_nst.errors import ConfigError, shown
+from napari_nst.settings.config import EACH_STYLE, StyleConfig
 from napari_nst.settings.vgg_layers import tap_geometry
 
 REGIONS = "regions"
@@ -265,6 +266,17 @@ def shares_of(target: Target, shares: Sequence[float]) -> tuple[float, ...]:
     if target == BLEND:
         return tuple(shares)
     return tuple(float(index == target) for index in range(len(shares)))
+
+
+def check_each_style(config: StyleConfig, style_count: int) -> None:
+    """Raise ConfigError if settings of each style are not as many as the styles of a run."""
+    blend_shares(config.blend, style_count)
+    for name in EACH_STYLE[1:]:
+        if len(getattr(config, name)) not in (0, style_count):
+            raise ConfigError(
+                f"{name} has {len(getattr(config, name))} values, and the run has {style_count} "
+                f"{'style' if style_count == 1 else 'styles'}; give one for each"
+            )
 
 
 def blend_shares(blend: Sequence[float], style_count: int) -> tuple[float, ...]:

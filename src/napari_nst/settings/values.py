@@ -7,14 +7,21 @@ arrays and lists become tuples if a field is a tuple.
 import math
 import types
 from dataclasses import Field
-from typing import Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 import numpy as np
 
 from napari_nst.errors import ConfigError, shown
+from napari_nst.settings.vgg_layers import tap_geometry
+
+if TYPE_CHECKING:
+    from napari_nst.settings.config import StyleConfig
 
 MOST = 1e12
 """The largest weight: a limit of the dock's boxes, and products of two fit into float32."""
+
+DETAILS = ("all", "fine", "coarse")
+"""What a style can give of its texture."""
 
 _PLAIN = (str, int, float, type(None))
 
@@ -121,3 +128,24 @@ def _is_finite(value: float) -> bool:
         return math.isfinite(value)
     except OverflowError:  # an integer beyond every float
         return False
+
+
+def check_layers(config: "StyleConfig") -> None:
+    """Raise ConfigError if layers are unknown, missing, or not as many as their weights."""
+    for tap in config.taps:
+        tap_geometry(tap)
+    if not config.taps:
+        raise ConfigError("expected at least one content or style layer; got none")
+    if wrong := [each for each in config.style_detail if each not in DETAILS]:
+        raise ConfigError(f"style_detail is {', '.join(DETAILS)}; got {shown(wrong[0])}")
+    if not config.scale_steps:
+        raise ConfigError("scale_steps needs at least one number of steps; got none")
+    for kind in ("content", "style"):
+        weights, layers = (
+            getattr(config, f"{kind}_{what}") for what in ("layer_weights", "layers")
+        )
+        if weights and len(weights) != len(layers):
+            raise ConfigError(
+                f"{kind}_layer_weights needs one weight for each of the {len(layers)} {kind} "
+                f"layers; got {len(weights)}"
+            )

@@ -14,9 +14,25 @@ from napari_nst.plugin.runs.autosave import Stake
 
 pytestmark = pytest.mark.gui
 
-RUN = SimpleNamespace(name="harbour × waves", text="Finished: 5 steps.", kept=("picture", "record"))
-FORMING = SimpleNamespace(name="cat × ink", text="Step 12 of 300", kept=("picture", "record"))
-UNSEEN = SimpleNamespace(name="cat × ink", text="Loading the network", kept=None)
+
+def a_run(name, text, kept=("picture", "record"), *, goes_on_later=False):
+    run = SimpleNamespace(name=name, text=text, kept=kept, goes_on_later=goes_on_later)
+    run.finish_file = lambda: finished.append(run)
+    return run
+
+
+finished = []
+"""The runs whose checkpoint is not needed any more."""
+
+RUN = a_run("harbour × waves", "Finished: 5 steps.")
+FORMING = a_run("cat × ink", "Step 12 of 300")
+UNSEEN = a_run("cat × ink", "Loading the network", None)
+LONG = a_run("dog × oil", "Step 3 of 5000", goes_on_later=True)
+
+
+@pytest.fixture(autouse=True)
+def nothing_finished():
+    finished.clear()
 
 
 class FakeAutosave:
@@ -98,6 +114,31 @@ def test_the_picture_of_a_run_that_goes_on_is_saved_too(window, guard, autosave)
     answering(guard, CloseChoice.SAVE)
     assert window.close()
     assert autosave.saved == (RUN, FORMING)
+
+
+@pytest.mark.parametrize("answer", [CloseChoice.SAVE, CloseChoice.DISCARD])
+def test_who_saves_or_discards_needs_no_checkpoint(window, guard, autosave, answer):
+    autosave.stake = Stake((RUN,), (LONG,))
+    answering(guard, answer)
+    assert window.close()
+    assert finished == [LONG]
+
+
+@pytest.mark.parametrize("answer", [CloseChoice.CANCEL, CloseChoice.LATER])
+def test_a_run_that_goes_on_keeps_its_checkpoint(window, guard, autosave, answer):
+    autosave.stake = Stake((), (LONG,))
+    answering(guard, answer)
+    assert window.close() is (answer is CloseChoice.LATER)
+    assert finished == []
+
+
+def test_what_else_is_at_stake_is_asked_about_when_a_run_goes_on_later(window, guard, autosave):
+    autosave.stake = Stake((RUN,), (LONG, FORMING))
+    answers, asked = [CloseChoice.LATER, CloseChoice.DISCARD], []
+    guard.ask = lambda _, stake: (asked.append(stake), answers.pop(0))[1]
+    assert window.close()
+    assert asked == [autosave.stake, Stake((RUN,), (FORMING,))]
+    assert finished == [FORMING]
 
 
 def test_a_failing_save_keeps_the_window_and_says_why(window, guard, autosave, monkeypatch):
@@ -184,3 +225,11 @@ def test_a_run_without_a_picture_offers_nothing_to_save(pressed):
     assert answer is CloseChoice.DISCARD
     assert text == "“cat × ink” is not finished. Close all the same?"
     assert offered == {"Stop and close", "Cancel"}
+
+
+def test_the_box_offers_to_go_on_later_with_a_run_that_has_a_checkpoint(pressed):
+    answer, _, details, offered = pressed(Stake((), (LONG,)), "Resume later")
+    assert answer is CloseChoice.LATER
+    assert "the dock offers to go on" in details
+    assert offered == {"Stop and save", "Stop and discard", "Resume later", "Cancel"}
+    assert pressed(Stake((), (LONG,)), "Cancel")[0] is CloseChoice.CANCEL

@@ -58,7 +58,10 @@ def steer(docked, name, value, qtbot):
 
 def choose(docked, title):
     """Choose an entry of the menu of the chosen runs; returns whether it could be."""
-    (entry,) = [each for each in docked.runs_list.menu().actions() if each.text() == title]
+    menu = docked.runs_list.menu()
+    inner = [each.menu() for each in menu.actions() if each.menu() is not None]
+    entries = [each for within in (menu, *inner) for each in within.actions()]
+    (entry,) = [each for each in entries if each.text() == title]
     entry.trigger()  # does nothing where it is greyed out
     return entry.isEnabled()
 
@@ -120,9 +123,11 @@ def test_colours_change_during_a_run_and_afterwards(shallow, viewer, qtbot, done
     assert [(event.field, event.value) for event in result.record.events] == [("colors", "none")]
     np.testing.assert_array_equal(run.live.layer.data, result.image)
     for title, colors in (
-        ("Colours of the content", "content"),
-        ("Colours of the style", "style"),
-        ("Colours as painted", "none"),
+        ("Of the content", "content"),
+        ("Of the content, pixel by pixel", "luminance"),
+        ("Of the style, exactly", "histogram"),
+        ("Of the style", "style"),
+        ("As painted", "none"),
     ):
         before = np.array(run.live.layer.data)
         shallow.runs_list.select(run)
@@ -132,6 +137,14 @@ def test_colours_change_during_a_run_and_afterwards(shallow, viewer, qtbot, done
         assert (run.live.layer.data != before).any()
         kept = RunRecord.from_dict(run.live.layer.metadata[METADATA_KEY])
         assert kept.ending.colors == colors
+        assert shallow.runs_list.undo.text() == "Undo colours"
+        after = np.array(run.live.layer.data)
+        shallow.runs_list.undo.click()
+        np.testing.assert_array_equal(run.live.layer.data, before)
+        assert run.config.colors != colors
+        assert choose(shallow, title)
+        np.testing.assert_array_equal(run.live.layer.data, after)
+    assert not choose(shallow, "Of the content, before the run")
     np.testing.assert_array_equal(run.live.layer.data, result.image)
 
 

@@ -45,7 +45,7 @@ def test_one_press_runs_what_the_preview_showed_at_the_size_that_was_asked_for(
     assert request.config == asked.config.replace(size=600, steps=90)
     assert (request.config.seed, request.config.style_strength) == (7, 3.0)
     np.testing.assert_array_equal(request.content, asked.content)
-    np.testing.assert_array_equal(request.style, asked.style)
+    np.testing.assert_array_equal(request.styles[0], asked.styles[0])
     assert request.weights == "untrained"
     assert "preview" not in full.name
     assert not docked.panel.full.isVisibleTo(docked.panel), "it is no preview itself"

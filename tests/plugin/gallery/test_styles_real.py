@@ -152,13 +152,20 @@ def test_links_and_text_are_not_taken(docked, pictures, qtbot):
     assert style_of_form(docked) == pictures[1]
 
 
-def test_of_several_files_the_first_is_taken_and_that_is_said(
-    docked, pictures, viewer, painting, told, qtbot
-):
-    drop(docked, qtbot, painting.as_uri(), "file:///other.png", "file:///third.png")
-    assert style_of_form(docked).name == "painting"
-    assert len(viewer.layers) == 3
-    assert "painting.png is taken, 2 left" in str(told[0].message)
+def test_several_files_are_several_styles(docked, pictures, viewer, painting, told, qtbot):
+    second = painting.with_name("second.png")
+    second.write_bytes(painting.read_bytes())
+    drop(docked, qtbot, painting.as_uri(), second.as_uri(), "file:///third.png")
+    assert [each.name for each in docked.form.pickers.styles] == ["painting", "second"]
+    assert len(viewer.layers) == 4
+    assert [str(each.message) for each in told] == ["/third.png does not exist"]
+
+
+def test_a_file_dropped_on_the_list_is_one_more_style(docked, pictures, viewer, painting, qtbot):
+    docked.form.pickers.add_style(viewer.add_image(np.zeros((8, 8)), name="third"))
+    drop(docked.form.style_list, qtbot, painting.as_uri())
+    styles = docked.form.pickers.styles
+    assert [each.name for each in styles] == ["waves", "third", "painting"]
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -37,6 +38,31 @@ def test_a_result_of_any_size_covers_the_content_exactly(size):
     np.testing.assert_allclose(corners(result, size), corners(content, (60, 80)), atol=1e-9)
     assert result.units == content.units
     assert result.axis_labels == content.axis_labels
+
+
+def test_a_placement_comes_back_from_json():
+    stack = Image(
+        np.zeros((5, 60, 80)),
+        scale=(4, 0.5, 2.0),
+        translate=(100, 7, -3),
+        rotate=[[1, 0, 0], [0, 0.6, -0.8], [0, 0.8, 0.6]],
+        shear=[0, 0, 0.2],
+        affine=np.diag([1.1, 0.9, 2, 1]),
+        units=("um", "nm", "nm"),
+        axis_labels=("z", "y", "x"),
+    )
+    before = Placement.of(stack, (3, slice(None), slice(0, 60)), (60, 60))
+    after = Placement.from_dict(json.loads(json.dumps(before.to_dict())))
+    assert (after.index, after.size) == (before.index, before.size)
+    picture = np.zeros((30, 30, 3), np.uint8)
+    layers = [
+        Image(each.expand(picture), rgb=True, **each.arguments((30, 30)))
+        for each in (before, after)
+    ]
+    points = [[each.data_to_world(point) for point in ((0, 0, 0), (0, 29, 3))] for each in layers]
+    np.testing.assert_allclose(*points)
+    assert layers[0].units == layers[1].units
+    assert layers[0].axis_labels == layers[1].axis_labels
 
 
 def test_a_slice_of_a_stack_is_covered_at_its_own_position():

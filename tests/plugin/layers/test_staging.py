@@ -150,7 +150,7 @@ def test_a_detail_that_is_looked_at_stays_in_view(docked, dropped, viewer, engin
 
 def test_a_style_over_all_of_a_canvas_is_moved_too(docked, dropped, viewer):
     content, style = dropped
-    docked.staging.prepare(None, style)
+    docked.staging.prepare(None, [style])
     assert docked.form.pickers.content.value != CANVAS
     assert not covers(viewer, style, content)
 
@@ -217,8 +217,8 @@ def test_a_style_hidden_for_one_run_and_content_of_another_counts_once(docked, d
     content, style = dropped
     content.scale = style.scale = (0.65, 0.65)
     for _ in range(2):
-        docked.staging.prepare(content, style)
-        docked.staging.prepare(style, content)
-        docked.staging.prepare(content, style)
+        docked.staging.prepare(content, [style])
+        docked.staging.prepare(style, [content])
+        docked.staging.prepare(content, [style])
     assert "waves" in docked.staging.text
     assert not style.visible

@@ -1,12 +1,14 @@
+import dask.array
 import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.layers import Image
 from napari.utils.colormaps import Colormap
 
+from napari_nst.core.picture import read_picture, write_array
 from napari_nst.errors import ImageError
 from napari_nst.files.depth import as_uint8
-from napari_nst.plugin.layers.visible_picture import picture_of
+from napari_nst.plugin.layers.visible_picture import picture_of, whole_range
 
 
 def picture_in_viewer(layer, point=None, **dims):
@@ -31,7 +33,7 @@ def test_rgb_layers_shown_over_their_whole_range_are_taken_as_they_are(dtype, ch
 
 
 def test_float_colours_outside_the_contrast_limits_are_cut():
-    data = np.full((4, 5, 3), 1.5)
+    data = np.full((4, 5, 3), 1.5, np.float32)
     data[0, 0] = np.nan
     taken = picture_in_viewer(Image(data, rgb=True, contrast_limits=(0, 1)))
     assert taken.pixels.dtype == np.float32
@@ -48,9 +50,76 @@ def test_rgb_and_grey_follow_one_rule_whatever_their_dtype(dtype, brightest):
     look = {"contrast_limits": (brightest / 8, brightest), "gamma": 0.7}
     from_grey = picture_in_viewer(Image(grey, **look)).pixels
     from_rgb = picture_in_viewer(Image(np.stack([grey] * 3, -1), rgb=True, **look)).pixels
+    from_grey, from_rgb = (each / whole_range(each.dtype)[1] for each in (from_grey, from_rgb))
     np.testing.assert_allclose(from_rgb, from_grey, atol=1e-4)
     assert from_rgb.min() == 0
     assert from_rgb.max() == 1
+
+
+@pytest.mark.parametrize(
+    ("dtype", "taken"),
+    [
+        *[(name, name) for name in ("uint8", "uint16", "float16", "float32", "float64")],
+        ("bool", "uint8"),
+        *[(name, "float32") for name in ("int8", "int16", "int32", "int64", "uint32", "uint64")],
+    ],
+)
+@pytest.mark.parametrize("kind", ["grey", "rgb", "rgba"])
+def test_every_dtype_is_a_picture_of_its_own_dtype_where_one_can_be(dtype, taken, kind):
+    values = np.random.default_rng(0).uniform(0, 1, (9, 12, 4))
+    values[..., 3] = np.linspace(0.01, 1, 9 * 12).reshape(9, 12)
+    shape = {"grey": (..., 0), "rgb": (..., slice(3)), "rgba": (...,)}[kind]
+    data = values[shape]
+    if dtype == "bool":
+        data = data > 0.5
+    elif np.dtype(dtype).kind != "f":
+        data = data * (float(np.iinfo(dtype).max) * 0.99)
+    data = data.astype(dtype)
+    pixels = picture_in_viewer(Image(data, rgb=kind != "grey")).pixels
+    read = read_picture(pixels, "content")
+    assert pixels.dtype == read.dtype == taken
+    result = write_array(read.rgb, read)
+    assert result.shape == (9, 12, 4 if kind == "rgba" else 3)
+    if kind == "rgba" and dtype == taken:
+        np.testing.assert_array_equal(result[..., 3], data[..., 3])
+
+
+@pytest.mark.parametrize(
+    ("data", "look", "expected"),
+    [
+        ([[7.0, 7.0]], {}, [1, 1]),
+        ([[0.0, np.inf, -np.inf, 1.0]], {"contrast_limits": (0, 1)}, [0, 1, 0, 1]),
+        (np.float32([[-3e38, 0, 3e38]]), {"contrast_limits": (-3e38, 3e38)}, [0, 0.5, 1]),
+        ([[-1e300, 0, 1e300]], {"contrast_limits": (-1e300, 1e300)}, [0, 0.5, 1]),
+        ([[0.1, 0.5, 0.9]], {"contrast_limits": (0.5, 0.5 + 1e-12)}, [0, 0, 1]),
+    ],
+    ids=["constant", "infinite", "far limits", "farther limits", "near limits"],
+)
+def test_extreme_values_are_shown_within_the_range(data, look, expected):
+    pixels = picture_in_viewer(Image(np.asarray(data), **look)).pixels
+    np.testing.assert_allclose(pixels[0, :, 0], expected, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        Image(np.full((5, 6), np.nan)),
+        Image(np.zeros((5, 6, 4)), rgb=True),
+        Image(np.ones((5, 6)), colormap=Colormap([[0, 0, 0, 0], [1, 1, 1, 0]], name="clear")),
+    ],
+    ids=["NaN", "alpha", "colormap"],
+)
+def test_of_a_layer_of_which_nothing_is_visible_a_sentence_says_so(layer):
+    pixels = picture_in_viewer(layer).pixels
+    with pytest.raises(ImageError, match="content is fully transparent"):
+        read_picture(pixels, "content")
+
+
+def test_a_layer_of_unknown_size_is_refused_with_the_way_out():
+    lazy = dask.array.from_array(np.random.default_rng(0).uniform(0, 1, (6, 7)))
+    unknown = lazy[dask.array.from_array(np.ones(6, bool))]
+    with pytest.raises(ImageError, match="compute_chunk_sizes"):
+        picture_in_viewer(Image(unknown))
 
 
 def test_a_float_picture_of_0_to_255_is_no_longer_white():

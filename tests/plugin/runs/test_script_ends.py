@@ -21,7 +21,7 @@ from napari_nst.plugin.runs import worker
 from napari_nst.runs.frame_gate import frames
 from tests.plugin.fakes import fake_engine
 
-def run_request(request, control, gate, snapshots=None):
+def run_request(request, control, gate, snapshots=None, file=None):
     run = fake_engine(10**6, wait_s=0.002, closed=closed)(None, None, None, control=control)
     return (yield from frames(run, gate, control, snapshots=snapshots))
 

@@ -6,6 +6,7 @@ import weakref
 import numpy as np
 import pytest
 from qtpy.compat import isalive
+from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QMessageBox
 
 from napari_nst.runs.progress import RunState
@@ -105,28 +106,36 @@ def test_after_an_undo_the_chosen_runs_are_the_oldest_first(docked, three, asked
 
 
 def test_after_a_minute_it_is_gone_for_good(docked, viewer, three, asked, qtbot):
-    docked.deleted.kept_ms = 50
+    docked.undo_stack.kept_ms = 50
     gone = weakref.ref(three[0])
     layers = len(viewer.layers)
     docked.actions_of_runs.delete(list(three))
     three.clear()
     qtbot.waitUntil(docked.runs_list.undo.isHidden)
     assert docked.runs_section.isHidden()
-    docked.deleted.undo()
+    docked.undo_stack.undo()
     assert docked.session.runs == []
     assert len(viewer.layers) == layers - 3
     gc.collect()
     assert gone() is None, "the memory is free"
 
 
+def test_ctrl_z_in_the_dock_undoes(docked, three, asked):
+    docked.actions_of_runs.delete(three[:1])
+    undo = QKeySequence(QKeySequence.StandardKey.Undo)
+    (shortcut,) = [each for each in docked.findChildren(QShortcut) if each.key() == undo]
+    shortcut.activated.emit()
+    assert docked.session.runs == three
+
+
 def test_a_closed_window_lets_go_of_deleted_runs(docked, viewer, three, asked, qtbot):
-    docked.deleted.kept_ms = 200
-    deleted, gone = docked.deleted, weakref.ref(three[0])
+    docked.undo_stack.kept_ms = 200
+    deleted, gone = docked.undo_stack, weakref.ref(three[0])
     docked.actions_of_runs.delete(list(three))
     three.clear()
     viewer.close()
     qtbot.waitUntil(lambda: not isalive(docked))
-    assert deleted.count == 0
+    assert deleted.text == ""
     gc.collect()
     assert gone() is None, "the memory is free"
     qtbot.wait(300)  # what would have been told to the dock now raises in Qt's loop

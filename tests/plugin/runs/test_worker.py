@@ -31,7 +31,7 @@ def make_worker(qtbot):
     workers = []
 
     def make():
-        request = RunRequest(PICTURE, PICTURE, StyleConfig(), "untrained")
+        request = RunRequest(PICTURE, (PICTURE,), StyleConfig(), "untrained")
         control = RunControl()
         worker = EngineWorker(control, run_request, request, control, FrameGate())
         worker.seen = {name: [] for name in ("yielded", "returned", "errored", "finished")}
@@ -182,7 +182,7 @@ def test_trap_8_the_threads_of_torch_are_set_inside_the_run(engine, monkeypatch)
     where = []
     monkeypatch.setattr("torch.set_num_threads", lambda n: where.append(threading.get_ident()))
     engine(1)
-    request = RunRequest(PICTURE, PICTURE, StyleConfig(), "untrained")
+    request = RunRequest(PICTURE, (PICTURE,), StyleConfig(), "untrained")
     thread = threading.Thread(target=lambda: next(run_request(request, RunControl(), FrameGate())))
     thread.start()
     thread.join()

@@ -26,9 +26,13 @@ from napari_nst.core.network.window import Box, Size, Window
 from napari_nst.core.store.pixels import HeldPixels, Pixels
 from napari_nst.core.store.store import InMemory, Store, block, total
 from napari_nst.core.tiling.layout import Layout
+from napari_nst.core.tiling.wrapping import read_wrapped
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.regions import LEAST_POSITIONS, blend_shares
 from napari_nst.settings.vgg_layers import tap_geometry
+
+_FINE_STRIDE_PX = 2
+"""Layers of blocks 1 and 2 give a style's fine texture."""
 
 StyleMoments = dict[str, Moments]
 """The moments of a style, or a part of it, at each style layer that it is large enough for."""
@@ -46,11 +50,24 @@ class Part:
         Each style's share; they sum to 1.
     mask
         How much each pixel belongs to the part; None is all of the picture.
+    details
+        As in StyleConfig, for each style.
     """
 
     styles: Sequence[StyleMoments]
     shares: Sequence[float]
     mask: Mask | None = None
+    details: Sequence[str] = ()
+
+    def at(self, tap: str) -> list[tuple[StyleMoments, float]]:
+        """Return the styles that count at a layer, with their shares."""
+        is_fine = tap_geometry(tap).stride_px <= _FINE_STRIDE_PX
+        other = "coarse" if is_fine else "fine"
+        details = self.details or ("all",) * len(self.styles)
+        used = [each for each in zip(self.styles, self.shares, details, strict=True) if each[1]]
+        here = [each for each in used if each[2] != other] or used
+        whole = sum(share for _, share, _ in here) if len(here) < len(used) else 1.0
+        return [(style, share / whole) for style, share, _ in here]
 
 
 class StyleTargets:
@@ -126,7 +143,7 @@ def build_objective(
     """
     moments = [measured(encoder, HeldPixels(style), config) for style in styles]
     shares = blend_shares(config.blend, len(moments))
-    parts = [Part(moments, shares)]
+    parts = [Part(moments, shares, details=config.style_detail)]
     return objective_of(encoder, HeldPixels(content), parts, config, balance=balance)
 
 
@@ -170,9 +187,10 @@ def objective_of(
                     here = by_tap[tap].at(in_tap) if by_tap else None
                     add_style_sums(found, tap, own, here, region=index, exactly=_exactly(config))
 
-        encoder.show(content.at(window.outer).to(encoder.device), keep, window)
+        encoder.show(read_wrapped(content, window.outer).to(encoder.device), keep, window)
 
-    found = sums_of_windows(layout.windows(size, encoder.taps), observe, _wide(encoder))
+    windows = layout.windows(size, encoder.taps, wraps=config.is_circular)
+    found = sums_of_windows(windows, observe, _wide(encoder))
     regions = []
     for index, (part, by_tap) in enumerate(zip(parts, weights, strict=True)):
         region = _region(part, by_tap, size, config, layout.store)
@@ -201,11 +219,11 @@ def _region(
     taps = config.style_layers
     whole = {tap: _positions(tap, size) for tap in taps}
     positions = {tap: _total(weights[tap], store) if weights else whole[tap] for tap in taps}
-    used = [style for style, share in zip(part.styles, part.shares, strict=True) if share]
     present = [
         tap
         for tap in taps
-        if (not weights or positions[tap] >= LEAST_POSITIONS) and all(tap in each for each in used)
+        if (not weights or positions[tap] >= LEAST_POSITIONS)
+        and all(tap in each for each, _ in part.at(tap))
     ]
     style = {tap: _blended(part, tap) for tap in present}
     share = 1.0
@@ -230,9 +248,8 @@ def _extent(weights: Tensor, store: Store) -> Box:
 
 
 def _blended(part: Part, tap: str) -> Moments:
-    by_style = zip(part.styles, part.shares, strict=True)
-    moments, shares = zip(*((style[tap], share) for style, share in by_style if share), strict=True)
-    return blend(moments, shares)
+    used = part.at(tap)
+    return blend([style[tap] for style, _ in used], [share for _, share in used])
 
 
 def _pooled(

@@ -81,7 +81,8 @@ class Encoder:
     taps
         Where features are read.
     pooling, padding
-        As in StyleConfig.
+        As in StyleConfig; "circular" is "replicate" here, for pictures that wrap are read with a
+        halo (`napari_nst.core.network.window`), and styles do not wrap.
     device, dtype
         Where, and in which precision, the convolutions run.
 
@@ -368,7 +369,7 @@ class Encoder:
         self, position: int, flow: Rows, rows: slice, size: tuple[int, int], *, relu: bool
     ) -> Tensor:
         convolution = self._convolutions[position]
-        if position == 0 and self._padding == "replicate":
+        if position == 0 and self._padding != "zeros":
             return convolution.forward_inside(flow(rows.start, rows.stop + 2), relu=relu)
         top = max(0, rows.start - 1)
         window = flow(top, min(size[0], rows.stop + 1))
@@ -378,7 +379,7 @@ class Encoder:
     def _to_picture(self, gradient: Rows, size: tuple[int, int]) -> Tensor:
         """Back-propagate from the first convolution's output to the picture."""
         first, height = self._convolutions[0], size[0]
-        beyond = 1 if self._padding == "replicate" else 0
+        beyond = 1 if self._padding != "zeros" else 0
         at_input = StripBuffer(height + 2 * beyond, BufferPool(self.device), "input")
         for rows in self._strips(0, (height + 2 * beyond, size[1])):
             # Row r of the input is seen by rows r - 1 - beyond to r + 1 - beyond of the output.

@@ -33,7 +33,7 @@ class Preprocessor:
     kind
         How the network wants its input.
     padding
-        As in StyleConfig; "replicate" adds a border of one pixel to the input.
+        As in StyleConfig; all but "zeros" adds a border of one pixel to the input.
     device, dtype
         Of the input.
     """
@@ -41,7 +41,7 @@ class Preprocessor:
     def __init__(
         self, kind: FeedKind, padding: Padding, device: torch.device, dtype: torch.dtype
     ) -> None:
-        self._has_border = padding == "replicate"
+        self._has_border = padding != "zeros"
         self._gain, self._offset = _affine(kind, device)
         self._dtype = dtype
 

@@ -5,6 +5,9 @@ what the network has to see for that: the inner one and a halo around it, cut of
 border. Deeper layers need less of the halo: each block of the network drops what it does not need.
 Interior edges of inner parts are on multiples of the deepest tap's stride, and halos of blocks that
 are pooled are even: otherwise pooling would pair other pixels than it does on the whole picture.
+
+The outer parts of a picture that wraps are not cut off: beyond the border they are the picture
+again, from the opposite border on, so that all of its windows, be it only one, are inner ones.
 """
 
 from collections.abc import Sequence
@@ -60,7 +63,7 @@ class Window:
     inner
         What the window accounts for.
     outer
-        What has to be seen for that.
+        What has to be seen for that; it leaves the picture where that wraps.
     halo_px
         How far the deepest tap sees beyond its position.
     """
@@ -76,8 +79,12 @@ class Window:
         return cls(box, box)
 
     @classmethod
-    def around(cls, inner: Box, size: Size, *, halo_px: int) -> Self:
-        """Return the window of an inner part in a picture of (H, W)."""
+    def around(cls, inner: Box, size: Size, *, halo_px: int, wraps: bool = False) -> Self:
+        """Return the window of an inner part in a picture of (H, W), which may wrap."""
+        if wraps:
+            top, bottom, left, right = inner
+            wide = Box(top - halo_px, bottom + halo_px, left - halo_px, right + halo_px)
+            return cls(inner, wide, halo_px)
         outer = Box(
             max(0, inner.top - halo_px),
             min(size[0], inner.bottom + halo_px),
@@ -139,7 +146,9 @@ def halo_px(taps: Sequence[str]) -> int:
     return max((each.receptive_field_px - each.stride_px) // 2 for each in map(tap_geometry, taps))
 
 
-def windows_of(size: Size, taps: Sequence[str], tile_px: int | None) -> list[Window]:
+def windows_of(
+    size: Size, taps: Sequence[str], tile_px: int | None, *, wraps: bool = False
+) -> list[Window]:
     """Part a picture of (H, W) into windows, row by row.
 
     Parameters
@@ -149,12 +158,14 @@ def windows_of(size: Size, taps: Sequence[str], tile_px: int | None) -> list[Win
     tile_px
         The longest side of an inner part, at least the deepest stride. The sides are as equal as
         the strides allow. None, or a side as long as the picture's: one window.
+    wraps
+        Whether opposite borders meet; the sides are then multiples of the deepest stride.
     """
     stride = max(tap_geometry(tap).stride_px for tap in taps)
     rows, columns = (_edges(side, stride, tile_px or side) for side in size)
     halo = halo_px(taps)
     return [
-        Window.around(Box(top, bottom, left, right), size, halo_px=halo)
+        Window.around(Box(top, bottom, left, right), size, halo_px=halo, wraps=wraps)
         for top, bottom in pairwise(rows)
         for left, right in pairwise(columns)
     ]

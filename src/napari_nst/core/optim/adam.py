@@ -73,8 +73,8 @@ class Adam:
         self._mean.copy_(state["mean"])
         self._square.copy_(state["square"])
 
-    def adopt(self, coarser: "Adam", kept: Tensor | None = None) -> None:
-        """Take over the step count and the enlarged moments of a coarser scale.
+    def adopt(self, coarser: "Adam", kept: Tensor | None = None, *, wraps: bool = False) -> None:
+        """Take over the step count and the enlarged moments of a coarser scale, which may wrap.
 
         The first moment is enlarged bicubic, the second bilinear and kept positive, as
         style-transfer-pytorch does.
@@ -87,8 +87,8 @@ class Adam:
         height, width = self._variable.shape[-2:]
         size, store = (height, width), self._store
         self._count = coarser._count
-        self._mean = enlarged(coarser._mean, size, store, mode="bicubic")
-        self._square = enlarged(coarser._square, size, store, mode="bilinear")
+        self._mean = enlarged(coarser._mean, size, store, mode="bicubic", wraps=wraps)
+        self._square = enlarged(coarser._square, size, store, mode="bilinear", wraps=wraps)
         update(store, lambda square: square.clamp_(min=0), self._square)
         if kept is not None:
             update(store, lambda mean, part: mean.mul_(1 - part), self._mean, kept)

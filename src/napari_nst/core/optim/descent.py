@@ -194,7 +194,7 @@ class Descent:
             How much of each pixel is not to move.
         """
         if isinstance(self._optimizer, Adam) and isinstance(coarser._optimizer, Adam):
-            self._optimizer.adopt(coarser._optimizer, kept)
+            self._optimizer.adopt(coarser._optimizer, kept, wraps=self._config.is_circular)
 
     def state(self) -> State:
         """Return all that the next step depends on; its tensors change with the next step.
@@ -255,6 +255,7 @@ class Descent:
                 kept_dtype=self._kept_dtype,
                 longest=self._longest,
                 smoothing=None if asked == "none" else asked,
+                wraps=config.is_circular,
             )
             if config.line_search == "none"
             else SearchingLBFGS

@@ -69,12 +69,14 @@ class LBFGS:
         kept_dtype: torch.dtype | None = None,
         longest: float = math.inf,
         smoothing: Smoothing | None = None,
+        wraps: bool = False,
     ) -> None:
         self.learning_rate = learning_rate
         self._variable = variable.view(-1)
         self._shape = variable.shape
         self._store = store
         self._smoothing = smoothing
+        self._wraps = wraps
         self._longest = longest * variable.numel() ** 0.5
         self._tolerances = tolerance_grad, tolerance_change
         kind = PairTable if variable.is_cuda else Pairs
@@ -112,7 +114,9 @@ class LBFGS:
         if self._smoothing is None:
             return vector
         picture = vector.view(self._shape)
-        return smoothed_by_blocks(picture, self._smoothing, self._store).view(-1)
+        return smoothed_by_blocks(picture, self._smoothing, self._store, wraps=self._wraps).reshape(
+            -1
+        )
 
     def _share(self, step: Tensor) -> float:
         """Return the factor that shortens a step to the longest one allowed."""

@@ -18,12 +18,14 @@ A change of variables by a fixed matrix: Nocedal & Wright, "Numerical Optimizati
 (preconditioning).
 """
 
+from functools import partial
 from typing import Literal
 
 from torch import Tensor
 from torch.nn import functional
 
-from napari_nst.core.store.store import Store
+from napari_nst.core.store.store import Store, block
+from napari_nst.core.store.wrapping import wrapped_rows
 
 Smoothing = Literal["binomial", "wide"]
 
@@ -33,9 +35,13 @@ _REST = 0.3
 """ε: 0.2 to 0.5 were alike within a step in twenty."""
 
 
-def smoothed_by_blocks(picture: Tensor, kind: Smoothing, store: Store) -> Tensor:
-    """Multiply a picture by L, block by block with a row of its neighbours."""
+def smoothed_by_blocks(
+    picture: Tensor, kind: Smoothing, store: Store, *, wraps: bool = False
+) -> Tensor:
+    """Multiply a picture, which may wrap, by L, block by block with rows of its neighbours."""
     height = picture.shape[-2]
+    if wraps:
+        return _smoothed_around(picture, store, wide=is_wide(picture, kind))
     if is_wide(picture, kind):  # small: a coarse scale
         return smoothed(picture, kind)
 
@@ -43,6 +49,18 @@ def smoothed_by_blocks(picture: Tensor, kind: Smoothing, store: Store) -> Tensor
         top, bottom = max(0, rows.start - 1), min(height, rows.stop + 1)
         seen = smoothed(picture[..., top:bottom, :], "binomial")
         return seen[..., rows.start - top : rows.stop - top, :]
+
+    return store.build(tuple(picture.shape), picture.dtype, part)
+
+
+def _smoothed_around(picture: Tensor, store: Store, *, wide: bool) -> Tensor:
+    """Multiply a picture that wraps by L: beyond its border is the opposite one."""
+    reach = 2 * (max(_BOX_SIDES) // 2) if wide else 1
+    size, read = (picture.shape[-2], picture.shape[-1]), partial(block, picture)
+
+    def part(rows: slice) -> Tensor:
+        seen = wrapped_rows(read, size, slice(rows.start - reach, rows.stop + reach), reach)
+        return _smoothed(seen, wide=wide)[..., reach:-reach, reach:-reach]
 
     return store.build(tuple(picture.shape), picture.dtype, part)
 
@@ -66,8 +84,12 @@ def smoothed(picture: Tensor, kind: Smoothing = "binomial") -> Tensor:
     -------
     Tensor, shape and dtype as `picture`
     """
+    return _smoothed(picture, wide=is_wide(picture, kind))
+
+
+def _smoothed(picture: Tensor, *, wide: bool) -> Tensor:
     total = _binomial(_binomial(picture, -1), -2).add_(picture, alpha=_REST)
-    if is_wide(picture, kind):
+    if wide:
         for side in _BOX_SIDES:
             total.add_(_box_mean(_box_mean(picture, side), side))
     return total

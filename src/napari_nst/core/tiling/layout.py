@@ -29,9 +29,9 @@ class Layout:
     store: Store = field(default_factory=InMemory)
     between: Callable[[], None] = _nothing
 
-    def windows(self, size: Size, taps: Sequence[str]) -> "Windows":
-        """Part a picture of (H, W) for taps."""
-        return Windows(windows_of(size, taps, self.tile_px), self)
+    def windows(self, size: Size, taps: Sequence[str], *, wraps: bool = False) -> "Windows":
+        """Part a picture of (H, W), which may wrap, for taps."""
+        return Windows(windows_of(size, taps, self.tile_px, wraps=wraps), self)
 
 
 class Windows(Iterable[Window]):

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Self
 from napari.utils.history import update_save_history
 
 from napari_nst.errors import ConfigError, NstError, shown
+from napari_nst.files.checkpoints import EVERY_S
 from napari_nst.files.outputs import write_atomically
 from napari_nst.files.user_presets import own_preset
 from napari_nst.settings.config import StyleConfig
@@ -49,6 +50,8 @@ class Preferences:
         Whether the settings last used come back.
     preview_interval_s
         A run's picture is shown no more often than this.
+    checkpoint_every_s
+        Least seconds between two checkpoints of a long run; 0 writes none.
     history_budget_mb, history_every
         What snapshots may take, and the steps between them; 0 keeps only those asked for.
     autosave_folder
@@ -71,6 +74,7 @@ class Preferences:
     own_preset: str = ""
     restore_last: bool = True
     preview_interval_s: float = 0.0
+    checkpoint_every_s: int = EVERY_S
     history_budget_mb: int = 256
     history_every: int = 10
     autosave_folder: Path | None = None
@@ -94,6 +98,7 @@ class Preferences:
             own_preset=runs.own_preset.strip(),
             restore_last=runs.restore_last,
             preview_interval_s=runs.preview_interval_s,
+            checkpoint_every_s=runs.checkpoint_every_s,
             history_budget_mb=history.budget_mb,
             history_every=history.every_steps,
             autosave_folder=_folder(files.autosave_folder),

@@ -32,7 +32,7 @@ class AppliedPreferences(QObject):
         Starts with the settings last used, or with the preferred preset; they are remembered at
         each run.
     session
-        Gets device, preview interval and snapshots for runs to come.
+        Gets device, preview interval, checkpoints and snapshots for runs to come.
     weights_panel
         Asks before downloads, and suggests them, or not.
     folders, snapshots_form
@@ -86,6 +86,7 @@ class AppliedPreferences(QObject):
         self._session.snapshot_every = self.current.history_every or None
         self._session.device = self.current.device
         self._session.interval_s = self.current.preview_interval_s
+        self._session.checkpoint_every_s = self.current.checkpoint_every_s
         self._snapshots_form.refresh()
 
     def _fill_form(self) -> None:

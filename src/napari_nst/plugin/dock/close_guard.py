@@ -1,6 +1,7 @@
 """Asks before the viewer's window closes over a run, or results in no file with their settings."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from weakref import ReferenceType, ref
@@ -20,6 +21,7 @@ class CloseChoice(Enum):
 
     SAVE = "save"
     DISCARD = "discard"
+    LATER = "later"
     CANCEL = "cancel"
 
 
@@ -83,10 +85,24 @@ class CloseGuard(QObject):
         self._quitting = False
 
     def _settled(self, window: QWidget, stake: Stake) -> bool:
-        """Ask, and save if so wished; whether the window may close, which ends all runs."""
+        """Ask, and save if so wished; whether the window may close, which ends all runs.
+
+        Runs that are to go on later keep their checkpoints, and the rest is asked about.
+        """
         answer = self.ask(window, stake)
-        if answer is not CloseChoice.SAVE:
-            return answer is CloseChoice.DISCARD
+        if answer is CloseChoice.LATER:
+            rest = replace(stake, running=stake.ending)
+            return not rest or self._settled(window, rest)
+        if answer is CloseChoice.CANCEL or (
+            answer is CloseChoice.SAVE and not self._saved(window, stake)
+        ):
+            return False
+        for run in stake.running:
+            run.finish_file()
+        return True
+
+    def _saved(self, window: QWidget, stake: Stake) -> bool:
+        """Save what can be; whether that was done."""
         folder = self._folder() or _chosen_folder(window)
         if folder is None:
             return False
@@ -109,14 +125,21 @@ def ask_user(window: QWidget, stake: Stake) -> CloseChoice:
     box.setInformativeText(_details(stake))
     keep = buttons.Save if stake.savable else buttons.NoButton
     box.setStandardButtons(keep | buttons.Discard | buttons.Cancel)
+    later = None
+    if len(stake.ending) < len(stake.running):
+        later = box.addButton("Resume later", QMessageBox.ButtonRole.AcceptRole)
     box.setDefaultButton(buttons.Save if stake.savable else buttons.Cancel)
     if goes_on:
         discard = "Stop and discard" if stake.savable else "Stop and close"
         for which, text in ((buttons.Save, "Stop and save"), (buttons.Discard, discard)):
             if (button := box.button(which)) is not None:
                 button.setText(text)
+    box.exec()
+    clicked = box.clickedButton()
+    if later is not None and clicked is later:
+        return CloseChoice.LATER
     answers = {buttons.Save: CloseChoice.SAVE, buttons.Discard: CloseChoice.DISCARD}
-    return answers.get(buttons(box.exec()), CloseChoice.CANCEL)
+    return answers.get(box.standardButton(clicked), CloseChoice.CANCEL)
 
 
 def _question(stake: Stake) -> str:
@@ -136,6 +159,10 @@ def _details(stake: Stake) -> str:
     forming = [run.text for run in stake.running]
     if any(run in stake.savable for run in stake.running):
         forming.append("Stop and save keeps the picture as it is now, with its settings.")
+    if len(stake.ending) < len(stake.running):
+        forming.append(
+            "Resume later closes napari; the dock offers to go on when it is open again."
+        )
     return "\n".join([*forming, *_names(stake.unsaved)])
 
 

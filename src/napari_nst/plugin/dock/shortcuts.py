@@ -28,6 +28,13 @@ def add_shortcuts(dock: QWidget, actions: Mapping[str, Callable[[], None]]) -> N
         shortcut.activated.connect(act)
 
 
+def add_undo(dock: QWidget, undo: Callable[[], None]) -> None:
+    """Let Ctrl+Z in the dock undo; a text field there undoes its own typing first."""
+    shortcut = QShortcut(QKeySequence(QKeySequence.StandardKey.Undo), dock)
+    shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+    shortcut.activated.connect(undo)
+
+
 def append_keys(buttons: Mapping[str, QPushButton]) -> None:
     """Append the keys of `KEYS` to the tooltips of their buttons."""
     for name, button in buttons.items():

@@ -29,7 +29,8 @@ from napari_nst.plugin.dock.docking import (
     tell_of_runs,
 )
 from napari_nst.plugin.dock.notes import StagingNote, Welcome
-from napari_nst.plugin.dock.shortcuts import add_shortcuts, append_keys
+from napari_nst.plugin.dock.shortcuts import add_shortcuts, add_undo, append_keys
+from napari_nst.plugin.dock.unfinished_note import UnfinishedNote
 from napari_nst.plugin.form.folders_form import FoldersForm
 from napari_nst.plugin.form.settings_form import SettingsForm
 from napari_nst.plugin.form.sweep_form import PicturesForm, SweepForm, SweepPanel
@@ -48,10 +49,12 @@ from napari_nst.plugin.panels.run_panel import RunPanel
 from napari_nst.plugin.panels.snapshots_form import SnapshotsForm
 from napari_nst.plugin.runs.autosave import Autosave, tell_when_done
 from napari_nst.plugin.runs.launch import Launcher
+from napari_nst.plugin.runs.repainting import Repainting
 from napari_nst.plugin.runs.session import Session
 from napari_nst.plugin.runs.snapshot_layers import SnapshotLayers, run_at_hand
 from napari_nst.plugin.runs.steering import Steering
-from napari_nst.plugin.runs.undo import Deleted
+from napari_nst.plugin.runs.undo import UndoStack
+from napari_nst.plugin.runs.unfinished import UnfinishedRuns
 from napari_nst.plugin.runs.viewer_run import ViewerRun
 from napari_nst.runs.frame_gate import Frame
 from napari_nst.runs.progress import RunState
@@ -94,14 +97,16 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         self.launcher = Launcher(napari_viewer, self.form, self.session, self.weights_panel)
         self.staging = Staging(napari_viewer)
         self.steering = Steering(self.form, self.session)
+        self.repainting = Repainting(napari_viewer, self.form, self.session)
         self.snapshot_layers = SnapshotLayers(napari_viewer, self.session)
         self.docking = Docking(self, napari_viewer)
-        self.deleted = Deleted(self.session)
+        self.undo_stack = UndoStack(self.session)
+        self.unfinished = UnfinishedRuns(napari_viewer, self.session)
         self.compare_panel = ComparePanel(napari_viewer, self.form.pickers.content_layer)
         self.folders = FoldersForm()
         self._held_key = HeldKey(self, self.compare_panel.release)
         self.actions_of_runs = RunActions(
-            napari_viewer, self.session, self.form, self, self.deleted
+            napari_viewer, self.session, self.form, self, self.undo_stack
         )
         self._shown: ViewerRun | None = None
         self._refusal = ""
@@ -155,9 +160,10 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         self.reconsider()
 
     def showEvent(self, event: QShowEvent | None) -> None:
-        """Bind the keys, and find the window that the dock is in."""
+        """Bind the keys, look for unfinished runs, and find the window that the dock is in."""
         super().showEvent(event)
         self.keys.bind()
+        self.unfinished.look_once()
         if (window := main_window_of(self)) is not None:
             self.guard.watch(window)
         if (frame := frame_of(self)) is not None:
@@ -317,7 +323,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         return "\n".join(filter(None, (hint, run.text)))
 
     def _show_runs(self) -> None:
-        self.runs_section.setVisible(bool(self.session.runs) or self.deleted.count > 0)
+        self.runs_section.setVisible(bool(self.session.runs) or bool(self.undo_stack.text))
 
     def _offer(self, _: object = None) -> None:
         """Enable what there is to compare, and of the run that is selected or the newest."""
@@ -360,6 +366,8 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         self.steering.refused.connect(show_error)
         self.steering.told.connect(panel.show_steered)
         self.steering.steered.connect(panel.plot.mark_change)
+        self.repainting.repainted.connect(partial(panel.plot.mark_change, "regions repainted"))
+        self.repainting.refused.connect(self._tell)
         self.launcher.refused.connect(self._refuse)
         self.welcome.pair_asked.connect(self._open_pair)
         self.sweep_panel.settings.asked.connect(self.launcher.sweep)
@@ -384,8 +392,8 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         ):
             self.runs_list.add_action(entry)
         self.runs_list.selected.connect(self.actions_of_runs.select_layers)
-        self.runs_list.offer_undo(self.deleted)
-        self.deleted.changed.connect(self._show_runs)
+        self.runs_list.offer_undo(self.undo_stack)
+        self.undo_stack.changed.connect(self._show_runs)
         self.docking.put_away.connect(self._on_put_away)
 
     def _connect_snapshots(self) -> None:
@@ -401,10 +409,14 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
             self.staging.restoring,
             self.launcher.planning,
             self.actions_of_runs.planning,
-            self.deleted.moving,
+            self.undo_stack.moving,
+            self.unfinished.planning,
         ):
             about_to.connect(self.compare_panel.leave)
         self.launcher.starting.connect(self.staging.prepare)
+        self.form.regions.beginning.connect(self._show_apart)
+        self.form.crops.beginning.connect(self._show_apart)
+        self.unfinished.starting.connect(self.staging.prepare)
         self.staging.changed.connect(self._on_staged)
         self.sweep_panel.grid_asked.connect(self._show_sweep)
         # Also told when the viewer's layers come and go.
@@ -421,6 +433,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
             "before": self._hold,
         }
         add_shortcuts(self, actions)
+        add_undo(self, self.undo_stack.undo)
         return KeyBindings(self._viewer, actions)
 
     def _watch_viewer(self) -> ExitStack:
@@ -443,17 +456,30 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         for end in (
             self.weights_panel.cancel,
             self.folder_panel.close_run,
-            self.deleted.close,
+            self.undo_stack.close,
+            self.unfinished.close,
             self.session.close,
+            self.form.crops.close,
             self.snapshot_layers.close,
         ):
             after.callback(end)
         return after
 
+    def _show_apart(self) -> None:
+        """Let content and styles cover each other no more: something is drawn over one of them."""
+        self.compare_panel.leave()
+        pickers = self.form.pickers
+        self.staging.prepare(pickers.content_layer(), pickers.styles)
+
+    def _tell(self, message: str) -> None:
+        self._viewer.status = message
+
     def _open_pair(self) -> None:
         self._viewer.open_sample(*_PAIR)
 
     def _lay_out(self) -> None:
+        self.unfinished_note = UnfinishedNote(self.unfinished)
+        self.sections.add(self.unfinished_note)
         self.sections.add(self.welcome)
         self.sections.add(self.form)
         self.sections.add(StagingNote(self.staging))

@@ -1,11 +1,12 @@
 """Pickers of image layers that follow the viewer's layer list."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import ComboBox
+from psygnal import Signal
 
 from napari_nst.errors import ImageError
 from napari_nst.plugin.layers.canvas import (
@@ -16,12 +17,14 @@ from napari_nst.plugin.layers.canvas import (
     drawn_images,
 )
 from napari_nst.plugin.layers.captions import full_name
+from napari_nst.plugin.layers.placement import Placement
 from napari_nst.plugin.layers.visible_picture import (
     PASSING,
     LayerPicture,
     is_painted,
     picture_of,
     picture_size,
+    placement_of,
 )
 
 if TYPE_CHECKING:
@@ -51,14 +54,22 @@ BARE_HINT = (
 class LayerPickers:
     """Content, style and start-from, each a combo box of the viewer's image layers.
 
+    More styles can stand behind the one that is picked.
+
+    Signals: `styles_changed` when there are other styles, or the same in another order.
+
     Parameters
     ----------
     viewer
         Its image layers are the choices.
     """
 
+    styles_changed = Signal()
+
     def __init__(self, viewer: "Viewer") -> None:
         self._viewer = viewer
+        self._more_styles: list[Image] = []
+        self._first_style: Image | None = None
         self._gone: set[str] = set()
         self.content = ComboBox(
             name="content",
@@ -86,13 +97,36 @@ class LayerPickers:
         self.all = (self.content, self.style, self.start)
         for picker in self.all:
             picker.changed.connect(partial(self._on_chosen, picker.name))
+        self.style.changed.connect(self._on_style)
         self._suggest()
+
+    @property
+    def styles(self) -> "tuple[Image, ...]":
+        """The layers to paint like: the one that is picked, then those that were added."""
+        first = self.style.value
+        return () if first is None else (first, *self._more_styles)
+
+    @styles.setter
+    def styles(self, layers: "Sequence[Image]") -> None:
+        self._first_style, *self._more_styles = layers
+        if self.style.value == self._first_style:
+            self.styles_changed.emit()
+        else:
+            self.style.value = self._first_style
+
+    def add_style(self, layer: "Image") -> None:
+        """Let a layer be one more style, unless it is one already."""
+        if layer not in self.styles:
+            self.styles = (*self.styles, layer)
 
     def reset_choices(self) -> None:
         """Follow the layer list: keep what is chosen, through renames, and fill what never was."""
+        self._more_styles = [each for each in self._more_styles if each in self.images()]
         with self._keeping():
             for picker in self.all:
                 picker.reset_choices()
+        if self.style.value is None and self._more_styles:
+            self.styles = list(self._more_styles)
         self._suggest()
 
     def problem(self) -> str:
@@ -103,9 +137,9 @@ class LayerPickers:
             return CONTENT_HINT
         if self.content.value is None or self.style.value is None:
             return EMPTY_HINT if len(self.images()) == 0 else ONE_HINT
-        if self.content.value == CANVAS and not drawn_images(self._viewer, self.style.value):
+        if self.content.value == CANVAS and not drawn_images(self._viewer, *self.styles):
             return BARE_HINT
-        return SAME_HINT if self.content.value == self.style.value else ""
+        return SAME_HINT if self.content.value in self.styles else ""
 
     @property
     def is_empty(self) -> bool:
@@ -134,14 +168,21 @@ class LayerPickers:
                 "or choose a layer for the content."
             )
         ratio = combo.devicePixelRatioF()
-        return canvas_picture(self._viewer, self.style.value, pixel_ratio=ratio)
+        return canvas_picture(self._viewer, *self.styles, pixel_ratio=ratio)
+
+    def content_placement(self) -> Placement:
+        """Return where the content is; raises ImageError if it cannot be seen."""
+        layer = self.content_layer()
+        if layer is None:
+            return self.content_picture().placement
+        return placement_of(layer, self._viewer.dims)
 
     def content_size(self) -> tuple[int, int]:
         """Return height and width of the content; raises ImageError if it cannot be seen."""
         layer = self.content_layer()
         if layer is not None:
             return picture_size(layer, self._viewer.dims)
-        return canvas_size(self._viewer, self.style.value)
+        return canvas_size(self._viewer, *self.styles)
 
     def start_layer(self) -> "Image | None":
         """Return the layer to start from; None where the start is content or noise."""
@@ -192,6 +233,14 @@ class LayerPickers:
         if value is not None:
             self._gone.discard(name)
 
+    def _on_style(self, layer: "Image | None") -> None:
+        """Let a style that is picked and was added before change places with the one before."""
+        before, self._first_style = self._first_style, layer
+        if layer in self._more_styles:
+            place = self._more_styles.index(layer)
+            self._more_styles[place : place + 1] = [] if before is None else [before]
+        self.styles_changed.emit()
+
     def _suggest(self) -> None:
         """Fill pickers in the order in which pictures were opened, results last.
 
@@ -203,7 +252,7 @@ class LayerPickers:
             self._gone.clear()
             if self.start.value is None:
                 self.start.value = START_CONTENT
-        unused = [layer for layer in pictures if layer != self.style.value]
+        unused = [layer for layer in pictures if layer not in self.styles]
         if self.content.value is None and unused and self.content.name not in self._gone:
             self.content.value = unused[0]
         others = [layer for layer in pictures if layer != self.content.value]

@@ -14,6 +14,7 @@ hand is only what magicgui cannot do:
 - layers that were renamed or removed (`layer_pickers`): its choices are known by their text.
 """
 
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, cast, get_args
 
@@ -33,7 +34,7 @@ _UNBOUNDED = 1e12
 _METADATA = {setting.name: setting.metadata for setting in fields(StyleConfig)}
 
 
-class _Backend(QBaseValueWidget):
+class Backend(QBaseValueWidget):
     """Let magicgui hold a Qt widget that has `read`, `setValue` and `valueChanged`."""
 
     def __init__(self, parent: QWidget | None = None, *, native: QWidget) -> None:
@@ -59,7 +60,7 @@ class NumberEdit(ValueWidget[Any]):
             unit=meta["unit"] or "",
             absent=meta["absent"],
         )
-        super().__init__(widget_type=_Backend, backend_kwargs={"native": box}, name=name, **options)
+        super().__init__(widget_type=Backend, backend_kwargs={"native": box}, name=name, **options)
 
 
 class TupleEdit(ValueWidget[Any]):
@@ -68,9 +69,7 @@ class TupleEdit(ValueWidget[Any]):
     def __init__(self, *, name: str, annotation: Any, **options: Any) -> None:  # noqa: ANN401 - magicgui's
         line = TupleLine(_METADATA[name]["title"], get_args(annotation)[0])
         line.setPlaceholderText(_METADATA[name]["absent"])
-        super().__init__(
-            widget_type=_Backend, backend_kwargs={"native": line}, name=name, **options
-        )
+        super().__init__(widget_type=Backend, backend_kwargs={"native": line}, name=name, **options)
 
 
 class TupleLine(QLineEdit):
@@ -134,6 +133,11 @@ def make_widget(name: str) -> ValueWidget[Any]:
     assert isinstance(widget, ValueWidget)
     prepare(widget)
     return widget
+
+
+def metadata_of(name: str) -> Mapping[str, Any]:
+    """Return title, help and bounds of a field of StyleConfig."""
+    return _METADATA[name]
 
 
 def prepare(widget: ValueWidget[Any]) -> None:

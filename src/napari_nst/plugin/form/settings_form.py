@@ -1,6 +1,6 @@
 """The form of the dock: pickers and settings in, a StyleConfig and a weights choice out."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
 from functools import partial
@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from magicgui.types import FileDialogMode
 from magicgui.widgets import ComboBox, FileEdit, Widget
 from magicgui.widgets.bases import ValueWidget
+from napari.utils.notifications import show_error
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QLabel, QLayout, QVBoxLayout, QWidget
 
-from napari_nst.errors import WeightsError
+from napari_nst.errors import ImageError, NstError, WeightsError
 from napari_nst.files.user_presets import NamedPreset, own_preset, published_preset
 from napari_nst.plugin.common.style import beside, fold, form_layout, marked, narrow
 from napari_nst.plugin.form.layer_pickers import START_CONTENT, START_NOISE, LayerPickers
@@ -22,16 +23,22 @@ from napari_nst.plugin.form.log_slider import LogSlider
 from napari_nst.plugin.form.number_box import NumberBox
 from napari_nst.plugin.form.preset_box import PresetBox
 from napari_nst.plugin.form.preset_menu import PresetMenu
+from napari_nst.plugin.form.regions_form import RegionsForm
 from napari_nst.plugin.form.setting_widgets import make_widget, prepare, text_line
+from napari_nst.plugin.form.share_slider import ShareSlider
+from napari_nst.plugin.form.style_list import BlendEdit, ControlButtons, StyleList
 from napari_nst.plugin.gallery.chooser import StyleChooser
+from napari_nst.plugin.masks.crops import Crops
 from napari_nst.settings.config import STEERABLE, StyleConfig
+from napari_nst.settings.fields import COLOR_SETTINGS
 from napari_nst.settings.presets import DEFAULT_PRESET
-from napari_nst.settings.text import settings_text
+from napari_nst.settings.text import in_words, settings_text
 
 if TYPE_CHECKING:
+    from napari.layers import Image
     from napari.viewer import Viewer
 
-BASIC = ("size", "steps", "style_strength", "colors", "seed")
+BASIC = ("size", "steps", "style_strength", *COLOR_SETTINGS, "seed")
 
 ADVANCED = (
     "content_weight",
@@ -96,6 +103,10 @@ class SettingsForm(QWidget):
         self._filling = False
         self.pickers = LayerPickers(viewer)
         self.styles = StyleChooser(viewer, self.pickers, self)
+        self.crops = Crops(viewer)
+        self.style_list = StyleList(viewer, self.pickers, self.crops, self.styles)
+        self.regions = RegionsForm(viewer, self.pickers, self.config, self.style_list.label_reader)
+        self.control_buttons = ControlButtons(self.pickers, self.styles)
         self.preset = PresetBox()
         self.preset_menu = PresetMenu(self)
         self.weights = ComboBox(
@@ -105,8 +116,10 @@ class SettingsForm(QWidget):
             label="", mode=FileDialogMode.EXISTING_FILE, filter="*.pth *.pt *.safetensors"
         )
         self.basic = {name: make_widget(name) for name in BASIC}
+        self.blend = BlendEdit(self.style_list)
         self.advanced = {name: make_widget(name) for name in ADVANCED}
         self.strength_slider = LogSlider(self.basic["style_strength"])
+        self.color_slider = ShareSlider(self.basic["color_strength"])
         self.unseen = QLabel()
         self._unseen: dict[str, Any] = {}
         self.folded = fold("Advanced")
@@ -125,12 +138,22 @@ class SettingsForm(QWidget):
             (widget.changed if line is None else line.textChanged).connect(self._on_touch)
             if isinstance(widget.native, NumberBox):
                 widget.native.refused.connect(self.refused)
+        for name in ("size", "style_layers"):
+            self._settings()[name].changed.connect(self._on_size)
         self.weights.changed.connect(self._show_weights_file)
+        self.pickers.styles_changed.connect(self._on_touch)
+        self.crops.changed.connect(self._on_touch)
+        self.regions.touched.connect(self._on_regions)
+        self.style_list.partsChanged.connect(self.regions.refresh)
+        self.style_list.crop_asked.connect(self._draw_crop)
+        self.control_buttons.crop.clicked.connect(lambda: self._draw_crop(self.pickers.style.value))
+        self.control_buttons.regions.clicked.connect(self._draw_regions)
         self.apply(StyleConfig.preset(DEFAULT_PRESET))
 
     def reset_choices(self) -> None:
         """Follow the viewer's layer list."""
         self.pickers.reset_choices()
+        self.regions.reset_choices()
 
     def config(self) -> StyleConfig:
         """Read the settings.
@@ -204,11 +227,11 @@ class SettingsForm(QWidget):
         self.weights.value = choice
 
     def _settings(self) -> dict[str, ValueWidget[Any]]:
-        return self.basic | self.advanced
+        return self.basic | self.advanced | {"blend": self.blend}
 
     def _fill(self, preset: NamedPreset) -> None:
         """Show a preset; a published one leaves size, steps, strength and seed the user's."""
-        of_method = self.advanced | {"colors": self.basic["colors"]}
+        of_method = self.advanced | {name: self.basic[name] for name in COLOR_SETTINGS}
         settings = self._settings() if preset.is_own else of_method
         with self._not_by_hand():
             for name, widget in settings.items():
@@ -243,8 +266,11 @@ class SettingsForm(QWidget):
         if not self._filling:
             self.edited.emit(name)
 
-    def _on_touch(self, _: object) -> None:
+    def _on_touch(self, _: object = None) -> None:
         self.touched.emit()
+
+    def _on_size(self, _: object) -> None:
+        self.regions.warn()
 
     @contextmanager
     def _not_by_hand(self) -> Iterator[None]:
@@ -255,20 +281,43 @@ class SettingsForm(QWidget):
         finally:
             self._filling = before
 
+    def _on_regions(self) -> None:
+        self.style_list.show_one(on=self.regions.layer is not None)
+        self.touched.emit()
+
+    def _draw_crop(self, style: "Image") -> None:
+        self._draw(lambda: self.crops.draw(style))
+
+    def _draw_regions(self) -> None:
+        self._draw(self.regions.begin)
+
+    def _draw(self, begin: Callable[[], object]) -> None:
+        """Begin to draw over a picture, or say why not."""
+        try:
+            if problem := self.pickers.problem():
+                raise ImageError(problem)
+            begin()
+        except NstError as error:
+            show_error(in_words(error))
+
     def _show_weights_file(self) -> None:
         self._folded_rows.setRowVisible(self.weights_file.native, self.weights.value == "file")
 
     def _lay_out(self) -> None:
         pickers, styles, basic = self.pickers, self.styles, dict(self.basic)
-        seed, strength = basic.pop("seed"), basic["style_strength"]
+        seed = basic.pop("seed")
+        sliders = {"style_strength": self.strength_slider, "color_strength": self.color_slider}
         beside_style = beside(pickers.style.native, styles.browse_button, styles.gallery_button)
         rows = form_layout()
         _add_row(rows, pickers.content)
         _add_row(rows, pickers.style, beside_style)
+        rows.addRow("", self.control_buttons)
+        rows.addRow(self.style_list)
+        rows.addRow(self.regions)
         rows.addRow("Preset", beside(self.preset, self.preset_menu))
-        for widget in basic.values():
-            slider = beside(self.strength_slider, widget.native) if widget is strength else None
-            _add_row(rows, widget, slider)
+        for name, widget in basic.items():
+            slider = sliders.get(name)
+            _add_row(rows, widget, None if slider is None else beside(slider, widget.native))
         _add_row(rows, pickers.start)
         inside, self._folded_rows = QWidget(), form_layout()
         for each in (self.weights, self.weights_file, seed, *self.advanced.values()):

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari.utils.history import get_open_history, update_open_history
-from napari.utils.notifications import show_error, show_info
+from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject, Qt
 from qtpy.QtWidgets import QApplication, QFileDialog, QWidget
 
@@ -31,7 +31,7 @@ _SAMPLES = tuple(Style("sample", name) for name in samples.STYLES)
 
 
 class StyleChooser(QObject):
-    """Makes files and samples the style, each opened once, and keeps which ones were used.
+    """Makes files and samples styles, each opened once, and keeps which ones were used.
 
     Parameters
     ----------
@@ -48,6 +48,7 @@ class StyleChooser(QObject):
         self._viewer = viewer
         self._pickers = pickers
         self._parent = parent
+        self._adds = False
         self.browse_button = SignButton(
             folder,
             name="Browse for a style",
@@ -61,12 +62,12 @@ class StyleChooser(QObject):
         self.browse_button.clicked.connect(lambda: self.browse())
         self.gallery_button.clicked.connect(lambda: self.open_gallery())
         self.popup = GalleryPopup(self.gallery_button, Thumbnails())
-        self.popup.picked.connect(self.pick)
+        self.popup.picked.connect(self._on_picked)
         self.popup.starred.connect(self._on_starred)
         self.popup.removed.connect(self._on_removed)
 
-    def pick(self, style: Style) -> None:
-        """Make a file or sample the style, or say why not."""
+    def pick(self, style: Style, *, adds: bool = False) -> None:
+        """Make a file or sample the style, or one more of them, or say why not."""
         content = self._pickers.content.value
         QApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
         try:
@@ -77,20 +78,24 @@ class StyleChooser(QObject):
         finally:
             QApplication.restoreOverrideCursor()
         self._pickers.reset_choices()
-        self._pickers.style.value = layer
+        if adds and self._pickers.styles:
+            self._pickers.add_style(layer)
+        else:
+            self._pickers.style.value = layer
         if content is None and self._pickers.content.value == layer:
             self._pickers.content.value = None  # the first picture is taken for the content
 
     def drop(self, paths: list[Path]) -> None:
-        """Make the first of the files the style."""
-        if len(paths) > 1:
-            show_info(
-                f"A style is one picture: {paths[0].name} is taken, {len(paths) - 1} left. "
-                "Drop files on the canvas to open all of them."
-            )
+        """Make the first of the files the style, and add the others."""
         self.pick(Style.of_file(paths[0]))
+        self.add(paths[1:])
 
-    def browse(self) -> None:
+    def add(self, paths: list[Path]) -> None:
+        """Let files be more styles."""
+        for path in paths:
+            self.pick(Style.of_file(path), adds=True)
+
+    def browse(self, *, adds: bool = False) -> None:
         """Ask for a file, where napari opened the last one."""
         folder = get_open_history()[0]
         chosen, _ = QFileDialog.getOpenFileName(
@@ -98,16 +103,21 @@ class StyleChooser(QObject):
         )
         if chosen:
             update_open_history(chosen)
-            self.pick(Style.of_file(chosen))
+            self.pick(Style.of_file(chosen), adds=adds)
 
-    def open_gallery(self) -> None:
-        """Open the gallery below its button."""
+    def open_gallery(self, *, adds: bool = False) -> None:
+        """Open the gallery below its button, for the style or for one more."""
+        self._adds = adds
         self._list(read_shelf(styles_file()))
         self.popup.open_below(self.gallery_button)
 
     def remember(self, run: "ViewerRun") -> None:
-        """Keep the file whose picture is a run's style among the recent ones."""
-        path = run.plan.style_file
+        """Keep the files whose pictures are a run's styles among the recent ones."""
+        for role, source in reversed(list(run.plan.sources.items())):
+            if role not in ("content", "init"):
+                self._remember_file(source.file)
+
+    def _remember_file(self, path: str) -> None:
         if path and read_shelf(styles_file()).recent[:1] != (path,):
             change_shelf(styles_file(), lambda shelf: shelf.used(path))
 
@@ -123,6 +133,9 @@ class StyleChooser(QObject):
             favourites=shelf.favourites,
             current=None if layer is None else style_of(layer),
         )
+
+    def _on_picked(self, style: Style) -> None:
+        self.pick(style, adds=self._adds)
 
     def _on_starred(self, style: Style, on: bool) -> None:
         self._list(change_shelf(styles_file(), lambda shelf: shelf.starred(style.name, on=on)))

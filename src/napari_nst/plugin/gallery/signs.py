@@ -61,6 +61,19 @@ def gallery(painter: QPainter) -> None:
             painter.fillRect(QRectF(x, y, 5, 5), painter.pen().color())
 
 
+def dots(painter: QPainter) -> None:
+    """Draw three dots, for a menu."""
+    for y in (3, 8, 13):
+        painter.setBrush(painter.pen().color())
+        painter.drawEllipse(QPointF(8, y), 1, 1)
+
+
+def cross(painter: QPainter) -> None:
+    """Draw a cross, for what is taken away."""
+    painter.drawLine(QPointF(4, 4), QPointF(12, 12))
+    painter.drawLine(QPointF(12, 4), QPointF(4, 12))
+
+
 def blank_icon(side_px: int, sign: str) -> QIcon:
     """Draw a frame with a sign, where there is no picture, in a grey that both themes can bear."""
     pixmap = QPixmap(side_px * _DENSITY, side_px * _DENSITY)

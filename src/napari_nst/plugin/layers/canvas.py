@@ -16,7 +16,7 @@ from napari.utils.transforms import CompositeAffine
 from napari_nst.errors import ImageError
 from napari_nst.plugin.layers.placement import Placement
 from napari_nst.plugin.layers.slicing import Cut, unit_factors, visible_cut
-from napari_nst.plugin.layers.visible_picture import LayerPicture, is_painted
+from napari_nst.plugin.layers.visible_picture import MARKS, LayerPicture, is_painted
 
 if TYPE_CHECKING:
     from napari.components import Dims
@@ -40,33 +40,33 @@ class _Area:
     size: tuple[int, int]
 
 
-def drawn_images(viewer: "Viewer", style: "Image | None") -> "list[Image]":
-    """Return the visible image layers that count: neither the style nor a result."""
+def drawn_images(viewer: "Viewer", *styles: "Image | None") -> "list[Image]":
+    """Return the visible image layers that count: neither a style nor a result."""
     from napari.layers import Image
 
     return [
         layer
         for layer in viewer.layers
-        if isinstance(layer, Image) and layer.visible and not _is_left_out(layer, style)
+        if isinstance(layer, Image) and layer.visible and not _is_left_out(layer, styles)
     ]
 
 
-def canvas_size(viewer: "Viewer", style: "Image | None") -> tuple[int, int]:
+def canvas_size(viewer: "Viewer", *styles: "Image | None") -> tuple[int, int]:
     """Return height and width of what `canvas_picture` would draw; raises as it does."""
-    return _area(drawn_images(viewer, style), viewer.dims).size
+    return _area(drawn_images(viewer, *styles), viewer.dims).size
 
 
 def canvas_picture(
-    viewer: "Viewer", style: "Image | None", *, pixel_ratio: float = 1.0
+    viewer: "Viewer", *styles: "Image | None", pixel_ratio: float = 1.0
 ) -> LayerPicture:
-    """Draw the visible layers, results and the style left out, without any overlay.
+    """Draw the visible layers, results and styles left out, without any overlay.
 
     Parameters
     ----------
     viewer
         Its window is shown.
-    style
-        The layer that is the style, if it is one.
+    styles
+        The layers that are styles, if there are any.
     pixel_ratio
         Pixels of the screen for each of Qt's.
 
@@ -76,8 +76,8 @@ def canvas_picture(
         If there is nothing to draw, or the viewer is in 3D.
     """
     dims = viewer.dims
-    area = _area(drawn_images(viewer, style), dims)
-    with _cleared(viewer, style) as change:
+    area = _area(drawn_images(viewer, *styles), dims)
+    with _cleared(viewer, styles) as change:
         camera = viewer.scene.camera
         change(camera, "orientation2d", ("down", "right"))
         change(camera, "center", tuple(area.centre))
@@ -89,14 +89,14 @@ def canvas_picture(
     return LayerPicture(pixels, _placement(area, pixels.shape[:2], dims), "canvas")
 
 
-def _is_left_out(layer: "Layer", style: "Image | None") -> bool:
+def _is_left_out(layer: "Layer", styles: "Sequence[Image | None]") -> bool:
     # A result lies over its content, and a style that was opened last over all: with them on the
     # picture a second run would paint the first one's result, or the style in its own manner.
-    return is_painted(layer) or (style is not None and layer == style)
+    return is_painted(layer) or MARKS in layer.metadata or layer in styles
 
 
 @contextmanager
-def _cleared(viewer: "Viewer", style: "Image | None") -> Iterator[Any]:
+def _cleared(viewer: "Viewer", styles: "Sequence[Image | None]") -> Iterator[Any]:
     """Hide what does not count; on leaving all that was changed is as it was before."""
     with ExitStack() as stack:
 
@@ -110,7 +110,7 @@ def _cleared(viewer: "Viewer", style: "Image | None") -> Iterator[Any]:
         for overlay in (*viewer.canvas.overlays.values(), *viewer.scene.overlays.values()):
             change(overlay, "visible", value=False)
         for layer in viewer.layers:
-            if _is_left_out(layer, style):
+            if _is_left_out(layer, styles):
                 change(layer, "visible", value=False)
             for name in _OF_LAYERS:
                 if (overlay := getattr(layer, name, None)) is not None:

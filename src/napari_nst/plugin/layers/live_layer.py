@@ -1,8 +1,9 @@
 """The one layer of a run, updated in place as the picture forms."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import numpy.typing as npt
 from psygnal import Signal
 
@@ -10,12 +11,15 @@ from napari_nst.plugin.layers.captions import full_name
 from napari_nst.plugin.layers.extents import bring_layer_into_view
 from napari_nst.plugin.layers.grid_fit import fit_grid
 from napari_nst.plugin.layers.placement import Placement
-from napari_nst.plugin.layers.visible_picture import PAINTED
+from napari_nst.plugin.layers.visible_picture import MARKS, PAINTED, whole_range
 from napari_nst.settings.record import METADATA_KEY, RunRecord
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer
     from napari.viewer import Viewer
+
+_OUTLINE_PX = 2
+"""Of regions, in whose inside the picture is to be seen."""
 
 
 class LiveLayer:
@@ -52,30 +56,35 @@ class LiveLayer:
         """Return whether `layer`, which may be napari's proxy of it, is the live one."""
         return self._layer is not None and layer == self._layer
 
-    def show(self, picture: npt.NDArray[np.uint8]) -> None:
+    def show(self, picture: npt.NDArray[Any]) -> None:
         """Show a picture.
 
         Parameters
         ----------
-        picture : array, shape (H, W, 3) or (H, W, 4), uint8
+        picture : array, shape (H, W, 3) or (H, W, 4), uint8, uint16 or floating
             Of any size: the layer's scale follows, so that it covers the content.
         """
         data = self._placement.expand(picture)
         where = self._placement.arguments(picture.shape[:2])
         if self._layer is None:
-            layer = self._viewer.add_image(
-                data, rgb=True, name=self._name, metadata={PAINTED: True}, **where
-            )
+            with _marks_on_top(self._viewer):
+                layer = self._viewer.add_image(
+                    data, rgb=True, name=self._name, metadata={PAINTED: True}, **where
+                )
             self.adopt(layer)
             bring_layer_into_view(self._viewer, layer)
             if self._viewer.canvas.grid.enabled:
                 fit_grid(self._viewer)  # one more cell has made all cells smaller
-        elif self._layer.data.shape == data.shape:
+            return
+        is_alike = self._layer.data.dtype == data.dtype
+        if self._layer.data.shape == data.shape:
             self._layer.data = data
         else:
             self._resize(data, where)
+        if not is_alike:  # frames have 8 bits, the result may have more
+            self._layer.contrast_limits = whole_range(data.dtype)
 
-    def finish(self, picture: npt.NDArray[np.uint8], record: RunRecord) -> None:
+    def finish(self, picture: npt.NDArray[Any], record: RunRecord) -> None:
         """Show the result and store with it what reproduces the run."""
         self.show(picture)
         assert self._layer is not None
@@ -106,8 +115,22 @@ class LiveLayer:
             self._name = full_name(self._layer)
             self.renamed.emit(self._name)
 
-    def _resize(self, data: npt.NDArray[np.uint8], where: dict[str, Any]) -> None:
+    def _resize(self, data: npt.NDArray[Any], where: dict[str, Any]) -> None:
         assert self._layer is not None
         self._layer.data = data
         self._layer.scale = where["scale"]
         self._layer.translate = where["translate"]
+
+
+@contextmanager
+def _marks_on_top(viewer: "Viewer") -> Iterator[None]:
+    """Keep regions above a layer that is added, as outlines, and the brush in the user's hand."""
+    active = viewer.layers.selection.active
+    marks = [layer for layer in viewer.layers if layer.metadata.get(MARKS) == "regions"]
+    yield
+    for layer in marks:
+        viewer.layers.move(viewer.layers.index(layer), len(viewer.layers))
+        if getattr(layer, "contour", None) == 0:
+            layer.contour = _OUTLINE_PX
+    if active in marks:
+        viewer.layers.selection.active = active

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
 
+_MATRICES = ("rotate", "shear", "affine")
+_WORDS = ("units", "axis_labels")
+"""What a placement carries, by kind."""
+
+
 @dataclass(frozen=True)
 class Placement:
     """A plane of an n-dimensional layer, and that layer's way into the world.
@@ -62,10 +67,54 @@ class Placement:
         }
         return cls(index, (size[0], size[1]), transform, carried)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the placement as plain JSON values."""
+        return {
+            "index": [
+                [item.start, item.stop, item.step] if isinstance(item, slice) else int(item)
+                for item in self.index
+            ],
+            "size": [int(side) for side in self.size],
+            "scale": self.transform.scale.tolist(),
+            "translate": self.transform.translate.tolist(),
+            **{name: np.asarray(self.carried[name]).tolist() for name in _MATRICES},
+            **{name: [str(each) for each in self.carried[name]] for name in _WORDS},
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Read what `to_dict` returned; anything else is a KeyError, TypeError or ValueError."""
+        carried: dict[str, Any] = {name: np.array(values[name], float) for name in _MATRICES}
+        carried |= {name: tuple(map(str, values[name])) for name in _WORDS}
+        index = tuple(
+            slice(*item) if isinstance(item, list) else int(item) for item in values["index"]
+        )
+        height, width = map(int, values["size"])
+        transform = CompositeAffine(
+            scale=np.array(values["scale"], float),
+            translate=np.array(values["translate"], float),
+            rotate=carried["rotate"],
+            shear=carried["shear"],
+            ndim=len(index),
+        )
+        return cls(index, (height, width), transform, carried)
+
     def expand(self, picture: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Expand a picture to the layer's dimensions: (H, W, C) to (1, H, W, C) for a stack."""
         axes = tuple(axis for axis, item in enumerate(self.index) if isinstance(item, int))
         return np.expand_dims(picture, axes)
+
+    def to_world(self, pixels: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Return where pixels of the plane are in the world, shape (N, 2) to (N, dimensions)."""
+        places = np.zeros((len(pixels), len(self.index)))
+        column = iter(range(2))
+        for axis, item in enumerate(self.index):
+            places[:, axis] = item if isinstance(item, int) else pixels[:, next(column)]
+        matrix = self.carried["affine"]
+        world: npt.NDArray[np.float64] = (
+            np.asarray(self.transform(places)) @ matrix[:-1, :-1].T + matrix[:-1, -1]
+        )
+        return world
 
     def arguments(self, size: tuple[int, ...]) -> dict[str, Any]:
         """Return the layer arguments that lay a picture of (H, W) over the plane."""

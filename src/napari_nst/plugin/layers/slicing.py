@@ -129,8 +129,19 @@ def plane_size(layer: "Image", index: tuple[int | slice, ...]) -> tuple[int, int
 
 
 def size_in(shape: tuple[int, ...], index: tuple[int | slice, ...]) -> tuple[int, int]:
-    """Return height and width of a plane of an array."""
+    """Return height and width of a plane of an array.
+
+    Raises
+    ------
+    ImageError
+        If they are not known before the array is computed, as of some of dask's.
+    """
     height, width = (shape[axis] for axis, place in enumerate(index) if isinstance(place, slice))
+    if height != height or width != width:  # NaN
+        raise ImageError(
+            "the layer's size is not known before it is computed; call compute_chunk_sizes() of "
+            "its dask array, and open it again"
+        )
     return int(height), int(width)
 
 

@@ -6,6 +6,7 @@ stack) may be registered to others: it is hidden instead. Either can be taken ba
 by hand, and then the next run leaves that layer alone.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -88,31 +89,33 @@ class Staging:
         word = "stands beside the content" if self._moved else "is hidden while you paint"
         return f"“{done[0].name}” {word}."
 
-    def prepare(self, content: "Image | None", style: "Image") -> None:
-        """Bring the content into view, and let the style not cover it.
+    def prepare(self, content: "Image | None", styles: "Sequence[Image]") -> None:
+        """Bring the content into view, and let no style cover it.
 
         Parameters
         ----------
         content
             What is painted; None is all that the canvas shows.
-        style
+        styles
             What it is painted like.
         """
         viewer = self._viewer
         if viewer.dims.ndisplay != 2 or viewer.canvas.grid.enabled:
             return  # the cells of a grid show each picture alone
-        self._respect(style)
+        for style in styles:
+            self._respect(style)
         if content is not None:
             content.visible = True
             self._hidden = [each for each in self._hidden if each != content]
-        contents = [content] if content is not None else drawn_images(viewer, style)
-        if not contents or style in contents:
+        contents = [content] if content is not None else drawn_images(viewer, *styles)
+        if not contents or any(style in contents for style in styles):
             return
         place = union(rectangle_of(layer, viewer.dims) for layer in contents)
         bring_into_view(viewer, place)
-        if self._covers(style, place):
-            part = overlap(seen(viewer), place) / float(np.prod(place[1] - place[0]))
-            self._clear(style, place, fits=part > _DETAIL)
+        for style in styles:
+            if self._covers(style, place):
+                part = overlap(seen(viewer), place) / float(np.prod(place[1] - place[0]))
+                self._clear(style, place, fits=part > _DETAIL)
 
     def put_back(self) -> None:
         """Bring styles back to where they were, and leave them there at later runs.

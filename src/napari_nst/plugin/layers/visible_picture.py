@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_nst.errors import ImageError
-from napari_nst.files.depth import as_uint8
+from napari_nst.files.depth import as_uint8, as_uint16
 from napari_nst.plugin.layers.captions import full_name
 from napari_nst.plugin.layers.placement import Placement
 from napari_nst.plugin.layers.slicing import Cut, plane_size, size_in, visible_cut
@@ -21,8 +21,14 @@ if TYPE_CHECKING:
     from napari.layers import Image, Layer
     from napari.utils.colormaps import Colormap
 
+Box = tuple[slice, slice]
+"""Rows and columns of a part of a picture."""
+
 PAINTED = "napari-nst-painted"
 """Key in the metadata of each layer that a run of this session has added."""
+
+MARKS = "napari-nst-marks"
+"""In the metadata of a layer that marks regions, or a part of a style, and is no picture."""
 
 PASSING = "napari-nst-passing"
 """In the metadata of a layer that is gone soon: of the pair that a folder run is at."""
@@ -152,8 +158,7 @@ def picture_of(layer: "Image", dims: "Dims", *, least_px: int | None = None) -> 
             f"napari shows {layer.name!r} in 3D; a picture is flat. Switch to 2D display "
             "(the cube button below the layer list)."
         )
-    cut = visible_cut(layer, dims)
-    placement = Placement.of(layer, cut.index, plane_size(layer, cut.index))
+    cut, placement = visible_cut(layer, dims), placement_of(layer, dims)
     levels = layer.data if layer.multiscale else [layer.data]
     data = levels[nearest_level([size_in(each.shape, cut.index) for each in levels], least_px)]
     if np.dtype(data.dtype).kind == "c":
@@ -162,6 +167,62 @@ def picture_of(layer: "Image", dims: "Dims", *, least_px: int | None = None) -> 
     if is_large(size_in(data.shape, cut.index)) and not cut.is_thick:
         return LayerPicture(ShownRows(data, cut, look), placement, full_name(layer))
     return LayerPicture(_as_shown(cut.read(data), look), placement, full_name(layer))
+
+
+def placement_of(layer: "Image", dims: "Dims") -> Placement:
+    """Return where a layer's visible slice is; raises ImageError if it cannot be seen."""
+    cut = visible_cut(layer, dims)
+    return Placement.of(layer, cut.index, plane_size(layer, cut.index))
+
+
+def cropped_picture(
+    layer: "Image", dims: "Dims", box: Box | None, *, least_px: int | None = None
+) -> LayerPicture:
+    """Take a part of what `picture_of` would take; its placement is that of the whole.
+
+    Parameters
+    ----------
+    box
+        Rows and columns of the part, in pixels of the finest level; None for the whole.
+    """
+    if box is None:
+        return picture_of(layer, dims, least_px=least_px)
+    whole, part = picture_size(layer, dims), [side.stop - side.start for side in box]
+    if least_px is not None:
+        least_px = math.ceil(least_px * min(whole) / min(part))
+    picture = picture_of(layer, dims, least_px=least_px)
+    part_now = scaled_box(box, whole, picture.pixels.shape[:2])
+    return replace(picture, pixels=np.ascontiguousarray(picture.pixels[part_now]))
+
+
+def scaled_box(box: Box, before: Sequence[int], now: Sequence[int]) -> Box:
+    """Return the same part of a picture that has another height and width now."""
+    rows, columns = (
+        slice(side.start * new // old, max(1, math.ceil(side.stop * new / old)))
+        for side, old, new in zip(box, before, now, strict=True)
+    )
+    return rows, columns
+
+
+def glimpse_of(layer: "Image", dims: "Dims", box: Box | None, *, side_px: int) -> npt.NDArray[Any]:
+    """Read few pixels of a layer's visible slice, or of a part of it, as the layer shows it.
+
+    Parameters
+    ----------
+    side_px
+        What the shorter side has at least, where the layer has as much.
+
+    Raises
+    ------
+    ImageError
+        If the slice cannot be seen.
+    """
+    cut = visible_cut(layer, dims)
+    data = layer.data[0] if layer.multiscale else layer.data
+    rows, columns = box or [slice(0, side) for side in size_in(data.shape, cut.index)]
+    step = max(1, min(rows.stop - rows.start, columns.stop - columns.start) // side_px)
+    part = cut.cropped(slice(rows.start, rows.stop, step), slice(columns.start, columns.stop, step))
+    return _as_shown(part.read(data), Look.of(layer))
 
 
 def picture_size(layer: "Image", dims: "Dims") -> tuple[int, int]:
@@ -184,14 +245,19 @@ def whole_range(dtype: npt.DTypeLike) -> tuple[float, float]:
 def _as_shown(plane: npt.NDArray[Any], look: Look) -> npt.NDArray[Any]:
     """Map values to colours as napari does.
 
-    8 bits stay 8 bits, as the screen has no more; other dtypes become float32.
+    uint8, uint16 and floats keep their dtype; bools become uint8, other integers float32.
     """
     is_known = plane.dtype.name in ("uint8", "uint16")
     if look.rgb and is_known and look.limits == whole_range(plane.dtype) and look.gamma == 1:
         return plane
     colours = _rgb(plane, look.limits, look.gamma) if look.rgb else _mapped(plane, look)
     picture = np.clip(colours, 0, 1).astype(np.float32)
-    return as_uint8(picture) if plane.dtype.name in ("uint8", "bool") else picture
+    if plane.dtype.name in ("uint8", "bool"):
+        return as_uint8(picture)
+    if plane.dtype == np.uint16:
+        return as_uint16(picture)
+    # napari shows no floats of more than 64 bits
+    return picture.astype(plane.dtype) if plane.dtype.kind == "f" else picture
 
 
 def _rgb(plane: npt.NDArray[Any], limits: Sequence[float], gamma: float) -> npt.NDArray[Any]:
@@ -217,5 +283,6 @@ def _within(values: npt.NDArray[Any], limits: Sequence[float]) -> npt.NDArray[An
     """Scale contrast limits to [0, 1] and clip; NaN stays NaN."""
     # Integers of 32 bits and more need 64 bits here: their limits may be close together.
     low, high = limits
-    exact = values.astype(np.result_type(values, np.float32))
+    # Limits far apart need them too, for their difference may be too much for 32 bits.
+    exact = values.astype(np.result_type(values, np.float32, np.min_scalar_type(high - low)))
     return np.asarray(np.clip((exact - low) / (high - low), 0, 1).astype(np.float32))

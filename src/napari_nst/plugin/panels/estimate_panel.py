@@ -15,7 +15,6 @@ from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 from napari_nst.errors import DeviceMemoryError, NstError, Remedy, TooLargeError
 from napari_nst.planning.text import estimate_text, memory_words
 from napari_nst.plugin.common.torch_import import import_torch
-from napari_nst.plugin.layers.visible_picture import picture_size
 from napari_nst.plugin.runs.worker import thread_count
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.text import in_words
@@ -43,7 +42,7 @@ class Question:
     ----------
     config
         Its settings.
-    content, style
+    content, styles
         Height and width of its pictures.
     device
         As in RunRequest.
@@ -51,7 +50,7 @@ class Question:
 
     config: StyleConfig
     content: Size
-    style: Size
+    styles: tuple[Size, ...]
     device: str
 
 
@@ -148,14 +147,14 @@ class EstimatePanel(QWidget):
 
     def _question(self) -> Question | None:
         """Return the run that could start now; None if none can."""
-        pickers, dims = self._form.pickers, self._viewer.dims
+        pickers = self._form.pickers
         if pickers.problem():
             return None
         try:
             return Question(
                 self._form.config(),
                 pickers.content_size(),
-                picture_size(pickers.style.value, dims),
+                tuple(self._form.crops.size(each) for each in pickers.styles),
                 self._session.device,
             )
         except NstError:
@@ -270,7 +269,7 @@ def _answered(question: Question) -> Answer:
     from napari_nst.planning.remedies import remedies
 
     torch.set_num_threads(thread_count())  # as runs do, so that the speed is theirs
-    asked = (question.config, question.content, question.style, question.device)
+    asked = (question.config, question.content, list(question.styles), question.device)
     expected = estimate(*asked)
     offers = () if expected.fits else remedies(plan_of(*asked), expected.free_bytes / MARGIN)
     return Answer(question, expected, offers)

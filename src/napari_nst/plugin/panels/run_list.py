@@ -32,7 +32,7 @@ from napari_nst.settings.text import settings_text
 
 if TYPE_CHECKING:
     from napari_nst.plugin.runs.session import Session
-    from napari_nst.plugin.runs.undo import Deleted
+    from napari_nst.plugin.runs.undo import UndoStack
     from napari_nst.plugin.runs.viewer_run import ViewerRun
     from napari_nst.settings.config import StyleConfig
 
@@ -68,7 +68,7 @@ class RunsList(QWidget):
         self._session = session
         self._actions: list[RunAction] = []
         self._items: dict[ViewerRun, QListWidgetItem] = {}
-        self._deleted: Deleted | None = None
+        self._undo_stack: UndoStack | None = None
         self.list = _Rows()
         self.list.setFrameShape(QFrame.Shape.NoFrame)
         self.list.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
@@ -86,8 +86,8 @@ class RunsList(QWidget):
         self.cancel_all.setToolTip("<p>Stop the run that computes and empty the queue.</p>")
         self.undo = QPushButton()
         self.undo.setToolTip(
-            "<p>Bring back the runs that were deleted last, with their layers. Offered for a "
-            "minute.</p>"
+            "<p>Bring back the runs that were deleted last, with their layers, for a minute; or "
+            "the colours that a result had before. Ctrl+Z in this dock</p>"
         )
         self.undo.hide()
         self._lay_out()
@@ -127,11 +127,11 @@ class RunsList(QWidget):
         alone = QItemSelectionModel.SelectionFlag.ClearAndSelect
         self.list.setCurrentItem(self._items[run], alone)
 
-    def offer_undo(self, deleted: "Deleted") -> None:
-        """Show a button while there are deleted runs to bring back."""
-        self._deleted = deleted
-        deleted.changed.connect(self._show_undo)  # a method: it goes when the list does
-        self.undo.clicked.connect(deleted.undo)
+    def offer_undo(self, stack: "UndoStack") -> None:
+        """Show a button while there is something to undo."""
+        self._undo_stack = stack
+        stack.changed.connect(self._show_undo)  # a method: it goes when the list does
+        self.undo.clicked.connect(stack.undo)
 
     def add_action(self, action: RunAction) -> None:
         """Append an entry to the menu."""
@@ -142,12 +142,15 @@ class RunsList(QWidget):
         menu, runs = QMenu(self), self.chosen
         menu.setToolTipsVisible(True)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        group = None
+        group, within = None, {"": menu}
         for action in sorted(self._actions, key=lambda action: action.group):
             if group not in (None, action.group):
                 menu.addSeparator()
             group = action.group
-            entry = menu.addAction(action.title)
+            if action.submenu not in within:
+                within[action.submenu] = QMenu(action.submenu, menu)
+                menu.addMenu(within[action.submenu])
+            entry = within[action.submenu].addAction(action.title)
             assert entry is not None
             entry.setToolTip(action.help)
             entry.setEnabled(bool(runs) and action.when(runs))
@@ -155,9 +158,9 @@ class RunsList(QWidget):
         return menu
 
     def _show_undo(self) -> None:
-        count = 0 if self._deleted is None else self._deleted.count
-        self.undo.setText("Undo delete" if count == 1 else f"Undo delete of {count} runs")
-        self.undo.setVisible(count > 0)
+        text = "" if self._undo_stack is None else self._undo_stack.text
+        self.undo.setText(text)
+        self.undo.setVisible(bool(text))
 
     def _on_added(self, run: "ViewerRun") -> None:
         item, row = QListWidgetItem(), RunRow(run)
@@ -292,15 +295,15 @@ def small(picture: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
     return picture[::stride, ::stride]
 
 
-def pixmap(picture: npt.NDArray[np.uint8]) -> QPixmap:
+def pixmap(picture: npt.NDArray[np.uint8], side_px: int = THUMBNAIL_PX) -> QPixmap:
     """Make a thumbnail of a picture, shape (H, W, 3) or (H, W, 4)."""
     pixels = np.ascontiguousarray(picture)
     height, width, channels = pixels.shape
     form = QImage.Format.Format_RGBA8888 if channels == 4 else QImage.Format.Format_RGB888
     image = QImage(pixels.tobytes(), width, height, width * channels, form)
     return QPixmap.fromImage(image).scaled(
-        THUMBNAIL_PX,
-        THUMBNAIL_PX,
+        side_px,
+        side_px,
         Qt.AspectRatioMode.KeepAspectRatio,
         Qt.TransformationMode.SmoothTransformation,
     )

@@ -1,6 +1,7 @@
 """What can be done with runs of the list, and the menu that offers it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,11 +15,13 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QInputDialog, QMessageBox,
 from napari_nst.errors import NstError
 from napari_nst.plugin.common.faults import translated
 from napari_nst.plugin.panels.save_dialog import save_runs
+from napari_nst.plugin.panels.strength_dialog import StrengthDialog
 from napari_nst.plugin.runs.plan import RunPlan, plan_again, plan_full, plan_more, plan_replay
 from napari_nst.runs.export import export_run
 from napari_nst.runs.progress import RunState
 from napari_nst.runs.request import continued
 from napari_nst.settings.fields import COLORS_LABELS, Colors
+from napari_nst.settings.text import in_words
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
     from napari_nst.plugin.form.settings_form import SettingsForm
     from napari_nst.plugin.runs.session import Session
     from napari_nst.plugin.runs.snapshot_layers import SnapshotLayers
-    from napari_nst.plugin.runs.undo import Deleted
+    from napari_nst.plugin.runs.undo import UndoStack
     from napari_nst.plugin.runs.viewer_run import ViewerRun
 
 MORE_STEPS = 100
@@ -46,6 +49,8 @@ class RunAction:
         Whether it makes sense for them.
     group
         Entries of one group stand together.
+    submenu
+        Where the entry is, if not in the menu itself.
     """
 
     title: str
@@ -53,6 +58,7 @@ class RunAction:
     act: "Callable[[list[ViewerRun]], None]"
     when: "Callable[[list[ViewerRun]], bool]"
     group: int = 0
+    submenu: str = ""
 
 
 class RunActions:
@@ -70,8 +76,8 @@ class RunActions:
         Gets reused settings.
     parent
         Dialogs stand over it.
-    deleted
-        Keeps deleted runs for a while.
+    undo_stack
+        Deletes runs, and keeps them for a while.
     """
 
     planning = Signal()
@@ -82,13 +88,13 @@ class RunActions:
         session: "Session",
         form: "SettingsForm",
         parent: QWidget,
-        deleted: "Deleted",
+        undo_stack: "UndoStack",
     ) -> None:
         self._viewer = viewer
         self._session = session
         self._form = form
         self._parent = parent
-        self._deleted = deleted
+        self._undo_stack = undo_stack
 
     def select_layers(self, runs: "list[ViewerRun]") -> None:
         """Select the layers of runs in the viewer's layer list."""
@@ -107,12 +113,12 @@ class RunActions:
     def again(self, runs: "list[ViewerRun]") -> None:
         """Run the same once more."""
         for run in runs:
-            self._start(partial(plan_again, run, self._viewer))
+            self._start(partial(plan_again, run, self._viewer, self._form.crops))
 
     def replay(self, runs: "list[ViewerRun]") -> None:
         """Repeat runs with their steering, bit for bit."""
         for run in runs:
-            self._start(partial(plan_replay, run, self._viewer))
+            self._start(partial(plan_replay, run, self._viewer, self._form.crops))
 
     def full(self, runs: "list[ViewerRun]") -> None:
         """Run what previews show at full size, with the settings that they have by now."""
@@ -134,7 +140,7 @@ class RunActions:
     def extend(self, runs: "list[ViewerRun]", steps: int) -> None:
         """Take more steps from the results, with the settings that the runs ended with."""
         for run in runs:
-            self._start(partial(plan_more, run, steps, self._viewer))
+            self._start(partial(plan_more, run, steps, self._viewer, self._form.crops))
 
     def continue_from(self, runs: "list[ViewerRun]") -> None:
         """Let the form's next run start from a result, its settings ready to be changed."""
@@ -143,12 +149,26 @@ class RunActions:
         self._form.loan.lend(continued(run.config), preset=_preset_of(run), start=run.live.layer)
 
     def recolor(self, colors: Colors, runs: "list[ViewerRun]") -> None:
-        """Give finished pictures other colours."""
-        try:
+        """Give finished pictures other colours; it can be undone."""
+        with self._undoable(runs):
             for run in runs:
                 run.recolor(colors)
+
+    def choose_strength(self, runs: "list[ViewerRun]") -> None:
+        """Ask how much of their colours pictures get, and show it while the slider moves."""
+        with self._undoable(runs):
+            StrengthDialog(runs, self._parent).exec()
+
+    @contextmanager
+    def _undoable(self, runs: "list[ViewerRun]") -> Iterator[None]:
+        """Note what changes the look of runs for undo, and say what cannot be done."""
+        looks = [(run, look) for run in runs if (look := run.look) is not None]
+        try:
+            yield
         except NstError as error:
-            show_error(str(error))
+            show_error(in_words(error))
+        if changed := [(run, look) for run, look in looks if run.record != look.record]:
+            self._undo_stack.note_colors(changed)
 
     def show_or_hide(self, runs: "list[ViewerRun]") -> None:
         """Hide the runs' layers, or show them if all are hidden."""
@@ -211,7 +231,7 @@ class RunActions:
             buttons.No,
         )
         if answer == buttons.Yes:
-            self._deleted.delete([run for run in runs if run in self._session.runs])
+            self._undo_stack.delete([run for run in runs if run in self._session.runs])
 
     def cancel(self, runs: "list[ViewerRun]") -> None:
         """Stop what computes, take what waits off the list."""
@@ -371,16 +391,26 @@ def _entries_of_settings(actions: "RunActions") -> list[RunAction]:
 
 
 def _entries_of_colors(actions: "RunActions") -> list[RunAction]:
-    return [
+    choices = [
         RunAction(
-            f"Colours {COLORS_LABELS[value]}",
+            f"{COLORS_LABELS[value][:1].upper()}{COLORS_LABELS[value][1:]}",
             "Give the finished picture these colours, without running again",
             partial(actions.recolor, value),
             partial(_can_have_colors, value),
             group=2,
+            submenu="Colours",
         )
         for value in get_args(Colors)
     ]
+    strength = RunAction(
+        "Strength…",
+        "Choose how much of its colours the finished picture gets, without running again",
+        actions.choose_strength,
+        lambda runs: _have_records(runs) and all(_has_palette(run) for run in runs),
+        group=2,
+        submenu="Colours",
+    )
+    return [*choices, strength]
 
 
 def _entries_of_queue(actions: "RunActions") -> list[RunAction]:
@@ -420,12 +450,22 @@ def _have_records(runs: "list[ViewerRun]") -> bool:
 def _can_have_colors(colors: Colors, runs: "list[ViewerRun]") -> bool:
     """Return whether the colours are others than a finished picture has, and known."""
     return _have_records(runs) and all(
-        run.record is not None
-        and "palette" in run.record.resolved
+        _has_palette(run)
         and run.config.colors != colors
-        and not (colors == "none" and run.result is None)  # a file keeps only what is seen
+        # A file keeps only the picture as it is seen, and not the content.
+        and not (colors in ("none", "luminance") and run.result is None)
+        and (colors != "before" or _began_before(run))
         for run in runs
     )
+
+
+def _began_before(run: "ViewerRun") -> bool:
+    """Return whether a run's style got the content's colours before the run."""
+    return run.record is not None and run.record.config.colors == "before"
+
+
+def _has_palette(run: "ViewerRun") -> bool:
+    return run.record is not None and "palette" in run.record.resolved
 
 
 def _have_snapshots(runs: "list[ViewerRun]") -> bool:

@@ -47,6 +47,11 @@ class Stake:
         """Runs with a picture: results, and what has formed of those that run."""
         return (*self.unsaved, *(run for run in self.running if run.kept is not None))
 
+    @property
+    def ending(self) -> tuple[ViewerRun, ...]:
+        """Runs that compute and cannot go on later: they have no checkpoint."""
+        return tuple(run for run in self.running if not run.goes_on_later)
+
 
 class Autosave(QObject):
     """Saves the results of a session in threads of their own.

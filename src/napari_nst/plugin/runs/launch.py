@@ -31,7 +31,7 @@ class Launcher(QObject):
     """Plans runs and hands them to the session; asks for weights first where they lack.
 
     Signals: `refused` with a sentence when nothing was started, `planning` before pictures are
-    taken, `starting` with the layers of content (None for the canvas) and style of each run.
+    taken, `starting` with the layers of content (None for the canvas) and styles of each run.
 
     Parameters
     ----------
@@ -127,13 +127,13 @@ class Launcher(QObject):
             self.refused.emit(problem)
             return False
         pickers = self._form.pickers
-        return self._begin(plans, again, [(pickers.content_layer(), pickers.style.value)])
+        return self._begin(plans, again, [(pickers.content_layer(), *pickers.styles)])
 
     def _begin(
         self,
         plans: Callable[[str], list[RunPlan]],
         again: Callable[[], None],
-        layers: "Sequence[tuple[Image | None, Image]]",
+        layers: "Sequence[tuple[Image | None, *tuple[Image, ...]]]",
     ) -> bool:
         """Start runs, and return whether they were."""
         try:
@@ -142,8 +142,8 @@ class Launcher(QObject):
                 return False
             self.planning.emit()
             planned = plans(weights)
-            for content, style in layers:
-                self.starting.emit(content, style)
+            for content, *styles in layers:
+                self.starting.emit(content, styles)
             for plan in planned:
                 self._session.start(plan)
         except NstError as error:
@@ -165,7 +165,7 @@ class Launcher(QObject):
         preset: NamedPreset | None = None,
     ) -> RunPlan:
         return plan_run(
-            self._form.pickers,
+            self._form,
             self._viewer.dims,
             config,
             weights=weights,

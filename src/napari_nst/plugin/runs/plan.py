@@ -1,15 +1,19 @@
 """Plans of runs: a request, and where and by which name the viewer shows the result."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from napari_nst.errors import ConfigError, ImageError
+from napari_nst.files.checkpoints import Checkpoint
 from napari_nst.files.user_presets import NamedPreset
 from napari_nst.plugin.gallery.open_styles import style_of
+from napari_nst.plugin.layers.captions import full_name
 from napari_nst.plugin.layers.placement import Placement
-from napari_nst.plugin.layers.visible_picture import LayerPicture, picture_of
+from napari_nst.plugin.layers.visible_picture import LayerPicture, cropped_picture, picture_of
+from napari_nst.plugin.masks.crops import Crops
 from napari_nst.runs.naming import RunName, pair_name, summary
 from napari_nst.runs.request import (
     RunRequest,
@@ -32,11 +36,27 @@ if TYPE_CHECKING:
     from napari.layers import Image
     from napari.viewer import Viewer
 
-    from napari_nst.plugin.form.layer_pickers import LayerPickers
+    from napari_nst.plugin.form.settings_form import SettingsForm
     from napari_nst.plugin.runs.viewer_run import ViewerRun
 
 _NAME_LETTERS = 18
 """Of a picture's name, in that of its result."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a picture of a run came from.
+
+    Parameters
+    ----------
+    name
+        Of its layer.
+    file
+        The path that it was read from; "" if it came from no file.
+    """
+
+    name: str
+    file: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,8 +77,12 @@ class RunPlan:
         The own preset that its settings started from, if any.
     full
         The run that this is a preview of; None if it is no preview.
-    style_file
-        Where the style was read from; "" if it came from no file.
+    sources
+        Where its pictures came from, by their names in the request, as far as it is known.
+    resume
+        The checkpoint that it goes on from, once.
+    styles
+        Ids of the styles' layers, which are not kept.
     """
 
     request: RunRequest | None
@@ -67,11 +91,13 @@ class RunPlan:
     place: SweepPlace | None = None
     preset: NamedPreset | None = None
     full: "RunPlan | None" = None
-    style_file: str = ""
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    resume: Checkpoint | None = None
+    styles: tuple[UUID, ...] = ()
 
 
 def plan_run(
-    pickers: "LayerPickers",
+    form: "SettingsForm",
     dims: "Dims",
     config: StyleConfig,
     *,
@@ -86,8 +112,8 @@ def plan_run(
 
     Parameters
     ----------
-    pickers
-        Content, style and start.
+    form
+        Content, styles and start, and what is drawn over them.
     dims
         The viewer's: which slice is shown.
     config
@@ -111,23 +137,48 @@ def plan_run(
     ImageError
         If a layer's slice is no picture.
     """
-    style = pickers.style.value if pictures is None else pictures[1]
-    side_px = least_px(config)
+    side_px, pickers, drawn = least_px(config), form.pickers, None
+    styles = pickers.styles if pictures is None else pictures[1:]
     if pictures is None:
         content = pickers.content_picture(least_px=side_px)
+        drawn = form.regions.drawn(content.placement)
     else:
         content = picture_of(pictures[0], dims, least_px=side_px)
-    painted = picture_of(style, dims, least_px=side_px)
-    init, config = _start_of(pickers.start_layer(), dims, config)
-    request = RunRequest(content.pixels, painted.pixels, config, weights, init)
-    pair_text = pair_name(content.name, painted.name, _NAME_LETTERS)
+        config = config.of_one_style
+    crops, start = form.crops, pickers.start_layer()
+    painted = [cropped_picture(each, dims, crops.box(each), least_px=side_px) for each in styles]
+    init, config = _start_of(start, dims, config)
+    request = RunRequest(
+        content.pixels,
+        tuple(each.pixels for each in painted),
+        config,
+        weights,
+        init,
+        regions=None if drawn is None else drawn.read(),
+    )
+    if request.regions is not None:
+        request.regions.check(len(styles))
+    pair_text = pair_name(content.name, " + ".join(each.name for each in painted), _NAME_LETTERS)
     if label:
         parts = [pair_text, label] if place is None else [label]
         name = RunName(_text_of(parts, weights), settings=label)
     else:
         last = next((each for each in reversed(list(earlier)) if each.name.pair == pair_text), None)
         name = _name_of(pair_text, config, preset, last, weights=weights)
-    return RunPlan(request, name, content.placement, place, preset, style_file=_file_of(style))
+    layers = [pickers.content_layer() if pictures is None else pictures[0], *styles, start]
+    names = [content.name, *(each.name for each in painted), start and full_name(start)]
+    return RunPlan(
+        request,
+        name,
+        content.placement,
+        place,
+        preset,
+        sources={
+            role: Source(str(name), _file_of(layer))
+            for role, name, layer in zip(request.pictures, names, layers, strict=False)
+        },
+        styles=tuple(each.unique_id for each in styles),
+    )
 
 
 def _text_of(parts: list[str], weights: str) -> str:
@@ -146,9 +197,9 @@ def _start_of(
     return pixels, continued(config) if METADATA_KEY in start.metadata else config
 
 
-def _file_of(style: "Image") -> str:
-    """Return the path that a style was read from; empty if it came from no file."""
-    opened = style_of(style)
+def _file_of(layer: "Image | None") -> str:
+    """Return the path that a picture was read from; empty if it came from no file."""
+    opened = None if layer is None else style_of(layer)
     return opened.name if opened is not None and opened.kind == "file" else ""
 
 
@@ -217,12 +268,12 @@ def plan_full(run: "ViewerRun") -> RunPlan:
     config = run.config.replace(size=asked.size, steps=asked.steps)
     return replace(
         full,
-        request=replace(full.request, config=config),
+        request=replace(full.request, config=config, regions=run.regions),
         name=full.name.steered(asked, config, full.request.events),
     )
 
 
-def plan_again(run: "ViewerRun", viewer: "Viewer", *, weights: str) -> RunPlan:
+def plan_again(run: "ViewerRun", viewer: "Viewer", crops: Crops, *, weights: str) -> RunPlan:
     """Plan what the run was asked for, without its steering.
 
     Raises
@@ -233,17 +284,22 @@ def plan_again(run: "ViewerRun", viewer: "Viewer", *, weights: str) -> RunPlan:
     if run.plan.request is not None:
         # A name that tells what the run was steered to would not be true of one that is not.
         kept = run.is_name_generated
-        return run.plan if kept else replace(run.plan, name=replace(run.plan.name, text=run.name))
+        plan = replace(run.plan, resume=None)
+        return plan if kept else replace(plan, name=replace(plan.name, text=run.name))
     assert run.record is not None
-    pictures = _pictures(viewer, run.record.config)
+    pictures = _pictures(viewer, crops, run.record.config)
     request = request_of(run.record, [each.pixels for each in pictures], weights=weights)
-    content = next(each for each in pictures if each.pixels is request.content)
-    return RunPlan(request, RunName(run.name), content.placement)
+    found = {
+        role: next(each for each in pictures if each.pixels is pixels)
+        for role, pixels in request.pictures.items()
+    }
+    sources = {role: Source(each.name) for role, each in found.items()}
+    return RunPlan(request, RunName(run.name), found["content"].placement, sources=sources)
 
 
-def plan_replay(run: "ViewerRun", viewer: "Viewer", *, weights: str) -> RunPlan:
+def plan_replay(run: "ViewerRun", viewer: "Viewer", crops: Crops, *, weights: str) -> RunPlan:
     """Plan the same again, steering and stop included; raises as `plan_again`."""
-    again = plan_again(run, viewer, weights=weights)
+    again = plan_again(run, viewer, crops, weights=weights)
     if run.record is None or again.request is None:
         raise ConfigError("the run has not ended yet, so there is no record to replay")
     return RunPlan(
@@ -252,29 +308,39 @@ def plan_replay(run: "ViewerRun", viewer: "Viewer", *, weights: str) -> RunPlan:
         again.placement,
         preset=again.preset,
         full=again.full,
+        sources=again.sources,
     )
 
 
-def plan_more(run: "ViewerRun", steps: int, viewer: "Viewer", *, weights: str) -> RunPlan:
+def plan_more(
+    run: "ViewerRun", steps: int, viewer: "Viewer", crops: Crops, *, weights: str
+) -> RunPlan:
     """Plan more steps from a run's result, with the settings it ended with."""
     picture = run.painted
-    again = plan_again(run, viewer, weights=weights)
+    again = plan_again(run, viewer, crops, weights=weights)
     if run.record is None or picture is None or again.request is None:
         raise ConfigError("the run has no result to go on from")
     request = extended(again.request, run.record, picture, steps=steps)
     name = RunName(f"{run.name}{SEPARATOR}{steps} more")
-    return RunPlan(request, name, again.placement, preset=again.preset)
+    return RunPlan(request, name, again.placement, preset=again.preset, sources=again.sources)
 
 
-def _pictures(viewer: "Viewer", config: StyleConfig) -> list[LayerPicture]:
-    """Take all open image layers that are pictures now, as a run with these settings would."""
+def _pictures(viewer: "Viewer", crops: Crops, config: StyleConfig) -> list[LayerPicture]:
+    """Take all open image layers that are pictures now, as a run with these settings would.
+
+    Of those that are cropped also the part.
+    """
     from napari.layers import Image
 
     found = []
     for layer in viewer.layers:
         if isinstance(layer, Image):
             try:
-                found.append(picture_of(layer, viewer.dims, least_px=least_px(config)))
+                box = crops.box(layer)
+                found += [
+                    cropped_picture(layer, viewer.dims, part, least_px=least_px(config))
+                    for part in ([None] if box is None else [None, box])
+                ]
             except ImageError:
                 continue
     return found

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, Signal
 
 from napari_nst.errors import NstError
+from napari_nst.files.checkpoints import EVERY_S
 from napari_nst.plugin.layers.captions import full_name
 from napari_nst.plugin.layers.records import adopt_record
 from napari_nst.plugin.layers.visible_picture import is_single, picture_of
@@ -52,6 +53,8 @@ class Session(QObject):
         What the snapshots of all runs may take.
     interval_s
         The least time between two pictures of a run to come.
+    checkpoint_every_s
+        The least time between two checkpoints of a long run to come; 0 writes none.
     device
         Where runs to come compute, if they do not say so themselves.
     """
@@ -69,6 +72,7 @@ class Session(QObject):
         self.snapshot_every: int | None = SNAPSHOT_EVERY
         self.snapshot_bytes = SNAPSHOT_BYTES
         self.interval_s = 0.0
+        self.checkpoint_every_s = float(EVERY_S)
         self.device = "auto"
         self._viewer = viewer
         self._latest: ViewerRun | None = None
@@ -104,7 +108,12 @@ class Session(QObject):
             plan = replace(plan, request=replace(plan.request, device=self.device))
         snapshots = SnapshotStore(self.snapshot_bytes, every=self.snapshot_every)
         run = ViewerRun(
-            plan, self._viewer, snapshots, interval_s=self.interval_s, taken=self._taken_names
+            plan,
+            self._viewer,
+            snapshots,
+            interval_s=self.interval_s,
+            checkpoint_every_s=0 if plan.full else self.checkpoint_every_s,
+            taken=self._taken_names,
         )
         run.changed.connect(self._on_changed)
         run.ended.connect(self._on_ended)

@@ -2,10 +2,12 @@
 
 import time
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_nst.core.control import RunControl
@@ -14,6 +16,7 @@ from napari_nst.files.depth import as_uint8
 from napari_nst.plugin.common.torch_import import import_torch
 from napari_nst.plugin.layers.live_layer import LiveLayer
 from napari_nst.plugin.runs.plan import RunPlan
+from napari_nst.plugin.runs.run_file import RunFile
 from napari_nst.plugin.runs.worker import EngineWorker, run_request
 from napari_nst.runs.export import record_at
 from napari_nst.runs.frame_gate import Frame, FrameGate, newer
@@ -21,8 +24,9 @@ from napari_nst.runs.naming import is_generated, unique
 from napari_nst.runs.progress import RunState, StepClock, outcome_text, progress_text
 from napari_nst.runs.snapshots import SnapshotStore
 from napari_nst.settings.config import StyleConfig
-from napari_nst.settings.fields import Colors
+from napari_nst.settings.fields import COLOR_SETTINGS, Colors
 from napari_nst.settings.record import METADATA_KEY, RunRecord
+from napari_nst.settings.regions import REGIONS, Regions
 from napari_nst.settings.results import LossPoint
 from napari_nst.settings.text import in_words
 
@@ -35,6 +39,22 @@ if TYPE_CHECKING:
 
 _TURNS_TO_PAINT = 2
 """Turns of the event loop after which Qt has painted: one posts the paint, one does it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """A finished picture with what reproduces it.
+
+    Parameters
+    ----------
+    picture : array, shape (H, W, 3) or (H, W, 4)
+    record, result
+        As in ViewerRun.
+    """
+
+    picture: npt.NDArray[Any]
+    record: RunRecord
+    result: "StyleResult | None"
 
 
 class ViewerRun(QObject):
@@ -52,6 +72,8 @@ class ViewerRun(QObject):
         Keeps pictures of the run's past.
     interval_s
         The least time between two pictures.
+    checkpoint_every_s
+        The least time between two checkpoints; 0 writes none.
     taken
         Returns the names that this run cannot have; its own may be among them.
 
@@ -72,15 +94,18 @@ class ViewerRun(QObject):
         snapshots: SnapshotStore,
         *,
         interval_s: float = 0.0,
+        checkpoint_every_s: float = 0.0,
         taken: Callable[[], Collection[str]] = tuple,
     ) -> None:
         super().__init__()
         self.plan = plan
-        self.name = unique(plan.name.text, taken())
+        resumed = plan.resume
+        wanted = {} if resumed is None else resumed.note
+        self.name = unique(wanted.get("name", plan.name.text), taken())
         self.number = 0
         self.state = RunState.WAITING
         self.text = "Waits for its turn."
-        self.points: list[LossPoint] = []
+        self.points: list[LossPoint] = [] if resumed is None else list(resumed.history)
         self.shown: Frame | None = None
         self.result: StyleResult | None = None
         self.record: RunRecord | None = None
@@ -90,14 +115,21 @@ class ViewerRun(QObject):
         self.live.renamed.connect(self._on_renamed)
         self.snapshot_layers: list[SnapshotLayer] = []
         self.control = RunControl()
-        self._steered: dict[str, Any] = {}
+        events = () if resumed is None else resumed.record.events
+        self._steered: dict[str, Any] = {e.field: e.value for e in events if e.field != REGIONS}
+        self._regions = None if plan.request is None else plan.request.regions
+        if resumed is not None:
+            self._regions = resumed.record.ending_regions
         self._taken = taken
-        self._told = plan.name.text
+        self._told = plan.name.text if resumed is None else self._telling_name
         self._gate = FrameGate(interval_s=interval_s)
         self._clock = StepClock()
         self._drawing: tuple[float, bool] | None = None
         self._turns = 0
         self._worker: EngineWorker | None = None
+        self._checkpoint_every_s = checkpoint_every_s
+        self._file: RunFile | None = None
+        self._has_warned = False
 
     @property
     def config(self) -> StyleConfig:
@@ -106,6 +138,13 @@ class ViewerRun(QObject):
             return self.record.ending
         assert self.plan.request is not None
         return self.plan.request.config.replace(**self._steered)
+
+    @property
+    def regions(self) -> Regions | None:
+        """The regions of now; None where there are none."""
+        if self.record is not None:
+            return self.record.ending_regions
+        return self._regions
 
     @property
     def picture(self) -> "npt.NDArray[Any] | None":
@@ -150,9 +189,15 @@ class ViewerRun(QObject):
         """Whether the name tells the settings; False once the user has renamed the layer."""
         return is_generated(self.name, self._told)
 
+    @property
+    def goes_on_later(self) -> bool:
+        """Whether the run computes and, if it is cut off, can be gone on with."""
+        return self._file is not None and self._file.is_kept
+
     def start(self) -> None:
         """Start the thread."""
         assert self.plan.request is not None
+        self._file = RunFile(self.plan, self.name, self._checkpoint_every_s)
         self.text = "Loading the network and looking at the pictures…"
         worker = EngineWorker(
             self.control,
@@ -161,6 +206,7 @@ class ViewerRun(QObject):
             self.control,
             self._gate,
             self.snapshots,
+            self._file,
         )
         worker.yielded.connect(self._on_frame)
         worker.returned.connect(self._on_result)
@@ -183,47 +229,80 @@ class ViewerRun(QObject):
             self._set(RunState.RUNNING)
 
     def stop(self) -> None:
-        """End the run and keep what is there."""
+        """End the run and keep what is there; its checkpoint is deleted."""
         if self.state.active:
+            self.finish_file()
             self.control.stop()
             self._set(RunState.STOPPING)
+
+    def finish_file(self) -> None:
+        """Let the checkpoint be deleted when the run ends, in whatever way."""
+        if self._file is not None:
+            self._file.is_over.set()
 
     def steer(self, **changes: Any) -> None:  # noqa: ANN401 - validated by StyleConfig
         """Change settings from the next step on; raises ConfigError if they do not fit."""
         self.control.steer(**changes)
         self._steered |= changes
-        if set(changes) != {"colors"}:  # losses before and after other colours compare
+        if not set(changes) <= set(COLOR_SETTINGS):  # losses before and after other colours compare
             self.snapshots.mark_change(self.points[-1].iteration if self.points else 0)
         if self.plan.request is not None and not self.plan.request.events:
             self._tell_settings()  # a replay's settings are known at its end
 
-    def recolor(self, colors: Colors) -> None:
+    def repaint(self, regions: Regions | None) -> None:
+        """Change the regions from the next step on; raises ConfigError if they do not fit."""
+        self.control.repaint(regions)
+        self._regions = regions
+        self.snapshots.mark_change(self.points[-1].iteration if self.points else 0)
+
+    def recolor(self, colors: Colors, strength: float | None = None) -> None:
         """Give a finished picture other colours, without running again.
+
+        Parameters
+        ----------
+        colors, strength
+            As in StyleConfig; without a strength that of now stays.
 
         Raises
         ------
         ConfigError
-            If its record is from a version that kept no colours of its content and style.
+            If its record is from a version that kept no colours of its content and style, or the
+            colours come from what is not at hand.
         """
         if self.result is not None:
-            self.result = self.result.with_colors(colors)
+            self.result = self.result.with_colors(colors, strength)
             self.record = self.result.record
             self._tell_settings()
             self.show_result()
         elif self.record is not None and self.picture is not None:
-            self._recolor_layer(self.picture, self.record, colors)
+            self._recolor_layer(self.picture, self.record.with_colors(colors, strength))
         self.changed.emit(self)
 
-    def _recolor_layer(self, picture: npt.NDArray[Any], record: RunRecord, colors: Colors) -> None:
-        """Give the layer of an earlier session other colours, from those that it shows."""
+    @property
+    def look(self) -> "Look | None":
+        """What `restore` brings back after other colours; None before the end."""
+        if self.record is None or self.picture is None:
+            return None
+        return Look(self.picture, self.record, self.result)
+
+    def restore(self, look: "Look") -> None:
+        """Take other colours back."""
+        self.result, self.record = look.result, look.record
+        self._tell_settings()
+        self.live.finish(as_uint8(look.picture), look.record)
+        self.changed.emit(self)
+
+    def _recolor_layer(self, picture: npt.NDArray[Any], record: RunRecord) -> None:
+        """Give the layer of an earlier session the record's colours, from those that it shows."""
         import_torch()
         from napari_nst.api import recolored
 
         shown = as_uint8(picture)
         painted = shown[..., :3].astype(np.float32) / np.float32(255)
-        recolored_picture = recolored(shown, painted, record, colors)
-        self.record = record.with_colors(colors)
-        self.live.finish(recolored_picture, self.record)
+        ending = record.ending
+        picture = recolored(shown, painted, record, ending.colors, strength=ending.color_strength)
+        self.record = record
+        self.live.finish(picture, record)
 
     def abandon(self) -> None:
         """End the run and forget its layers, as when the viewer closes; safe to repeat."""
@@ -265,7 +344,7 @@ class ViewerRun(QObject):
     def show_result(self) -> None:
         """Show the result, in a new layer if the old one is gone."""
         if self.result is not None and self.record is not None:
-            self.live.finish(as_uint8(self.result.image), self.record)
+            self.live.finish(self.result.image, self.record)
 
     def label_snapshot(self, snapshot: "SnapshotLayer") -> None:
         """Store in a snapshot's layer what reproduces it, as soon as that is known."""
@@ -279,19 +358,29 @@ class ViewerRun(QObject):
         request = self.plan.request
         if request is None or not self.is_name_generated:
             return
-        told = self.plan.name.steered(request.config, self.config, request.events).text
+        told = self._telling_name
         if told != self._told:
             self._told = told
             self.live.rename(unique(told, set(self._taken()) - {self.name}))
 
+    @property
+    def _telling_name(self) -> str:
+        """The planned name, with the settings of now."""
+        request = self.plan.request
+        assert request is not None
+        return self.plan.name.steered(request.config, self.config, request.events).text
+
     def _on_renamed(self, name: str) -> None:
         self.name = name
+        if self._file is not None:
+            self._file.note["name"] = name
         self.changed.emit(self)
 
     def _on_frame(self, frame: Frame) -> None:
         started = time.perf_counter()
         if self._worker is None or self._worker.abort_requested:
             return
+        self._warn_of_file()
         self.points += (fresh := newer(frame.points, self.points))
         self._clock.add(fresh)
         if frame.picture is not None:
@@ -305,6 +394,13 @@ class ViewerRun(QObject):
         self.framed.emit(frame)
         self._drawing, self._turns = (started, frame.picture is not None), 0
         QTimer.singleShot(0, self._on_turn)
+
+    def _warn_of_file(self) -> None:
+        """Tell once that the run could not go on after a crash."""
+        problem = "" if self._file is None else self._file.problem
+        if problem and not self._has_warned:
+            self._has_warned = True
+            show_warning(f"{self.name} goes on, but without a checkpoint: {problem}")
 
     def _on_turn(self) -> None:
         """Open the gate once Qt has painted, with what slot and painting took together."""
@@ -322,11 +418,11 @@ class ViewerRun(QObject):
         self.points = list(result.history)
         self._remember_end(result)
         for event in result.record.events:
-            if event.field == "colors":
+            if event.field in COLOR_SETTINGS:
                 continue
             self.snapshots.mark_change(event.step)
         self._tell_settings()
-        self.live.finish(as_uint8(result.image), result.record)
+        self.live.finish(result.image, result.record)
         for snapshot in self.snapshot_layers:
             self.label_snapshot(snapshot)
         self.text = outcome_text(result.reason, result.record.steps_done, result.seconds)

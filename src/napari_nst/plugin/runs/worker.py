@@ -10,7 +10,7 @@ import atexit
 import logging
 import os
 from collections.abc import Callable, Generator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from napari_nst.core.control import RunControl
 from napari_nst.core.memory import give_memory_back
 from napari_nst.plugin.common.faults import translated
 from napari_nst.plugin.common.torch_import import import_torch
+from napari_nst.plugin.runs.run_file import RunFile
 from napari_nst.runs.frame_gate import Frame, FrameGate, frames
 from napari_nst.runs.request import RunRequest
 from napari_nst.runs.snapshots import SnapshotStore
@@ -101,22 +102,31 @@ def run_request(
     control: RunControl,
     gate: FrameGate,
     snapshots: SnapshotStore | None = None,
+    file: RunFile | None = None,
 ) -> "Generator[Frame, None, StyleResult]":
     """Start the engine and hand on its frames. Imports torch, in the run's thread."""
     load_engine()
     from napari_nst.api import iter_stylize
 
-    run = iter_stylize(
-        request.content,
-        request.style,
-        request.config,
-        weights=request.weights,
-        device=request.device,
-        control=control,
-        init=request.init,
-        events=request.events,
-    )
-    return (yield from frames(run, gate, control, snapshots=snapshots, until=request.until))
+    with ExitStack() as stack:
+        options = {} if file is None else stack.enter_context(file.opened(request))
+        run = iter_stylize(
+            request.content,
+            request.styles,
+            request.config,
+            weights=request.weights,
+            device=request.device,
+            control=control,
+            init=request.init,
+            regions=request.regions,
+            events=request.events,
+            **options,
+        )
+        result = yield from frames(run, gate, control, snapshots=snapshots, until=request.until)
+        is_as_asked = result.record.steps_done == request.until
+        if file is not None and (result.reason != "stopped" or is_as_asked):
+            file.is_over.set()  # otherwise the viewer has closed, or the user has said so already
+    return result
 
 
 def load_engine() -> None:

@@ -21,7 +21,6 @@ import torch
 from torch import Tensor
 
 from napari_nst.core.device import finest_dtype
-from napari_nst.settings.fields import Colors
 
 _FLOOR = 1e-5
 _LONGEST_STRETCH = 4.0
@@ -130,6 +129,11 @@ class ColourMap:
     mean: Numbers
     target_mean: Numbers
 
+    @property
+    def key(self) -> bytes:
+        """Its numbers, by which maps are told apart."""
+        return np.concatenate([self.matrix, [self.mean, self.target_mean]]).tobytes()
+
     def __call__(self, rgb: Tensor) -> Tensor:
         """Map a picture of shape (1, 3, H, W); values may leave [0, 1]."""
         matrix = torch.as_tensor(self.matrix, dtype=rgb.dtype, device=rgb.device)
@@ -148,55 +152,6 @@ def colour_map(source: ColourStatistics, target: ColourStatistics) -> ColourMap:
     stretches, directions = np.linalg.eigh((matrix + matrix.T) / 2)
     stretches = stretches.clip(0, _LONGEST_STRETCH)
     return ColourMap((directions * stretches) @ directions.T, source.mean, target.mean)
-
-
-@dataclass(frozen=True)
-class Palette:
-    """The colours that a result can be given.
-
-    Parameters
-    ----------
-    content, style
-        Statistics of the content as it was given, and of the styles together.
-    """
-
-    content: ColourStatistics
-    style: ColourStatistics
-
-    @property
-    def to_style(self) -> ColourMap:
-        """The map that gives the content the style's colours."""
-        return colour_map(self.content, self.style)
-
-    def map_after(self, painted: ColourStatistics, colors: Colors) -> ColourMap:
-        """Return the map that gives a painted picture the colours asked for, but for "none"."""
-        return colour_map(painted, self.style if colors == "style" else self.content)
-
-    def after(self, painted: Tensor, colors: Colors, alpha: Tensor | None = None) -> Tensor:
-        """Return a picture in the colours asked for.
-
-        Parameters
-        ----------
-        painted : Tensor, shape (1, 3, H, W)
-            As the run left it.
-        colors
-            As in StyleConfig.
-        alpha : Tensor, shape (1, 1, H, W)
-            Its opacity, if it has any.
-        """
-        if colors == "none":
-            return painted
-        return self.map_after(colour_statistics(painted, alpha), colors)(painted)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON values, as a record keeps them."""
-        return {"content": self.content.to_dict(), "style": self.style.to_dict()}
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Read what `to_dict` returned; raises KeyError, TypeError or ValueError otherwise."""
-        parts = (ColourStatistics.from_dict(values[name]) for name in ("content", "style"))
-        return cls(*parts)
 
 
 def _power(matrix: Numbers, exponent: float) -> Numbers:

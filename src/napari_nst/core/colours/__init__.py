@@ -1,0 +1,1 @@
+"""The colours of a result: measured by pieces, mapped pixel by pixel, or with a few rows around."""
