@@ -16,6 +16,7 @@ from napari_nst.plugin.form.number_box import NumberBox
 from napari_nst.plugin.form.setting_widgets import prepare
 from napari_nst.plugin.gallery.signs import SignButton, cross
 from napari_nst.plugin.layers.captions import full_name
+from napari_nst.plugin.layers.extents import look_at
 from napari_nst.plugin.layers.placement import Placement
 from napari_nst.plugin.layers.visible_picture import MARKS
 from napari_nst.plugin.masks.label_image import (
@@ -139,6 +140,8 @@ class RegionsForm(QWidget):
             self.layer_box.value = layer
         assert self.layer is not None
         self.layer.visible = True
+        if isinstance(self.layer, Labels):
+            look_at(self._viewer, self.layer)
         self._viewer.layers.selection.active = self.layer
         self.layer.mode = "paint" if isinstance(self.layer, Labels) else "add_polygon"
 
