@@ -84,6 +84,19 @@ def test_a_run_in_files_paints_the_same_picture(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("colors", ["palette", "histogram", "luminance"])
+@pytest.mark.usefixtures("in_files")
+def test_colours_that_need_more_than_their_pixel_are_the_same_in_files(
+    colors: str, tmp_path: Path
+) -> None:
+    content = noise(88, 120, 1, 4)
+    whole = run(config(colors=colors, color_strength=0.8), content)
+    filed = run(config(colors=colors, color_strength=0.8, tile=64), content, scratch=tmp_path)
+    assert filed.record.resolved["in_files"]
+    np.testing.assert_array_equal(filed.image[..., 3], content[..., 3])
+    assert np.abs(filed.image.astype(int) - whole.image).max() <= 2
+
+
 @pytest.mark.usefixtures("in_files")
 def test_a_run_in_files_goes_on_from_its_checkpoint_bit_for_bit(tmp_path: Path) -> None:
     settings, place = config(tile=64), tmp_path / "state"

@@ -149,6 +149,7 @@ class RunsList(QWidget):
             group = action.group
             if action.submenu not in within:
                 within[action.submenu] = QMenu(action.submenu, menu)
+                within[action.submenu].setToolTipsVisible(True)
                 menu.addMenu(within[action.submenu])
             entry = within[action.submenu].addAction(action.title)
             assert entry is not None

@@ -34,6 +34,11 @@ if TYPE_CHECKING:
 
 MORE_STEPS = 100
 
+_COLORS_HELP = "Give the finished picture these colours, without running again"
+_BEFORE_HELP = "Only for a run that began with it: its style got the content's colours beforehand"
+    "Only for a run that began with it: the style gets the content's colours before the run"
+)
+
 
 @dataclass(frozen=True)
 class RunAction:
@@ -394,7 +399,7 @@ def _entries_of_colors(actions: "RunActions") -> list[RunAction]:
     choices = [
         RunAction(
             f"{COLORS_LABELS[value][:1].upper()}{COLORS_LABELS[value][1:]}",
-            "Give the finished picture these colours, without running again",
+            _BEFORE_HELP if value == "before" else _COLORS_HELP,
             partial(actions.recolor, value),
             partial(_can_have_colors, value),
             group=2,

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from napari_nst.plugin.runs.viewer_run import ViewerRun
 
 _PERCENT = 100
+_SLIDER_PX = 260
 _DELAY_MS = 60
 """Between a move of the slider and the picture: moves meanwhile count as one."""
 
@@ -34,6 +35,7 @@ class StrengthDialog(QDialog):
         self.setWindowTitle("Colour strength")
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(0, _PERCENT)
+        self.slider.setMinimumWidth(_SLIDER_PX)
         self.slider.setAccessibleName("Colour strength in percent")
         self.slider.setValue(round(_PERCENT * runs[-1].config.color_strength))
         self.text = QLabel()
