@@ -7,6 +7,7 @@
 On a CPU, measured memory is the peak of the process's resident memory above that after the
 imports; on CUDA it is torch.cuda.max_memory_allocated. Time is that of `stylize`. Noise is
 stylised, with the weights that come with the package. No case learns from those before it.
+"memory_mb" is what a run may take, of a size that has its arrays in files.
 """
 
 import argparse
@@ -18,6 +19,14 @@ import tempfile
 import time
 from pathlib import Path
 
+SHALLOW = {
+    "optimizer": "adam",
+    "precision": "bfloat16",
+    "content_layers": ("relu2_2",),
+    "content_layer_weights": (),
+    "style_layers": ("relu1_1", "relu2_1"),
+    "style_layer_weights": (),
+}
 CASES = (
     ("gatys", 256, {"steps": 20}),
     ("gatys", 256, {"steps": 110}),
@@ -45,7 +54,8 @@ CASES = (
     ("gatys", 1024, {"steps": 2, "optimizer": "adam", "tile": 512}),
     ("gatys", 1024, {"steps": 2, "optimizer": "adam", "tile": 512, "precision": "bfloat16"}),
     ("gatys", 1024, {"steps": 2, "optimizer": "adam", "tile": 256}),
-    ("gatys", 1024, {"steps": 2, "optimizer": "adam", "tile": 256, "memory_mb": 700}),
+    ("gatys", 1536, {"steps": 2, "tile": 256, "memory_mb": 700} | SHALLOW),
+    ("gatys", 2048, {"steps": 2, "tile": 256, "memory_mb": 900} | SHALLOW),
     ("gatys", 1024, {"steps": 8, "lbfgs_history": 10, "tile": 256, "precision": "bfloat16"}),
     ("default", 768, {"scale_steps": (2, 2, 2, 2, 2), "tile": 256}),
 )
@@ -92,7 +102,7 @@ def measured(preset, size, changes):
 
     past_runs.cache_file = lambda: Path(tempfile.gettempdir(), f"lessons-{os.getpid()}.json")
     styles, memory_mb = changes.pop("styles", 1), changes.pop("memory_mb", None)
-    memory = memory_mb and memory_mb * 1_000_000
+    memory = memory_mb and status_bytes("VmRSS") + memory_mb * 1_000_000
     config = StyleConfig.preset(preset, size=size, **changes)
     random = np.random.default_rng(0)
     pictures = [random.integers(0, 256, (size, size, 3), np.uint8) for _ in range(1 + styles)]

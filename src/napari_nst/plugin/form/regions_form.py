@@ -40,7 +40,7 @@ _DELAY_MS = 300
 _OPACITY = 0.5
 _BRUSH_SHARE = 1 / 12
 """Of the content's shorter side."""
-_SWATCH_PX = 14
+_SWATCH_PX, _HEAD_PX = 14, 92
 _REST = 0
 _TITLES = {BLEND: "All styles blended", KEEP: "Keep the content"}
 _HINT = "Paint on the picture: the brush is ready. “+ Region” begins another one."
@@ -393,10 +393,9 @@ class RegionRow(QWidget):
     ) -> None:
         super().__init__()
         self.swatch, self.target = QPushButton(name), QComboBox()
-        if colour is None:
-            self.swatch.setEnabled(False)
-            self.swatch.setStyleSheet("border: none; background: transparent;")
-        else:
+        head: QWidget = QLabel(name) if colour is None else self.swatch
+        head.setMinimumWidth(_HEAD_PX)
+        if colour is not None:
             pixmap = QPixmap(_SWATCH_PX, _SWATCH_PX)
             pixmap.fill(colour)
             self.swatch.setIcon(QIcon(pixmap))
@@ -412,7 +411,7 @@ class RegionRow(QWidget):
         calm(self.target)
         line = QHBoxLayout(self)
         line.setContentsMargins(0, 0, 0, 0)
-        line.addWidget(self.swatch)
+        line.addWidget(head)
         line.addWidget(self.target, stretch=1)
         narrow(self)
 
