@@ -53,6 +53,8 @@ class LBFGS:
         shortened to it.
     smoothing
         Take steps in the variable of `preconditioner`; None: in the picture's own.
+    wraps
+        Whether the smoothing reads the opposite border beyond the picture's.
     store
         Where the vectors lie.
     """
