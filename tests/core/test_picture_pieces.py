@@ -121,7 +121,7 @@ def test_a_strong_reduction_reads_in_parts():
 
 
 @pytest.mark.parametrize("channels", [3, 4])
-@pytest.mark.parametrize("opacity", [None, 0.0])
+@pytest.mark.parametrize("opacity", [None, 0.25])
 def test_colours_by_pieces_equal_those_of_the_whole(channels, opacity):
     array = array_of((90, 31), channels, np.float32)
     if opacity is not None:
@@ -161,7 +161,7 @@ def test_rows_of_a_result_are_those_of_its_array(dtype, channels, size):
 def test_values_are_checked_by_pieces(value):
     array = array_of((50, 20), 3, np.float32)
     array[45, 3] = value
-    with pytest.raises(ImageError, match="rescale it"):
+    with pytest.raises(ImageError, match=r"Rescale|not finite"):
         read_by_pieces(array, "content")
 
 

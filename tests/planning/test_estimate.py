@@ -176,3 +176,17 @@ def test_estimating_leaves_torchs_compiler_alone() -> None:
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"torch._dynamo", "sympy", "triton"} & set(out.stdout.split())
+
+
+def test_a_picture_that_wraps_is_planned_with_its_halo() -> None:
+    plain, circular = (
+        plan_of(StyleConfig(size=256, padding=padding), (256, 256), (256, 256), "cpu")
+        for padding in ("zeros", "circular")
+    )
+    seen = (256 + 2 * 80) ** 2 / 256**2
+    assert step_factor((256, 256), circular.config.taps, None, wraps=True) == pytest.approx(seen)
+    ratio = circular.work.multiplications / plain.work.multiplications
+    assert ratio == pytest.approx(seen, rel=0.05)
+    assert circular.peak_bytes > plain.peak_bytes
+    windows, whole = layout_of(circular, 0).peak_bytes, circular.peak_bytes
+    assert windows < whole

@@ -77,7 +77,7 @@ class Picture:
             return self
         resized = resize_bytes if self.dtype == np.uint8 else resize
         rgb = resized(self.rgb, size, resample)
-        alpha = None if self.alpha is None else resize(self.alpha, size, resample)
+        alpha = None if self.alpha is None else resize(self.alpha.float(), size, resample)
         return Picture(rgb, alpha, self.dtype)
 
     def piece(self, size: Size, resample: Resample, rows: slice) -> "Picture":
@@ -470,10 +470,10 @@ def _conversion(source: PixelSource, role: str) -> str:
 def _hint(shape: tuple[int, ...]) -> str:
     if 0 in shape:
         return "It has no pixels."
-    if len(shape) == 3 and shape[0] in _CHANNEL_COUNTS:
-        return "Its channels come first: put them last with numpy.moveaxis(array, 0, -1)."
     if len(shape) == 3 and shape[2] < min(_CHANNEL_COUNTS):
         return "Take one of its channels, such as array[..., 0]."
+    if len(shape) == 3 and shape[0] in _CHANNEL_COUNTS:
+        return "Its channels come first: put them last with numpy.moveaxis(array, 0, -1)."
     first = ", ".join("0" * (len(shape) - (3 if shape[-1:] in ((3,), (4,)) else 2)))
     taken = f", such as array[{first}]" if first else ""
     return f"Take one plane of a stack{taken}, or convert it to RGB."

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from napari_nst.core.picture_evaluator import PictureEvaluator
 from napari_nst.core.pyramid import scale_sizes
 from napari_nst.core.store.enlarge import Mode, enlarged
 from napari_nst.core.store.pixels import HeldPixels
+from napari_nst.core.store.scratch import Scratch
 from napari_nst.core.store.store import InMemory
 from napari_nst.core.store.wrapping import wrapped_parts
 from napari_nst.core.tiling.layout import Layout
@@ -98,9 +100,9 @@ def test_a_circular_picture_is_one_tile_of_an_endless_one(
     assert difference(middle, tile) < 1e-10
 
 
-@pytest.mark.parametrize("tile_px", [None, 48])
+@pytest.mark.parametrize(("tile_px", "in_files"), [(None, False), (48, False), (48, True)])
 def test_the_run_s_evaluator_is_circular(
-    tiny_tensors: Mapping[str, Tensor], tile_px: int | None
+    tiny_tensors: Mapping[str, Tensor], tile_px: int | None, in_files: bool, tmp_path: Path
 ) -> None:
     """Whole pictures take another path than windows, and the content is made periodic."""
     config = StyleConfig(size=None, padding="circular", tv_weight=1e-3)
@@ -116,7 +118,7 @@ def test_the_run_s_evaluator_is_circular(
         grey=torch.full((1, 3, 1, 1), 0.5),
         balance=PUBLISHED,
         control=RunControl(),
-        layout=Layout(tile_px),
+        layout=Layout(tile_px, Scratch(tmp_path, block_bytes=4000) if in_files else InMemory()),
     )
     start = random(SIZE, 9)
     evaluator.enter(SIZE, start)

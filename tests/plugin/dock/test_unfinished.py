@@ -360,12 +360,12 @@ def test_several_styles_and_their_regions_go_on_to_the_same_picture(
     plan = RunPlan(request, RunName("two"), taken.placement)
     docked.session.checkpoint_every_s = 1e-9
     run = docked.session.start(plan)
-    qtbot.waitUntil(lambda: len(run.points) > 3 and run.goes_on_later, timeout=60_000)
-    docked.session.delete(run)
+    qtbot.waitUntil(lambda: run.live.layer is not None and run.goes_on_later, timeout=60_000)
+    viewer.layers.remove(run.live.layer)
     qtbot.waitUntil(lambda: bool(docked.unfinished.found), timeout=60_000)
     assert docked.unfinished.found[0].checkpoint.record.steps_done < 200
     docked.unfinished_note.resume.click()
-    qtbot.waitUntil(lambda: bool(docked.session.runs))
+    qtbot.waitUntil(lambda: docked.session.runs[-1] is not run)
     resumed = ended()
     assert resumed.regions == request.regions
     whole = docked.session.start(plan)

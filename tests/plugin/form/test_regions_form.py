@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from napari_nst.plugin.layers.extents import overlap, rectangle_of, seen
 from napari_nst.plugin.layers.visible_picture import MARKS
 from napari_nst.settings.regions import BLEND, KEEP
 
@@ -37,6 +38,20 @@ def choose(docked, label, title):
 
 def drawn(docked):
     return docked.form.regions.drawn(docked.form.pickers.content_placement())
+
+
+def test_the_picture_to_paint_on_fills_the_view_and_a_view_that_shows_it_well_stays(
+    docked, pictures, viewer, qtbot
+):
+    viewer.scene.camera.zoom /= 20
+    layer = begun(docked, viewer)
+    view, picture = seen(viewer), rectangle_of(layer, viewer.dims)
+    assert overlap(view, picture) == pytest.approx(float(np.prod(picture[1] - picture[0])))
+    assert np.prod(view[1] - view[0]) < 6 * np.prod(picture[1] - picture[0])
+    viewer.scene.camera.zoom *= 0.9
+    zoom = viewer.scene.camera.zoom
+    docked.form.control_buttons.regions.click()
+    assert viewer.scene.camera.zoom == zoom
 
 
 def test_two_clicks_to_a_first_region(docked, pictures, viewer, qtbot):

@@ -52,12 +52,12 @@ def original(docked):
 
 def test_a_result_is_of_its_content_s_kind_and_lies_over_it(viewer, original, finished):
     style = viewer.add_image((RGB * 255).astype(np.uint8), rgb=True, name="style")
-    original.pickers.style.value = style
+    original.form.pickers.style.value = style
     for name, (data, look) in CONTENTS.items():
         content = viewer.add_image(data, name=name, **look)
         if content.ndim == 3:
             viewer.dims.set_point(0, 2 * content.scale[0])
-        original.pickers.content.value = content
+        original.form.pickers.content.value = content
         original.panel.run.click()
         finished(original)
         run = original.current

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from napari.components import LayerList
 from napari.layers import Image
 
 from napari_nst.plugin.layers.live_layer import LiveLayer
@@ -86,6 +87,7 @@ def test_a_slice_of_a_stack_is_covered_at_its_own_position():
 
 BARE_VIEWER = SimpleNamespace(
     add_image=Image,
+    layers=LayerList(),
     canvas=SimpleNamespace(grid=SimpleNamespace(enabled=False)),
     dims=SimpleNamespace(ndisplay=3),
 )

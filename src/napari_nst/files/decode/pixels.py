@@ -74,7 +74,8 @@ def to_depth(pixels: Pixels, bits: int | None = None) -> Pixels:
         return pixels
     if pixels.size and (pixels.min() < 0 or pixels.max() > 65535):
         raise ImageError(
-            f"it has values of {pixels.dtype} beyond 16 bits; save it with 8 or 16 bits"
+            f"its values are {pixels.min()} to {pixels.max()}, of {pixels.dtype}; expected 0 to "
+            "65535. Scale them, and save it with 8 or 16 bits, or as floats from 0 to 1"
         )
     return pixels.astype(np.uint8 if pixels.dtype.itemsize == 1 else np.uint16)
 

@@ -16,6 +16,7 @@ from napari_nst.plugin.form.number_box import NumberBox
 from napari_nst.plugin.form.setting_widgets import prepare
 from napari_nst.plugin.gallery.signs import SignButton, cross
 from napari_nst.plugin.layers.captions import full_name
+from napari_nst.plugin.layers.extents import look_at
 from napari_nst.plugin.layers.placement import Placement
 from napari_nst.plugin.layers.visible_picture import MARKS
 from napari_nst.plugin.masks.label_image import (
@@ -40,7 +41,7 @@ _DELAY_MS = 300
 _OPACITY = 0.5
 _BRUSH_SHARE = 1 / 12
 """Of the content's shorter side."""
-_SWATCH_PX = 14
+_SWATCH_PX, _HEAD_PX = 14, 92
 _REST = 0
 _TITLES = {BLEND: "All styles blended", KEEP: "Keep the content"}
 _HINT = "Paint on the picture: the brush is ready. “+ Region” begins another one."
@@ -139,6 +140,8 @@ class RegionsForm(QWidget):
             self.layer_box.value = layer
         assert self.layer is not None
         self.layer.visible = True
+        if isinstance(self.layer, Labels):
+            look_at(self._viewer, self.layer)
         self._viewer.layers.selection.active = self.layer
         self.layer.mode = "paint" if isinstance(self.layer, Labels) else "add_polygon"
 
@@ -393,10 +396,9 @@ class RegionRow(QWidget):
     ) -> None:
         super().__init__()
         self.swatch, self.target = QPushButton(name), QComboBox()
-        if colour is None:
-            self.swatch.setEnabled(False)
-            self.swatch.setStyleSheet("border: none; background: transparent;")
-        else:
+        head: QWidget = QLabel(name) if colour is None else self.swatch
+        head.setMinimumWidth(_HEAD_PX)
+        if colour is not None:
             pixmap = QPixmap(_SWATCH_PX, _SWATCH_PX)
             pixmap.fill(colour)
             self.swatch.setIcon(QIcon(pixmap))
@@ -412,7 +414,7 @@ class RegionRow(QWidget):
         calm(self.target)
         line = QHBoxLayout(self)
         line.setContentsMargins(0, 0, 0, 0)
-        line.addWidget(self.swatch)
+        line.addWidget(head)
         line.addWidget(self.target, stretch=1)
         narrow(self)
 

@@ -22,6 +22,9 @@ Rectangle = npt.NDArray[np.float64]
 _MARGIN = 0.05
 """Of the view, left free around what is fitted; as napari's own Home button does."""
 
+_LARGE = 0.25
+"""Share of the view that a picture fills at least while it is drawn on."""
+
 _IN_SIGHT = 0.25
 """A picture counts as seen if it fills so much of the view, or the view shows so much of it."""
 
@@ -90,6 +93,17 @@ def bring_into_view(viewer: "ViewerModel", wanted: Rectangle) -> None:
     view = seen(viewer)
     areas = [float(np.prod(each[1] - each[0])) for each in (view, wanted)]
     if overlap(view, wanted) < _IN_SIGHT * min(areas):
+        fit(viewer, wanted)
+
+
+def look_at(viewer: "ViewerModel", layer: "Layer") -> None:
+    """Fit the view to a layer to be drawn on, unless it shows it whole and large already."""
+    if viewer.dims.ndisplay != 2 or viewer.canvas.grid.enabled:
+        return
+    view, wanted = seen(viewer), rectangle_of(layer, viewer.dims)
+    areas = [float(np.prod(each[1] - each[0])) for each in (view, wanted)]
+    is_whole = overlap(view, wanted) > (1 - _MARGIN) * areas[1]
+    if not is_whole or areas[1] < _LARGE * areas[0]:
         fit(viewer, wanted)
 
 

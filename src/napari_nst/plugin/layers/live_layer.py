@@ -69,7 +69,12 @@ class LiveLayer:
         if self._layer is None:
             with _marks_on_top(self._viewer):
                 layer = self._viewer.add_image(
-                    data, rgb=True, name=self._name, metadata={PAINTED: True}, **where
+                    data,
+                    rgb=True,
+                    name=self._name,
+                    contrast_limits=whole_range(data.dtype),
+                    metadata={PAINTED: True},
+                    **where,
                 )
             self.adopt(layer)
             bring_layer_into_view(self._viewer, layer)

@@ -251,13 +251,15 @@ def _as_shown(plane: npt.NDArray[Any], look: Look) -> npt.NDArray[Any]:
     if look.rgb and is_known and look.limits == whole_range(plane.dtype) and look.gamma == 1:
         return plane
     colours = _rgb(plane, look.limits, look.gamma) if look.rgb else _mapped(plane, look)
-    picture = np.clip(colours, 0, 1).astype(np.float32)
+    picture = np.clip(colours, 0, 1)
     if plane.dtype.name in ("uint8", "bool"):
         return as_uint8(picture)
     if plane.dtype == np.uint16:
         return as_uint16(picture)
     # napari shows no floats of more than 64 bits
-    return picture.astype(plane.dtype) if plane.dtype.kind == "f" else picture
+    dtype = plane.dtype if plane.dtype.kind == "f" else np.float32
+    shown: npt.NDArray[Any] = picture.astype(dtype)
+    return shown
 
 
 def _rgb(plane: npt.NDArray[Any], limits: Sequence[float], gamma: float) -> npt.NDArray[Any]:
@@ -268,7 +270,7 @@ def _rgb(plane: npt.NDArray[Any], limits: Sequence[float], gamma: float) -> npt.
     # OpenGL scales 8 and 16 bits to [0, 1] and clips any other alpha, as the limits are of
     # the colours alone.
     full = np.iinfo(plane.dtype).max if plane.dtype.name in ("uint8", "uint16") else 1
-    alpha = np.nan_to_num(plane[..., 3:].astype(np.float32), nan=0.0) / full
+    alpha = np.nan_to_num(plane[..., 3:].astype(np.result_type(plane, np.float32)), nan=0.0) / full
     return np.concatenate([colours, alpha], axis=-1)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from psygnal import Signal
 
 from napari_nst.plugin.layers.captions import full_name
-from napari_nst.plugin.layers.extents import bring_into_view, rectangle_of
+from napari_nst.plugin.layers.extents import look_at
 from napari_nst.plugin.layers.slicing import plane_size, visible_cut
 from napari_nst.plugin.layers.visible_picture import MARKS, Box, picture_size
 
@@ -54,7 +54,7 @@ class Crops:
         style.visible = True
         self.beginning.emit()
         style.visible = True
-        bring_into_view(self._viewer, rectangle_of(style, self._viewer.dims))
+        look_at(self._viewer, style)
         crop = self._layers.get(style) or self._add(style)
         crop.visible = True
         self._viewer.layers.selection.active = crop

@@ -161,7 +161,9 @@ def _filled(
     """
     labels = np.zeros(size, np.uint8)
     for number in sorted(outlines, key=lambda number: order[number - 1]):
-        labels[polygon(*outlines[number].T, shape=size)] = number
+        rows, columns = outlines[number].T
+        inside = polygon(rows, columns, size)  # type: ignore[no-untyped-call] # skimage has no types
+        labels[inside] = number
     return labels
 
 

@@ -166,7 +166,8 @@ def plan_run(
         last = next((each for each in reversed(list(earlier)) if each.name.pair == pair_text), None)
         name = _name_of(pair_text, config, preset, last, weights=weights)
     layers = [pickers.content_layer() if pictures is None else pictures[0], *styles, start]
-    names = [content.name, *(each.name for each in painted), start and full_name(start)]
+    names = [each.name for each in (content, *painted)]
+    names += [] if start is None else [full_name(start)]
     return RunPlan(
         request,
         name,
