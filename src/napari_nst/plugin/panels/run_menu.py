@@ -36,8 +36,6 @@ MORE_STEPS = 100
 
 _COLORS_HELP = "Give the finished picture these colours, without running again"
 _BEFORE_HELP = "Only for a run that began with it: its style got the content's colours beforehand"
-    "Only for a run that began with it: the style gets the content's colours before the run"
-)
 
 
 @dataclass(frozen=True)
