@@ -16,8 +16,8 @@ from screen import Screen
 from napari_nst import samples
 
 SIZE_PX, STEPS = 128, 400
-_NOTICED_MS = 700
-"""After the last stroke the dock waits for a moment."""
+_OPENED_MS, _NOTICED_MS = 1500, 700
+"""Until the window has its size; after the last stroke the dock waits for a moment, too."""
 
 
 class Painter:
@@ -37,6 +37,7 @@ class Painter:
         self.viewer.add_image(samples.photograph("coffee"), name="coffee")
         for name in ("brush strokes", "mosaic"):
             self.viewer.add_image(samples.style(name), name=name, visible=name != "mosaic")
+        QTest.qWait(_OPENED_MS)
         self.add_style("mosaic")
         self.form.style_list.rows[1].share.setValue(100)
         self.crop()
