@@ -2,8 +2,8 @@
 
     scripts/with-display.sh .venv/bin/python docs/make_dock_control.py [FOLDER]
 
-writes tutorial-regions.png and tutorial-repainted.png, by default into docs/images, and stops at the first thing
-that is not as the page says.
+writes tutorial-regions.png and tutorial-repainted.png, by default into docs/images, and stops at
+the first thing that is not as the page says.
 """
 
 import argparse
