@@ -2,8 +2,8 @@
 
     scripts/with-display.sh .venv/bin/python docs/make_dock_control.py [FOLDER]
 
-writes tutorial-regions.png and tutorial-repainted.png, by default into docs/images, and stops at the first thing
-that is not as the page says.
+writes tutorial-regions.png and tutorial-repainted.png, by default into docs/images, and stops at
+the first thing that is not as the page says.
 """
 
 import argparse
@@ -16,8 +16,8 @@ from screen import Screen
 from napari_nst import samples
 
 SIZE_PX, STEPS = 128, 400
-_NOTICED_MS = 700
-"""After the last stroke the dock waits for a moment."""
+_OPENED_MS, _NOTICED_MS = 1500, 700
+"""Until the window has its size; after the last stroke the dock waits for a moment, too."""
 
 
 class Painter:
@@ -37,6 +37,7 @@ class Painter:
         self.viewer.add_image(samples.photograph("coffee"), name="coffee")
         for name in ("brush strokes", "mosaic"):
             self.viewer.add_image(samples.style(name), name=name, visible=name != "mosaic")
+        QTest.qWait(_OPENED_MS)
         self.add_style("mosaic")
         self.form.style_list.rows[1].share.setValue(100)
         self.crop()
