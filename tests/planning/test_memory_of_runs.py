@@ -52,12 +52,12 @@ def fault(monkeypatch: pytest.MonkeyPatch):
     honest = Encoder.forward
 
     def put(error: BaseException, *, at: int) -> "list[weakref.ref[torch.Tensor]]":
-        def forward(self, picture, observe):
+        def forward(self, picture, *rest):
             if picture.is_meta:
-                return honest(self, picture, observe)
+                return honest(self, picture, *rest)
             if len(kept) >= at:
                 raise error
-            tape = honest(self, picture, observe)
+            tape = honest(self, picture, *rest)
             kept.append(weakref.ref(next(iter(tape.outputs.values()))))
             kept.append(weakref.ref(picture))
             return tape

@@ -35,9 +35,7 @@ if TYPE_CHECKING:
 MORE_STEPS = 100
 
 _COLORS_HELP = "Give the finished picture these colours, without running again"
-_BEFORE_HELP = (
-    "Only for a run that began with it: the style gets the content's colours before the run"
-)
+_BEFORE_HELP = "Only for a run that began with it: its style got the content's colours beforehand"
 
 
 @dataclass(frozen=True)
