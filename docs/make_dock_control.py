@@ -85,6 +85,7 @@ class Painter:
         self.screen.wait(lambda: run.state.over and run._worker is None, "the end")
         fields = [event.field for event in run.record.events]
         check(fields == ["regions"], "the record has the change")
+        self.viewer.close()
 
     def stroke(self, label: int, row: float, columns: tuple[float, float]) -> None:
         """Paint from left to right; places are shares of height and width."""
