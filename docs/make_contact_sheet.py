@@ -29,7 +29,7 @@ def main(folder: Path) -> None:
         for name in CONTENTS:
             write_picture(root / "content" / f"{name}.png", samples.photograph(name))
         for name in STYLES:
-            write_picture(root / "style" / f"{name}.png", samples.STYLES[name](512))
+            write_picture(root / "style" / f"{name}.png", samples.style(name))
         for result in stylize_folder(root / "content", root / "style", root / "out", config):
             print(result.pair.output.name, result.state)
         page, shot = root / "out" / "index.html", root / "shot.png"
