@@ -7,9 +7,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from napari_nst import Checkpoints, RunControl, RunRecord, StyleConfig, StyleResult, stylize
+from napari_nst import (
+    Checkpoints,
+    RunControl,
+    RunRecord,
+    StyleConfig,
+    StyleResult,
+    Stylizer,
+    stylize,
+)
 from napari_nst.api import iter_stylize
 from napari_nst.errors import ConfigError
+from napari_nst.settings.record import SteeringEvent
 from napari_nst.settings.regions import Regions
 from tests.api.settings import shallow
 from tests.api.test_large import in_files, noise
@@ -305,3 +314,137 @@ def test_settings_of_each_style_are_as_many_as_styles(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         iter_stylize(CONTENT, [ONE, TWO], shallow(**changes), weights="untrained")
+
+
+def test_masks_are_copied_and_stay_as_they_were() -> None:
+    mask = np.zeros((4, 6), np.uint8)
+    regions = Regions(mask, {1: 0}, content_mask=mask)
+    before = regions.digest
+    mask[:] = 1
+    assert regions.digest == before
+    assert regions.labels is not None
+    with pytest.raises(ValueError, match="read-only"):
+        regions.labels[:] = 1
+
+
+def test_labels_over_a_style_of_another_shape_are_other_labels() -> None:
+    stylizer = Stylizer(weights="untrained")
+    config = shallow(optimizer="adam", learning_rate=20.0)
+    found, alone = [], []
+    for labels in ([[1, 0]], [[1], [0]]):
+        regions = Regions(np.ones((2, 2), int), {1: 0}, style_labels=(labels,))
+        found.append(stylizer.stylize(CONTENT, ONE, config, regions=regions).image)
+        alone.append(run(ONE, regions).image)
+    assert (found[0] != found[1]).any()
+    np.testing.assert_array_equal(found, alone)
+
+
+@pytest.mark.parametrize("change", ["regions", "blend"])
+@pytest.mark.parametrize("init", ["noise", "content"])
+def test_a_resumed_run_has_the_colours_of_what_was_repainted(
+    tmp_path: Path, change: str, init: str
+) -> None:
+    control, place = RunControl(), tmp_path / "state"
+    settings = {"colors": "style", "pyramid": "down_to", "min_scale": 48, "init": init}
+    config = shallow(optimizer="adam", learning_rate=20.0, steps=8, **settings)
+    options = {"weights": "untrained", "regions": Regions(HALVES, {1: 0, 2: 1})}
+    checkpoints = Checkpoints(place, every_s=0)
+    steps = iter_stylize(
+        CONTENT, [ONE, TWO], config, control=control, checkpoints=checkpoints, **options
+    )
+    for step in steps:
+        if step.iteration == 2 and change == "regions":
+            control.repaint(Regions(HALVES, {1: 1, 2: 0}))
+        if step.iteration == 2 and change == "blend":
+            control.steer(blend=(5.0, 1.0))
+        if step.iteration == 4:
+            steps.close()
+            break
+    resumed = stylize(CONTENT, [ONE, TWO], None, weights="untrained", resume=place)
+    events = resumed.record.events
+    whole = stylize(CONTENT, [ONE, TWO], config, events=events, **options)
+    np.testing.assert_array_equal(resumed.image, whole.image)
+
+
+def test_repainting_again_and_again_leaves_soft_edges_as_they_are_painted() -> None:
+    regions = Regions(HALVES, {1: "keep", 2: 0}, feather_px=40)
+    control = RunControl()
+    config = shallow(optimizer="adam", learning_rate=20.0, steps=12)
+    steps = iter_stylize(
+        CONTENT, ONE, config, weights="untrained", regions=regions, control=control
+    )
+    for step in steps:
+        image = step.image()
+        if step.iteration >= 6:
+            control.repaint(regions)
+    plain = run(ONE, regions, steps=12).image
+    zone = np.s_[:, 40:70]
+    moved, expected = (np.abs(each.astype(float) - CONTENT)[zone].mean() for each in (image, plain))
+    assert moved > 0.7 * expected
+
+
+@pytest.mark.parametrize(
+    ("regions", "message"),
+    [
+        (Regions(HALVES, {1: 9, 2: 0}), "style 10"),
+        (Regions(HALVES, {1: "keep", 2: "keep"}), "every region keeps"),
+        (Regions(HALVES, {1: 0}, style_labels=(HALVES,)), "labels for 1 styles"),
+    ],
+)
+def test_steering_to_repeat_is_checked_before_the_run(regions: Regions, message: str) -> None:
+    events = [SteeringEvent(2, "regions", regions)]
+    with pytest.raises(ConfigError, match=message):
+        iter_stylize(CONTENT, [ONE, TWO], shallow(), weights="untrained", events=events)
+    events = [SteeringEvent(2, "blend", (1.0,))]
+    with pytest.raises(ConfigError, match="the run has 2"):
+        iter_stylize(CONTENT, [ONE, TWO], shallow(), weights="untrained", events=events)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"style_labels": None}, "style_labels is a list"),
+        ({"labels": [[1, 2], [3]]}, "rows of different lengths"),
+        ({"content_mask": [[0.1], [1, 2]]}, "rows of different lengths"),
+        ({"feather_px": 10**5000}, "feather_px is between"),
+        ({"rest": 10**5000}, "can get a style"),
+        ({"labels": np.zeros((1, 100_000_001), np.uint8)}, "at most 100 megapixels"),
+    ],
+)
+def test_no_masks_are_refused_in_a_sentence(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Regions(**({"labels": HALVES, "styles": {1: 0}} | changes))
+
+
+def test_numbers_of_numpy_and_damaged_records_of_masks() -> None:
+    regions = Regions(HALVES, {np.int64(1): np.int64(0), 2: np.str_("keep")}, np.str_("blend"))
+    assert Regions.from_dict(regions.to_dict()) == regions
+    values = regions.to_dict()
+    for damage in ("no base64!", "aGVsbG8=", values["labels"][:40], values["labels"][:-30], 7):
+        with pytest.raises(ConfigError, match="no regions of a run"):
+            Regions.from_dict(values | {"labels": damage})
+
+
+def test_labels_are_turned_with_a_style_of_another_aspect() -> None:
+    wide = noise(40, 80, 6)
+    fine = np.repeat([[1, 2]], 40, 0).repeat(40, 1)
+    images = [
+        run(
+            wide,
+            Regions(HALVES, {1: 0, 2: 0}, style_labels=(labels,)),
+            style_rotations=(45.0,),
+        ).painted
+        for labels in (fine, fine[::2, ::8], fine[:1, ::40])
+    ]
+    assert all(np.abs(each - images[0]).mean() < 0.01 for each in images[1:])
+
+
+def test_a_part_of_a_style_too_small_for_a_layer_gives_way_to_the_whole() -> None:
+    dot = np.zeros((48, 48), int)
+    dot[0, 0] = 1
+    as_given = {"style_fit": "short_side", "style_scale": 10.0}
+    by_dot = run(ONE, Regions(HALVES, {1: 0, 2: 0}, style_labels=(dot,)), **as_given)
+    whole = run(ONE, Regions(HALVES, {1: 0, 2: 0}), **as_given)
+    np.testing.assert_allclose(by_dot.painted, whole.painted, atol=1e-4)
+    with pytest.raises(ConfigError, match="paint a larger region"):
+        run(ONE, Regions(np.pad([[1]], ((0, 63), (0, 95))), {1: 0}, rest="keep"))

@@ -59,6 +59,9 @@ def test_white_is_painted_and_black_is_kept(tmp_path: Path, files: list[str]) ->
         (HALVES > 0, 1, (), {1: BLEND}, KEEP),
         (HALVES // 255 + 1, 2, (), {1: 0, 2: 1}, BLEND),
         (HALVES // 255, 1, (), {1: BLEND}, KEEP),
+        (RED_BLUE, 1, (), {1: BLEND}, KEEP),
+        (HALVES, 1, ("255=1",), {1: 0}, KEEP),
+        (HALVES, 2, ("#fff=1", "rest=2"), {1: 0}, 1),
         (HALVES, 2, ("255=2", "rest=keep"), {1: 1}, KEEP),
         (RED_BLUE, 2, ("#ff0000=1", "#0000FF = blend"), {1: 0, 2: BLEND}, BLEND),
     ],
@@ -75,7 +78,8 @@ def test_what_labels_get(
     assert (dict(found.styles), found.rest) == (targets, rest)
     assert found.labels is not None
     assert len(np.unique(found.labels[:, :30])) == 1
-    assert found.labels[0, 0] != found.labels[0, -1]
+    is_one = pixels is RED_BLUE and styles == 1
+    assert (found.labels[0, 0] == found.labels[0, -1]) == is_one
 
 
 def test_labels_over_a_style_are_those_of_the_mask(tmp_path: Path) -> None:
@@ -93,7 +97,7 @@ def test_tiffs_keep_their_labels_and_palettes_their_indices(tmp_path: Path) -> N
 
     labels = HALVES.astype(np.int32) // 255 * 300
     tifffile.imwrite(tmp_path / "mask.tif", labels)
-    assert regions(tmp_path / "mask.tif", 1, "300=1").present == [(1, 0), (0, BLEND)]
+    assert regions(tmp_path / "mask.tif", 1, "300=1").present == [(1, 0), (0, KEEP)]
     indexed = Image.fromarray(HALVES // 255 + 1)
     indexed.putpalette([9, 9, 9, 200, 0, 0, 0, 0, 200])
     indexed.save(tmp_path / "indexed.png")
@@ -109,6 +113,8 @@ def test_tiffs_keep_their_labels_and_palettes_their_indices(tmp_path: Path) -> N
         (("255",), "--region is LABEL=STYLE"),
         (("255=0",), "the number of a style, from 1"),
         (("red=1",), "a colour such as #ff0000"),
+        (("255=1", "255=keep"), "says twice what 255 gets"),
+        (("9" * 5000 + "=1",), "--region is LABEL=STYLE"),
     ],
 )
 def test_what_does_not_fit_is_refused(tmp_path: Path, given: tuple[str], message: str) -> None:
@@ -154,3 +160,60 @@ def test_a_content_mask_frees_the_style(tmp_path: Path, files: list[str]) -> Non
     record = read_settings(out)[1]
     assert record is not None
     assert record.regions == Regions(content_mask=HALVES)
+
+
+def test_greys_of_a_mask_in_colours_are_named_as_colours(tmp_path: Path) -> None:
+    mask = RED_BLUE.copy()
+    mask[:10], mask[10:20] = 255, 0
+    path = saved(tmp_path / "mask.png", mask)
+    found = regions(path, 2, "#ffffff=1", "#000000=keep", "#f00=2", "rest=blend")
+    assert found.labels is not None
+    assert [int(found.labels[row, 0]) for row in (0, 15, 30)] == [1, 2, 3]
+    assert dict(found.styles) == {1: 0, 2: KEEP, 3: 1}
+
+
+def test_labels_that_nobody_names_are_refused_unless_the_rest_is(tmp_path: Path) -> None:
+    path = saved(tmp_path / "mask.png", HALVES // 255 + 1)
+    with pytest.raises(ConfigError, match=r"has other labels, too: 2; .*rest=STYLE"):
+        regions(path, 2, "1=1")
+    assert regions(path, 2, "1=1", "rest=2").present == [(1, 0), (0, 1)]
+
+
+def test_a_mask_of_soft_edges_is_black_and_white_for_one_style_and_refused_for_two(
+    tmp_path: Path,
+) -> None:
+    ramp = np.linspace(0, 255, 60).astype(np.uint8)[None].repeat(40, 0)
+    path = saved(tmp_path / "mask.png", ramp)
+    found = regions(path, 1)
+    assert found.labels is not None
+    np.testing.assert_array_equal(found.labels, ramp >= 128)
+    for given in ((), ("255=1",)):
+        with pytest.raises(ConfigError, match="without smoothing"):
+            regions(path, 2, *given)
+
+
+def test_masks_are_turned_upright_as_pictures_are(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(HALVES).save(tmp_path / "mask.png", exif=exif)
+    found = regions(tmp_path / "mask.png", 1)
+    assert found.labels is not None
+    np.testing.assert_array_equal(found.labels > 0, np.rot90(HALVES, -1) > 0)
+
+
+@pytest.mark.parametrize("kind", ["tinted", "wide", "float"])
+def test_content_masks_of_other_kinds_are_read_by_their_lightness(
+    tmp_path: Path, kind: str
+) -> None:
+    import tifffile
+
+    path = tmp_path / ("mask.png" if kind == "tinted" else "mask.tif")
+    if kind == "tinted":
+        saved(path, np.dstack([HALVES, HALVES, HALVES // 2]))
+    else:
+        tifffile.imwrite(path, HALVES.astype(np.int32) if kind == "wide" else HALVES / 255)
+    found = MaskOptions(None, (), 0.0, (), path).regions(1)
+    assert found is not None
+    assert found.content_mask is not None
+    assert found.content_mask[:, :30].max() == 0
+    assert found.content_mask[:, 30:].min() > 200

@@ -278,9 +278,9 @@ class Stylizer:
                 )
         config = StyleConfig.preset(DEFAULT_PRESET) if config is None else checked_config(config)
         config = config if shares is None else config.replace(blend=shares)
-        check_control(config, regions, len(pictures.styles))
+        check_control(config, regions, pictures)
         pictures = turned_styles(pictures, config)
-        events, control = checked_steering(events, control, config)
+        events, control = checked_steering(events, control, config, len(pictures.styles))
         settled = None if resumed is None else Settled.of(resumed)
         job = _Job(
             pictures, config, hashes, control, events, regions, checkpoints, resumed, settled

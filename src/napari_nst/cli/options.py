@@ -28,7 +28,7 @@ HELP = {setting.name: setting.metadata["help"] for setting in fields(StyleConfig
 
 def _knob(name: str, metavar: str) -> Any:  # noqa: ANN401 - typer's OptionInfo
     default = getattr(DEFAULT, name)
-    shown = "" if default is None else f" Default {default}."
+    shown = "" if default in (None, ()) else f" Default {default}."
     return typer.Option(metavar=metavar, help=HELP[name] + shown)
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,13 +11,16 @@ import numpy.typing as npt
 import typer
 
 from napari_nst.errors import ConfigError
+from napari_nst.files.decode import decode_stored
 from napari_nst.files.masks import (
     FIRST_COLOUR,
+    grey_of,
     label_name,
     label_names,
     labelled,
     read_mask,
-    usual_targets,
+    smooth_hint,
+    usual_regions,
 )
 from napari_nst.settings.regions import BLEND, KEEP, MOST_LABELS, Regions, Target
 
@@ -60,7 +63,8 @@ ContentMask = Annotated[
     ),
 ]
 
-_COLOUR = re.compile(r"#([0-9a-fA-F]{6})")
+_COLOUR = re.compile(r"#([0-9a-fA-F]{6}|[0-9a-fA-F]{3})")
+_NUMBER = re.compile(r"[0-9]{1,9}")
 
 
 @dataclass(frozen=True)
@@ -96,36 +100,50 @@ class MaskOptions:
         content_mask = None if self.content_mask is None else _grey(self.content_mask)
         if self.mask is None:
             return Regions(content_mask=content_mask)
-        values = read_mask(self.mask)
-        targets, rest = self._targets(values, style_count)
-        labels = {value: place for place, value in enumerate(targets, 1)}
-        if len(labels) > MOST_LABELS:
-            raise ConfigError(f"--region names {len(labels)} labels; at most {MOST_LABELS} can be")
-        regions = Regions(
-            labelled(values, labels),
-            {labels[value]: target for value, target in targets.items()},
-            rest,
-            self.feather_px,
-            self._style_labels(labels, style_count),
-            content_mask,
+        if self.targets:
+            regions, labels = self._asked(self.mask, style_count)
+        else:
+            regions = usual_regions(self.mask, style_count)
+            labels = {label: label for label in regions.styles}
+        regions = replace(
+            regions,
+            feather_px=self.feather_px,
+            style_labels=self._style_labels(labels, style_count),
+            content_mask=content_mask,
         )
         regions.check(style_count)
         return regions
 
-    def _targets(
-        self, values: npt.NDArray[Any], style_count: int
-    ) -> tuple[dict[int, Target], Target]:
-        """Return what each value of the mask gets, and all others."""
-        if not self.targets:
-            assert self.mask is not None
-            return usual_targets(values, style_count, self.mask)
-        given = dict(map(_parsed, self.targets))
-        rest = given.pop("rest", BLEND)
+    def _asked(self, mask: Path, style_count: int) -> tuple[Regions, dict[int, int]]:
+        """Return what --region asks for, and the label of each value of the mask."""
+        values = read_mask(mask)
+        present = set(np.unique(values).tolist())
+        given: dict[int | str, Target] = {}
+        for text in self.targets:
+            key, target = _parsed(text)
+            if isinstance(key, int) and key >= FIRST_COLOUR and key not in present:
+                key = int(grey_of(np.array([key]))[0]) if _is_grey(key) else key
+            if key in given:
+                raise ConfigError(f"--region says twice what {text.partition('=')[0]} gets")
+            given[key] = target
         targets = {label: target for label, target in given.items() if isinstance(label, int)}
-        if missing := sorted(set(targets) - set(np.unique(values).tolist())):
+        if missing := sorted(set(targets) - present):
             names = ", ".join(map(label_name, missing))
-            raise ConfigError(f"{self.mask} has no label {names}; it has {label_names(values)}")
-        return targets, rest
+            hint = smooth_hint(values)
+            raise ConfigError(f"{mask} has no label {names}; it has {label_names(values)}{hint}")
+        if len(targets) > MOST_LABELS:
+            raise ConfigError(f"--region names {len(targets)} labels; at most {MOST_LABELS} can be")
+        others = present - set(targets) - {0, FIRST_COLOUR}
+        if others and "rest" not in given:
+            names = label_names(values[np.isin(values, list(others))])
+            raise ConfigError(
+                f"{mask} has other labels, too: {names}; say what they get, or with "
+                f"--region rest=STYLE what all others get{smooth_hint(values)}"
+            )
+        labels = {value: place for place, value in enumerate(targets, 1)}
+        rest = given.get("rest", KEEP if style_count == 1 else BLEND)
+        styles = {labels[value]: target for value, target in targets.items()}
+        return Regions(labelled(values, labels), styles, rest), labels
 
     def _style_labels(
         self, labels: dict[int, int], style_count: int
@@ -148,10 +166,9 @@ def _parsed(text: str) -> tuple[int | str, Target]:
     found = _COLOUR.fullmatch(label)
     key: int | str = label
     if found:
-        red, green, blue = bytes.fromhex(found[1])
-        is_grey = red == green == blue
-        key = red if is_grey else FIRST_COLOUR + int(found[1], 16)
-    elif label.isdecimal():
+        digits = found[1] if len(found[1]) == 6 else "".join(2 * each for each in found[1])
+        key = FIRST_COLOUR + int(digits, 16)
+    elif _NUMBER.fullmatch(label):
         key = int(label)
     if not sign or (isinstance(key, str) and key != "rest"):
         raise ConfigError(
@@ -160,15 +177,18 @@ def _parsed(text: str) -> tuple[int | str, Target]:
         )
     if target in (BLEND, KEEP):
         return key, target
-    if not target.isdecimal() or int(target) < 1:
+    if not _NUMBER.fullmatch(target) or int(target) < 1:
         raise ConfigError(
             f"--region gives a label the number of a style, from 1, {BLEND} or {KEEP}; got {text!r}"
         )
     return key, int(target) - 1
 
 
+def _is_grey(colour: int) -> bool:
+    red, green, blue = (colour - FIRST_COLOUR).to_bytes(3, "big")
+    return red == green == blue
+
+
 def _grey(path: Path) -> npt.NDArray[Any]:
-    mask = read_mask(path)
-    if mask.dtype == np.int64 and mask.max() < FIRST_COLOUR:  # grey stored as RGB
-        return mask.astype(np.uint8)
-    return mask
+    values = decode_stored(path)
+    return values if values.dtype.kind == "f" else grey_of(read_mask(path))

@@ -8,12 +8,19 @@ from typing import Any
 
 from napari_nst.core.arrays import as_array, is_array_like
 from napari_nst.core.control import RunControl
-from napari_nst.core.picture import Pictures, read_picture, rotated
+from napari_nst.core.picture import Pictures, fit_longest_side, read_picture, rotated
 from napari_nst.errors import ConfigError, ImageError, shown
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.pixels import PixelSource
 from napari_nst.settings.record import SteeringEvent, checked_events, checked_regions, picture_hash
-from napari_nst.settings.regions import Regions, check_each_style
+from napari_nst.settings.regions import (
+    KEEP,
+    LEAST_POSITIONS,
+    REGIONS,
+    Regions,
+    blend_shares,
+    check_each_style,
+)
 
 _NOT_SEVERAL = (str, bytes, Mapping, PathLike)
 
@@ -38,7 +45,8 @@ def read_pictures(
     }
     if start is not None:
         hashes["init"] = picture_hash(start)
-    return Pictures(*read, hashes["styles"], source), shares, hashes
+    pictures = Pictures(read[0], read[1], read[2], hashes["styles"], source=source)
+    return pictures, shares, hashes
 
 
 def turned_styles(pictures: Pictures, config: StyleConfig) -> Pictures:
@@ -51,7 +59,9 @@ def turned_styles(pictures: Pictures, config: StyleConfig) -> Pictures:
         for place, (style, degrees) in enumerate(zip(pictures.styles, turns, strict=True), 1)
     ]
     names = [f"{each} {turn:g}" for each, turn in zip(pictures.style_hashes, turns, strict=True)]
-    return replace(pictures, styles=styles, style_hashes=names)
+    return replace(
+        pictures, styles=styles, style_hashes=names, before_turning=pictures.given_style_sizes
+    )
 
 
 def style_arrays(style: object) -> tuple[tuple[float, ...] | None, dict[str, PixelSource]]:
@@ -89,20 +99,39 @@ def _is_pair(style: object) -> bool:
     return isinstance(style, tuple) and len(style) == 2 and isinstance(style[1], Real)
 
 
-def check_control(config: StyleConfig, regions: Regions | None, style_count: int) -> None:
-    """Raise ConfigError if settings or regions do not fit so many styles."""
+def check_control(config: StyleConfig, regions: Regions | None, pictures: Pictures) -> None:
+    """Raise ConfigError if settings or regions do not fit the pictures."""
+    style_count = len(pictures.styles)
     check_each_style(config, style_count)
     if checked_regions(regions) is not None:
         assert regions is not None
         regions.check(style_count)
+        size = fit_longest_side(pictures.content.size, config.size)
+        lost = regions.vanishing(size, config.style_layers)
+        painted = [label for label, target in regions.present if target != KEEP]
+        are_lost = all(lost.get(label) == list(config.style_layers) for label in painted)
+        if config.style_layers and are_lost:
+            raise ConfigError(
+                f"all that is to be painted has fewer than {LEAST_POSITIONS:g} pixels of the "
+                f"{size[1]}x{size[0]} px; paint a larger region"
+            )
 
 
 def checked_steering(
-    events: Sequence[SteeringEvent], control: RunControl | None, config: StyleConfig
+    events: Sequence[SteeringEvent],
+    control: RunControl | None,
+    config: StyleConfig,
+    style_count: int,
 ) -> tuple[tuple[SteeringEvent, ...], RunControl]:
     """Return the steering to repeat and who steers; raises ConfigError on other types."""
     if not isinstance(events, (list, tuple)):
         raise ConfigError(f"events is a list of SteeringEvent; got {shown(events)}")
     if control is not None and not isinstance(control, RunControl):
         raise ConfigError(f"control is a RunControl; got {shown(control)}")
-    return checked_events(events, config), RunControl() if control is None else control
+    checked = checked_events(events, config)
+    for event in checked:
+        if event.field == REGIONS and event.value is not None:
+            event.value.check(style_count)
+        if event.field == "blend":
+            blend_shares(event.value, style_count)
+    return checked, RunControl() if control is None else control

@@ -211,6 +211,8 @@ class Pictures:
         The picture to start from, or None to start as the settings say.
     style_hashes
         What tells each style from others, where runs share what they measure of styles.
+    before_turning
+        (H, W) of each style, where some were turned.
     source
         The content's array, for what is done to the result later.
     """
@@ -219,7 +221,13 @@ class Pictures:
     styles: Sequence[AnyPicture]
     start: AnyPicture | None = None
     style_hashes: Sequence[str] = ()
+    before_turning: Sequence[Size] = ()
     source: PixelSource | None = None
+
+    @property
+    def given_style_sizes(self) -> list[Size]:
+        """(H, W) of each style before it was turned."""
+        return list(self.before_turning) or [style.size for style in self.styles]
 
     def palette(self, shares: Sequence[float]) -> Palette:
         """Return the colours that the result can be given; each style counts as much as it says."""
@@ -302,10 +310,14 @@ def rotated(picture: AnyPicture, degrees: float, role: str) -> AnyPicture:
     return Picture(_without_hidden_colours(rgb, visible, None), visible, picture.dtype)
 
 
-def rotated_labels(labels: npt.NDArray[np.uint8], degrees: float = 0.0) -> npt.NDArray[np.uint8]:
-    """Turn labels as `rotated` turns their picture; its corners are unlabelled."""
+def rotated_labels(
+    labels: npt.NDArray[np.uint8], size: Size, degrees: float = 0.0
+) -> npt.NDArray[np.uint8]:
+    """Turn labels as `rotated` turns their picture of (H, W); its corners are unlabelled."""
     if degrees % 360 == 0:
         return labels
+    if degrees % 90:  # another aspect would be turned to another place
+        labels = np.array(Image.fromarray(labels).resize(size[::-1], Image.Resampling.NEAREST))
     return np.array(Image.fromarray(labels).rotate(degrees, expand=True))
 
 

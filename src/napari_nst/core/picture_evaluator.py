@@ -124,6 +124,7 @@ class PictureEvaluator:
         self._style_targets = style_targets or StyleTargets(encoder)
         self._colors = config.colors
         self._content: Content | None = None
+        self._content_of: object = None  # the size, blend and regions that it is for
         self._objective: Objective | None = None
         self._kept: Tensor | None = None  # how much of each pixel is kept, shape (1, 1, H, W)
 
@@ -143,8 +144,15 @@ class PictureEvaluator:
             lambda rows: self._on_device(self._grey + spread * noise[..., rows, :].cpu().double()),
         )
 
-    def enter(self, size: Size, picture: Tensor) -> Tensor:
-        """Measure the targets at a size; return the picture, enlarged to it."""
+    def enter(self, size: Size, picture: Tensor, *, again: bool = False) -> Tensor:
+        """Measure the targets at a size; return the picture, enlarged to it.
+
+        Parameters
+        ----------
+        again
+            Whether the size was entered before, for other targets; soft edges of what is kept are
+            then left as they were painted.
+        """
         self._objective = None
         self._encoder.release()
         give_memory_back()  # no gap that a scale leaves fits the larger tensors of the next
@@ -171,7 +179,7 @@ class PictureEvaluator:
         return self._layout.store.build(
             (1, 3, *size),
             entered.dtype,
-            lambda rows: self._mixed(block(entered, rows), content.rows(rows), rows),
+            lambda rows: self._mixed(block(entered, rows), content.rows(rows), rows, hard=again),
         )
 
     @property
@@ -192,9 +200,10 @@ class PictureEvaluator:
         assert self._content is not None
         return self._mixed(rgb, block(self._content.rgb, rows), rows)
 
-    def _mixed(self, rgb: Tensor, content: Tensor, rows: slice) -> Tensor:
+    def _mixed(self, rgb: Tensor, content: Tensor, rows: slice, *, hard: bool = False) -> Tensor:
         assert self._kept is not None
         kept = block(self._kept, rows).to(rgb)
+        kept = kept.floor() if hard else kept
         return torch.lerp(rgb, content.to(rgb), kept)  # exact where all is kept
 
     def __call__(self, picture: Pixels) -> Evaluation:
@@ -231,7 +240,12 @@ class PictureEvaluator:
     def _masks(self, size: Size) -> ContentMasks:
         full_px = max(fit_longest_side(self._pictures.content.size, self.config.size))
         return ContentMasks(
-            self._pictures.content, self.regions, size, self.config.resample, full_px=full_px
+            self._pictures.content,
+            self.regions,
+            size,
+            self.config.resample,
+            full_px=full_px,
+            wraps=self.config.is_circular,
         )
 
     def _parts(self, size: Size) -> list[Part]:
@@ -247,25 +261,33 @@ class PictureEvaluator:
             parts.append(Part(styles, own, mask, self.config.style_detail))
         return parts
 
-    def _style_moments(self, index: int, size: Size, label: int) -> StyleMoments:
-        """Measure a style beside the content at a size, unless it is known at its own."""
+    def _style_moments(self, index: int, size: Size, label: int | None) -> StyleMoments:
+        """Measure a style beside the content at a size, unless it is known at its own.
+
+        Of a style with labels, it is the part with a label, and the whole for None.
+        """
         config = self.config
         style = self._pictures.styles[index]
         own_size = style_size(style.size, size, config, index)
         mask, part = opacity_mask(style, own_size, config.resample), ""
         labels = self.regions.style_labels if self.regions else ()
-        if labels and (own := labels[index]) is not None and (own == label).any():
-            turned = rotated_labels(own, *config.style_rotations[index : index + 1])
+        own = labels[index] if labels and label is not None else None
+        if own is not None and label is not None and (own == label).any():
+            given = self._pictures.given_style_sizes[index]
+            turned = rotated_labels(own, given, *config.style_rotations[index : index + 1])
             mask = product(label_mask(turned, [label], own_size), mask)
-            part = sha256((own == label).tobytes()).hexdigest()
+            part = sha256(repr(own.shape).encode() + (own == label).tobytes()).hexdigest()
         hashes = self._pictures.style_hashes
         linear = self._style_map(index)
         colours = None if linear is None else linear.key
         key = (hashes[index], own_size, config.resample, part, colours) if hashes else None
         device = self._encoder.device
-        return self._style_targets.moments(
+        found = self._style_targets.moments(
             key, lambda: self._style_at(index, size, device), config, self._layout, mask
         )
+        if not part or len(found) == len(config.style_layers):
+            return found
+        return self._style_moments(index, size, None) | found  # of layers it is too small for
 
     def _style_at(self, index: int, size: Size, device: torch.device) -> Content:
         """Return a style as it is shown to the network beside a content of a size."""
@@ -307,11 +329,13 @@ class PictureEvaluator:
 
     def _content_at(self, size: Size) -> Content:
         """Return the content at a size, in the colours that the run starts with."""
-        if self._content is None or self._content.size != size:
+        wanted = (size, self.config.blend, self.regions)
+        if self._content is None or self._content_of != wanted:
             rgb = self._tiling(self._pictures.content, size)
             recolours = self._colors in RECOLOURED_CONTENT
             colours = self._style_colours(rgb, size) if recolours else None
             self._content = Content(rgb, self._encoder.device, colours)
+            self._content_of = wanted
         return self._content
 
     def _style_colours(self, rgb: Tensor, size: Size) -> Callable[[Tensor, Box], Tensor]:

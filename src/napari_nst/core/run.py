@@ -306,9 +306,9 @@ class Run:
         self._last_good = self.picture
         self._evaluator.release()
 
-    def enter_scale(self, index: int) -> None:
+    def enter_scale(self, index: int, *, again: bool = False) -> None:
         """Measure the targets of a scale and bring the picture to its size."""
-        self.picture = self._evaluator.enter(self.sizes[index], self.picture)
+        self.picture = self._evaluator.enter(self.sizes[index], self.picture, again=again)
         descent = Descent(
             self.picture,
             self._config,
@@ -409,7 +409,7 @@ class Run:
     def _enter_again(self) -> None:
         """Measure the targets of the scale anew and go on from the picture as it is."""
         taken = self._taken
-        self.enter_scale(self._scale)
+        self.enter_scale(self._scale, again=True)
         self._taken = taken
 
 

@@ -17,10 +17,13 @@ from napari_nst.settings.regions import BLEND, KEEP, Regions, Target
 FIRST_COLOUR = 1 << 24
 """Above it, a mask's values are colours, 0x1rrggbb."""
 
-MASK_SUFFIXES = (".mask.png", ".mask.tif", ".mask.tiff", ".mask.gif", ".mask.bmp")
-"""Of the file that holds the mask of the picture beside it: photo.mask.png of photo.jpg."""
+_MOST_FLAT = 16
+"""A mask of more values was smoothed or saved as JPEG; one style takes it as black and white."""
 
+_HALF_GREY = 128
 _MOST_NAMED = 8
+_MASK = ".mask"
+"""End of the name of the file that holds the mask of the picture beside it: photo.mask.png."""
 
 
 def read_mask(path: Path) -> npt.NDArray[Any]:
@@ -54,31 +57,18 @@ def read_mask(path: Path) -> npt.NDArray[Any]:
 
 def mask_beside(content: Path) -> Path | None:
     """Return the file of a picture's mask, photo.mask.png of photo.jpg, if there is one."""
-    files = (content.with_name(content.stem + suffix) for suffix in MASK_SUFFIXES)
-    return next((file for file in files if file.is_file()), None)
+    files = sorted(content.parent.iterdir()) if content.parent.is_dir() else []
+    return next((file for file in files if is_mask_of(file, {content.stem})), None)
 
 
 def is_mask_of(path: Path, stems: Collection[str]) -> bool:
     """Return whether a file is by its name the mask of one of the pictures beside it."""
-    name = path.name
-    return any(
-        name.lower().endswith(suffix) and name[: -len(suffix)] in stems for suffix in MASK_SUFFIXES
-    )
+    is_mask = path.stem.lower().endswith(_MASK) and not path.name.startswith(".")
+    return is_mask and path.stem[: -len(_MASK)] in stems and path.is_file()
 
 
 def usual_regions(path: Path, style_count: int) -> Regions:
-    """Read a mask of which nobody says what its labels get; raises as `usual_targets`."""
-    values = read_mask(path)
-    targets, rest = usual_targets(values, style_count, path)
-    places = {value: place for place, value in enumerate(targets, 1)}
-    styles = {places[value]: target for value, target in targets.items()}
-    return Regions(labelled(values, places), styles, rest)
-
-
-def usual_targets(
-    values: npt.NDArray[Any], style_count: int, path: Path
-) -> tuple[dict[int, Target], Target]:
-    """Return what each value of a mask gets, and all others, where nobody says it.
+    """Read a mask of which nobody says what its labels get.
 
     With one style black keeps the content, and everything else is painted. With several, 1 gets the
     first, 2 the second and so on; of black and white, white gets the first and black the second.
@@ -86,23 +76,52 @@ def usual_targets(
     Raises
     ------
     ConfigError
-        If there are several styles and other labels.
+        If there are several styles and other labels, or all is black.
     """
+    values = read_mask(path)
     present = np.unique(values).tolist()
-    dark = {0, FIRST_COLOUR}
     if style_count == 1:
-        painted = [value for value in present if value not in dark]
-        if not painted:
+        painted = _is_light(values) if len(present) > _MOST_FLAT else ~_is_black(values)
+        if not painted.any():
             raise ConfigError(f"{path} is black, so that everything would keep the content")
-        return dict.fromkeys(painted, BLEND), KEEP
+        return Regions(painted.astype(np.uint8), {1: BLEND}, KEEP)
     if set(present) <= {0, 255} and 255 in present:
-        return {255: 0}, 1
+        return Regions(values == 255, {1: 0}, 1)
     if any(not 0 <= value <= style_count for value in present):
         raise ConfigError(
             f"{path} has the labels {label_names(values)}, and there are {style_count} styles; say "
-            "what each gets with --region LABEL=STYLE"
+            f"what each gets with --region LABEL=STYLE{smooth_hint(values)}"
         )
-    return {value: value - 1 for value in present if value}, BLEND
+    styles: dict[int, Target] = {value: value - 1 for value in present if value}
+    return Regions(values, styles, BLEND)
+
+
+def smooth_hint(values: npt.NDArray[Any]) -> str:
+    """Return the advice for a mask that is no mask of flat labels, or nothing."""
+    if len(np.unique(values)) <= _MOST_FLAT:
+        return ""
+    return ". So many come of soft edges or JPEG: save it as PNG, painted without smoothing"
+
+
+def _is_black(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    black: npt.NDArray[np.bool_] = (values == 0) | (values == FIRST_COLOUR)
+    return black
+
+
+def _is_light(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    light: npt.NDArray[np.bool_] = grey_of(values) >= _HALF_GREY
+    return light
+
+
+def grey_of(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return a mask's lightness, colours by the weights of Rec. 601."""
+    if values.max() < FIRST_COLOUR:
+        return values
+    colours = np.where(values >= FIRST_COLOUR, values - FIRST_COLOUR, values * 0x10101)
+    parts = ((colours >> shift) & 255 for shift in (16, 8, 0))
+    weights = (0.299, 0.587, 0.114)
+    grey = sum(weight * part for weight, part in zip(weights, parts, strict=True))
+    return np.rint(grey).astype(np.uint8)
 
 
 def labelled(values: npt.NDArray[Any], labels: Mapping[int, int]) -> npt.NDArray[np.uint8]:

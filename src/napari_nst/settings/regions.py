@@ -7,9 +7,11 @@ import base64
 import hashlib
 import io
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from numbers import Real
+from typing import Any, Literal, Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +29,11 @@ Target = int | Literal["keep", "blend"]
 """What a region gets: one of the styles, counted from 0, all of them blended, or its own pixels."""
 
 MOST_LABELS = 255
+MOST_FEATHER_PX = 1000
+MOST_PIXELS = 100_000_000
+
+_DAMAGE = (AssertionError, KeyError, TypeError, ValueError, AttributeError, OSError, SyntaxError)
+"""What reading a damaged record raises, Pillow included."""
 
 LEAST_POSITIONS = 4.0
 """A region or a part of a style that has fewer positions at a layer has no statistics there."""
@@ -70,11 +77,18 @@ class Regions:
 
     def __post_init__(self) -> None:
         styles = _checked_styles(self.styles)
-        _check_target(self.rest, "unlabelled pixels")
-        if isinstance(self.feather_px, bool) or not isinstance(self.feather_px, int | float):
-            raise ConfigError(f"feather_px is a number of pixels; got {shown(self.feather_px)}")
-        if not 0 <= self.feather_px <= 1000:  # also NaN
-            raise ConfigError(f"feather_px is between 0 and 1000; got {self.feather_px}")
+        feather_px = self.feather_px
+        if isinstance(feather_px, bool) or not isinstance(feather_px, Real):
+            raise ConfigError(f"feather_px is a number of pixels; got {shown(feather_px)}")
+        if not 0 <= feather_px <= MOST_FEATHER_PX:  # also NaN
+            raise ConfigError(
+                f"feather_px is between 0 and {MOST_FEATHER_PX}; got {shown(feather_px)}"
+            )
+        if not isinstance(self.style_labels, list | tuple):
+            raise ConfigError(
+                f"style_labels is a list, an array or None for each style; got "
+                f"{shown(self.style_labels)}"
+            )
         kept = tuple(
             None if each is None else _labels(each, f"the labels of style {place}", styles)
             for place, each in enumerate(self.style_labels, 1)
@@ -82,6 +96,8 @@ class Regions:
         labels = None if self.labels is None else _labels(self.labels, "the labels", styles)
         mask = None if self.content_mask is None else _levels(self.content_mask)
         known = (
+            ("rest", _target(self.rest, "unlabelled pixels")),
+            ("feather_px", float(feather_px)),
             ("styles", styles),
             ("labels", labels),
             ("style_labels", kept),
@@ -99,7 +115,7 @@ class Regions:
     @property
     def digest(self) -> str:
         """SHA-256 of all of it."""
-        found = hashlib.sha256(repr((self.styles, self.rest, float(self.feather_px))).encode())
+        found = hashlib.sha256(repr((self.styles, self.rest, self.feather_px)).encode())
         for each in (self.labels, self.content_mask, *self.style_labels):
             found.update(b"none" if each is None else repr(each.shape).encode() + each.tobytes())
         return found.hexdigest()
@@ -189,7 +205,7 @@ class Regions:
                 style_labels=tuple(_from_png(each) for each in values["style_labels"]),
                 content_mask=_from_png(values["content_mask"]),
             )
-        except (AssertionError, KeyError, TypeError, ValueError, AttributeError, OSError) as error:
+        except _DAMAGE as error:
             raise ConfigError(f"these are no regions of a run: {shown(values)[:200]}") from error
 
 
@@ -198,48 +214,69 @@ def _checked_styles(styles: object) -> dict[int, Target]:
         raise ConfigError(
             f"styles of regions are a dict, such as {{1: 0, 2: 'keep'}}; got {shown(styles)}"
         )
-    for label, target in styles.items():
+    for label in styles:
         is_label = isinstance(label, int | np.integer) and not isinstance(label, bool)
         if not is_label or not 1 <= label <= MOST_LABELS:
             raise ConfigError(f"labels of regions are 1 to {MOST_LABELS}; got {shown(label)}")
-        _check_target(target, f"label {label}")
-    return {int(label): target for label, target in sorted(styles.items())}
+    return {
+        int(label): _target(target, f"label {label}") for label, target in sorted(styles.items())
+    }
 
 
-def _check_target(target: object, who: str) -> None:
-    is_style = isinstance(target, int) and not isinstance(target, bool) and target >= 0
-    if not (is_style or (isinstance(target, str) and target in (KEEP, BLEND))):
+def _target(target: object, who: str) -> Target:
+    if isinstance(target, str) and target == KEEP:
+        return KEEP
+    if isinstance(target, str) and target == BLEND:
+        return BLEND
+    is_number = isinstance(target, int | np.integer) and not isinstance(target, bool)
+    if not is_number or not 0 <= int(cast(int, target)) <= MOST_LABELS:
         raise ConfigError(
             f"{who} can get a style, counted from 0, {BLEND!r} or {KEEP!r}; got {shown(target)}"
         )
+    return int(cast(int, target))
 
 
 def _labels(array: object, role: str, styles: Mapping[int, Target]) -> Labels:
     """Return labels in 8 bits, 0 where a label has no style of its own."""
-    labels = np.asarray(array)
-    if labels.ndim != 2 or 0 in labels.shape or labels.dtype.kind not in "biu":
-        raise ConfigError(
-            f"{role} are an array of integers of shape (H, W); got {labels.dtype} of shape "
-            f"{labels.shape}"
-        )
+    labels = _plane(array, "biu", f"{role} are an array of integers of shape (H, W)")
     known = np.isin(labels, list(styles))
-    return np.where(known, labels, 0).astype(np.uint8)
+    return _frozen(np.where(known, labels, 0))
 
 
 def _levels(array: object) -> Labels:
-    mask = np.asarray(array)
-    if mask.ndim != 2 or 0 in mask.shape or mask.dtype.kind not in "bufi":
-        raise ConfigError(
-            f"the content mask is a grey picture of shape (H, W); got {mask.dtype} of shape "
-            f"{mask.shape}"
-        )
-    if mask.dtype == np.uint8:
-        return mask
-    most = 1.0 if mask.dtype.kind in "bf" else float(np.iinfo(mask.dtype).max)
+    mask = _plane(array, "bufi", "the content mask is a grey picture of shape (H, W)")
+    if mask.dtype.kind in "bf":
+        most = 1.0
+    else:  # 8 and 16 bits are often stored in wider integers
+        most = next((each for each in (255.0, 65535.0) if mask.max() <= each), 0.0)
+        most = 65535.0 if mask.dtype == np.uint16 else most or float(np.iinfo(mask.dtype).max)
     wide = mask.astype(np.float64) / most
     if not (np.isfinite(wide).all() and wide.min() >= 0 and wide.max() <= 1):
         raise ConfigError("the content mask has values that are not between 0 and its maximum")
-    return np.rint(wide * 255).astype(np.uint8)
+    return _frozen(np.rint(wide * 255))
+
+
+def _plane(array: object, kinds: str, expected: str) -> npt.NDArray[Any]:
+    """Return a mask as an array; raises ConfigError on other shapes and dtypes."""
+    try:
+        mask = np.asarray(array)
+    except ValueError as error:
+        raise ConfigError(f"{expected}; got rows of different lengths") from error
+    if mask.ndim != 2 or 0 in mask.shape or mask.dtype.kind not in kinds:
+        raise ConfigError(f"{expected}; got {mask.dtype} of shape {mask.shape}")
+    if mask.size > MOST_PIXELS:
+        raise ConfigError(
+            f"{expected} and at most {MOST_PIXELS // 10**6} megapixels; got "
+            f"{mask.size / 1e6:.0f}. Shrink it: masks are resized to the content"
+        )
+    return mask
+
+
+def _frozen(mask: npt.NDArray[Any]) -> Labels:
+    """Return a copy in 8 bits that nobody changes."""
+    copy = mask.astype(np.uint8)
+    copy.setflags(write=False)
+    return copy
 
 
 def _png(mask: Labels | None) -> str | None:
@@ -257,7 +294,16 @@ def _from_png(text: str | None) -> Labels | None:
 
     if text is None:
         return None
-    with Image.open(io.BytesIO(base64.b64decode(text, validate=True)), formats=("PNG",)) as image:
+    file = io.BytesIO(base64.b64decode(text, validate=True))
+    with warnings.catch_warnings():  # of a size that is checked below
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        try:
+            opened = Image.open(file, formats=("PNG",))
+        except Image.DecompressionBombError as error:
+            raise ValueError(str(error)) from error
+    with opened as image:
+        if image.width * image.height > MOST_PIXELS:
+            raise ValueError(f"a mask of {image.width} x {image.height} px")
         return np.array(image.convert("L"))
 
 

@@ -163,3 +163,15 @@ def test_a_pixel_is_pulled_as_much_whatever_the_area_of_its_region(
         regions = Regions(labels, {1: 0}, rest="keep")
         found = evaluated(tiny_tensors, SHALLOW, start, regions)[..., :14, :].norm()
         assert float(found) == pytest.approx(float(plain), rel=0.15)
+
+
+def test_the_feather_of_a_mask_that_wraps_is_moved_with_it() -> None:
+    labels = np.random.default_rng(1).integers(0, 2, SIZE).astype(np.uint8)
+    first, moved = (
+        label_mask(np.roll(labels, by, (0, 1)), [1], SIZE, feather_px=9, wraps=True)
+        for by in ((0, 0), (31, 40))
+    )
+    assert first is not None
+    assert moved is not None
+    torch.testing.assert_close(first.rows(EVERY).roll((31, 40), (2, 3)), moved.rows(EVERY))
+    torch.testing.assert_close(moved.rows(slice(70, 75)), moved.rows(EVERY)[..., 70:75, :])

@@ -56,7 +56,12 @@ def product(first: Mask | None, second: Mask | None) -> Mask | None:
 
 
 def label_mask(
-    labels: Labels, chosen: Collection[int], size: Size, *, feather_px: float = 0.0
+    labels: Labels,
+    chosen: Collection[int],
+    size: Size,
+    *,
+    feather_px: float = 0.0,
+    wraps: bool = False,
 ) -> Mask | None:
     """Return the share of some labels, resized to (H, W); None where it is 1 everywhere.
 
@@ -69,12 +74,14 @@ def label_mask(
         Of the mask.
     feather_px
         How wide edges fade, in the mask's pixels: twice the deviation of a Gaussian.
+    wraps
+        Whether opposite borders meet.
     """
     table = np.zeros(256, np.uint8)
     table[list(chosen)] = 255
     if table[labels].all():
         return None
-    return _smoothed(level_mask(labels, size, table), feather_px / 2)
+    return _smoothed(level_mask(labels, size, table), feather_px / 2, wraps=wraps)
 
 
 def level_mask(levels: Labels, size: Size, table: Labels | None = None) -> Mask:
@@ -122,6 +129,8 @@ class ContentMasks:
         How the content is resized.
     full_px
         Longest side of the result, in whose pixels feathers are measured.
+    wraps
+        Whether opposite borders meet.
     """
 
     picture: AnyPicture
@@ -129,6 +138,7 @@ class ContentMasks:
     size: Size
     resample: Resample
     full_px: int
+    wraps: bool = False
 
     @property
     def painted(self) -> list[tuple[int, Target, Mask | None]]:
@@ -160,25 +170,36 @@ class ContentMasks:
         if self.regions.labels is None:
             return None
         feather = self.regions.feather_px * max(self.size) / self.full_px
-        return label_mask(self.regions.labels, chosen, self.size, feather_px=feather)
+        return label_mask(
+            self.regions.labels, chosen, self.size, feather_px=feather, wraps=self.wraps
+        )
 
 
-def _smoothed(mask: Mask, deviation_px: float) -> Mask:
-    """Smooth by a Gaussian; beyond the border the border's values count."""
+def _smoothed(mask: Mask, deviation_px: float, *, wraps: bool) -> Mask:
+    """Smooth by a Gaussian; beyond the border the border's values count, or the opposite ones."""
     reach = math.ceil(3 * deviation_px)
     if reach == 0:
         return mask
     at = torch.arange(-reach, reach + 1, dtype=torch.float64)
     kernel = torch.exp(-(at**2) / (2 * deviation_px**2))
     kernel = (kernel / kernel.sum()).float()
-    height = mask.size[0]
 
     def rows(wanted: slice) -> Tensor:
-        top, bottom = max(0, wanted.start - reach), min(height, wanted.stop + reach)
-        above, below = top - (wanted.start - reach), wanted.stop + reach - bottom
-        edges = (reach, reach, above, below)
-        part = functional.pad(mask.rows(slice(top, bottom)), edges, "replicate")
+        part = _beyond(mask, wanted.start - reach, wanted.stop + reach, wraps=wraps)
+        across = torch.arange(-reach, mask.size[1] + reach)
+        part = part[..., across % mask.size[1] if wraps else across.clamp(0, mask.size[1] - 1)]
         down = functional.conv2d(part, kernel.view(1, 1, -1, 1))
         return functional.conv2d(down, kernel.view(1, 1, 1, -1)).clamp_(0, 1)
 
     return Mask(mask.size, rows)
+
+
+def _beyond(mask: Mask, top: int, bottom: int, *, wraps: bool) -> Tensor:
+    """Return rows of a mask, of which some may be beyond its border."""
+    height = mask.size[0]
+    rows = torch.arange(top, bottom)
+    rows = rows % height if wraps else rows.clamp(0, height - 1)
+    if wraps and (top < 0 or bottom > height):
+        return mask.rows(slice(0, height))[..., rows, :]
+    first, last = int(rows[0]), int(rows[-1]) + 1
+    return mask.rows(slice(first, last))[..., rows - first, :]

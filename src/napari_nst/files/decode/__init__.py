@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 import tifffile
-from PIL import Image
+from PIL import Image, ImageOps
 
 from napari_nst.errors import ImageError
 from napari_nst.files.decode.kinds import (
@@ -67,9 +67,11 @@ def decode_stored(path: Path) -> npt.NDArray[Any]:
             values: npt.NDArray[Any] = tifffile.imread(file)
             return values
         with Image.open(file, formats=available_formats()) as image:
-            if image.mode == "LA":
-                return np.asarray(image)[..., 0]
-            return np.asarray(image.convert("RGB") if image.mode in ("CMYK", "YCbCr") else image)
+            upright = ImageOps.exif_transpose(image)
+            if upright.mode == "LA":
+                return np.asarray(upright)[..., 0]
+            is_other = upright.mode in ("CMYK", "YCbCr")
+            return np.asarray(upright.convert("RGB") if is_other else upright)
 
 
 def open_pixels(path: Path, note: Note) -> Pixels | TiffRows:
