@@ -217,3 +217,14 @@ def test_content_masks_of_other_kinds_are_read_by_their_lightness(
     assert found.content_mask is not None
     assert found.content_mask[:, :30].max() == 0
     assert found.content_mask[:, 30:].min() > 200
+
+
+def test_a_region_too_small_for_a_layer_is_told_before_the_run(
+    tmp_path: Path, files: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = np.zeros_like(HALVES)
+    small[:3, :3] = 1
+    small[20:] = 2
+    mask, out = saved(tmp_path / "mask.png", small), tmp_path / "out.png"
+    assert main(["stylize", *files, "-o", str(out), *BRIEFLY, "--mask", str(mask)]) == 0
+    assert "region 1 is too small for relu2_1; its other layers" in capsys.readouterr().err

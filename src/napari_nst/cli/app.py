@@ -62,6 +62,7 @@ from napari_nst.cli.regions import (
     MaskOptions,
     RegionTargets,
     StyleMasks,
+    regions_of,
 )
 from napari_nst.cli.resume import checkpoints_for, hinting_at_resume, unfinished_run
 from napari_nst.cli.run import run_with_bar, shown_progress, write_result
@@ -90,7 +91,6 @@ from napari_nst.planning.text import forecast
 from napari_nst.runs.request import least_px
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.pixels import PixelSource
-from napari_nst.settings.regions import REGIONS
 
 UsageError: Any = typer.BadParameter.__base__  # typer's own click, which it does not export
 
@@ -173,8 +173,7 @@ def stylize(
     """Paint CONTENT in the manner of STYLE. Ctrl-C writes what there is and exits with 130."""
     knobs = {"size": size, "steps": steps, "seed": seed, "precision": precision}
     knobs |= {"style_strength": style_strength, "tile": tile}
-    knobs |= {"colors": colors, "color_strength": color_strength}
-    knobs["blend"] = blend
+    knobs |= {"colors": colors, "color_strength": color_strength, "blend": blend}
     masks = MaskOptions(mask, region or (), feather, style_mask or (), content_mask)
     given, start_file = given_settings(knobs, init, settings)
     limit = memory_bytes(memory)
@@ -183,12 +182,11 @@ def stylize(
         opened = partial(open_picture, least_px=least_px(config))
         picture, *styles = map(opened, [content, *style])
         start = opened(start_file) if start_file else None
-        regions = masks.regions(len(styles)) or (record.regions if record else None)
-        if masks.files:
-            events = tuple(event for event in events if event.field != REGIONS)
+        regions, events = regions_of(masks, record, events, picture.shape, len(styles), config)
         others = [each for each in (start_file, config_file) if each]
-        inputs = [content, *style, *masks.files, *others]
-        _check_outputs(output, save_every, picture, config, inputs)
+        _check_outputs(
+            output, save_every, picture, config, [content, *style, *masks.files, *others]
+        )
 
         from napari_nst.api import iter_stylize  # torch takes seconds to import: after the checks
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import typer
 
+from napari_nst.cli.streams import say
 from napari_nst.errors import ConfigError
 from napari_nst.files.decode import decode_stored
 from napari_nst.files.masks import (
@@ -22,7 +23,9 @@ from napari_nst.files.masks import (
     smooth_hint,
     usual_regions,
 )
-from napari_nst.settings.regions import BLEND, KEEP, MOST_LABELS, Regions, Target
+from napari_nst.settings.config import StyleConfig
+from napari_nst.settings.record import RunRecord, SteeringEvent
+from napari_nst.settings.regions import BLEND, KEEP, MOST_LABELS, REGIONS, Regions, Target
 
 Mask = Annotated[
     Path | None,
@@ -159,6 +162,49 @@ class MaskOptions:
             for path in self.style_masks
         ]
         return (*read, *(None,) * (style_count - len(read)))
+
+
+def regions_of(
+    masks: MaskOptions,
+    record: RunRecord | None,
+    events: tuple[SteeringEvent, ...],
+    shape: Sequence[int],
+    style_count: int,
+    config: StyleConfig,
+) -> tuple[Regions | None, tuple[SteeringEvent, ...]]:
+    """Return the regions of a run and its steering; tell of regions that are small.
+
+    Parameters
+    ----------
+    masks
+        Those given; without any, the record's regions and their repainting count.
+    record, events
+        Of --config or the unfinished run.
+    shape
+        Of the content.
+    style_count, config
+        Of the run.
+    """
+    regions = masks.regions(style_count)
+    if regions is None:
+        regions = record.regions if record else None
+        try:
+            if regions is not None:
+                regions.check(style_count)
+        except ConfigError as error:
+            raise ConfigError(f"the regions of --config do not fit here: {error}") from error
+    else:
+        events = tuple(event for event in events if event.field != REGIONS)
+    if regions is not None:
+        longest = config.size or max(shape[:2])
+        height, width = (round(side * longest / max(shape[:2])) for side in shape[:2])
+        for label, layers in regions.vanishing((height, width), config.style_layers).items():
+            who = f"region {label}" if label else "the unlabelled part"
+            say(
+                f"napari-nst: {who} is too small for {', '.join(layers)}; its other layers carry "
+                "their weight"
+            )
+    return regions, events
 
 
 def _parsed(text: str) -> tuple[int | str, Target]:
