@@ -83,7 +83,13 @@ def arrange(moment):
         arrays_in_files()
     if moment == "memory runs out before the run":
         genuine = app.open_picture
-        app.open_picture = lambda *all, **more: (no_more_memory(), genuine(*all, **more))[1]
+        opened = []
+        def opening(*all, **more):
+            opened.append(genuine(*all, **more))
+            if len(opened) == 2:
+                no_more_memory()
+            return opened[-1]
+        app.open_picture = opening
     elif moment.startswith("memory runs out"):
         before_scale(1, no_more_memory)
     elif moment == "disk full for arrays in files":

@@ -98,18 +98,22 @@ def test_tab_goes_as_one_reads_and_past_what_is_folded(shown, qtbot):
     dock = shown(1280, 800)
     dock.form.pickers.content.native.setFocus()
     first = [dock.window().focusWidget()]
-    stops = first + tabbed(dock, qtbot, 12)
+    stops = first + tabbed(dock, qtbot, 17)
     basic, styles = dock.form.basic, dock.form.styles
-    assert stops[1:5] == [
+    buttons = dock.form.control_buttons
+    assert stops[1:8] == [
         dock.form.pickers.style.native,
         styles.browse_button,
         styles.gallery_button,
+        buttons.add,
+        buttons.crop,
+        buttons.regions,
         dock.form.preset,
     ]
     slider = stops.index(dock.form.strength_slider)
     assert stops[slider + 1] is basic["style_strength"].native
     assert [stop for stop in stops if isinstance(stop, NumberBox)] == [
-        basic[name].native for name in ("size", "steps", "style_strength")
+        basic[name].native for name in ("size", "steps", "style_strength", "color_strength")
     ]
     assert not any(dock.form.folded.content().isAncestorOf(stop) for stop in stops)
     assert dock.form.folded.toggleButton() in stops

@@ -108,6 +108,11 @@ def _damage_translated(path: Path) -> Iterator[None]:
         yield
     except ImageError as error:
         raise ImageError(f"{path} cannot be read as a picture: {error}") from error
+    except MemoryError as error:
+        raise ImageError(
+            f"{path} cannot be read as a picture: memory ran out. Close other programs; if enough "
+            "is free, the file is damaged"
+        ) from error
     except DAMAGE as error:
         raise ImageError(
             f"{path} cannot be read as a picture: it is damaged, cut short, too large or of "
