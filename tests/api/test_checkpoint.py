@@ -1,6 +1,7 @@
 """A run that goes on from a checkpoint ends in the picture of one that was never interrupted."""
 
 import logging
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from safetensors.torch import save_file
 from napari_nst import Checkpoints, RunControl, StyleConfig, iter_stylize, stylize
 from napari_nst.api import checkpoint as api_checkpoint
 from napari_nst.api.results import StyleResult
+from napari_nst.core.store.scratch import Scratch
 from napari_nst.errors import CheckpointError
 from napari_nst.files import checkpoints as files
 from napari_nst.files.checkpoints import read_checkpoint
@@ -303,3 +305,31 @@ def test_a_folder_that_is_gone_costs_a_warning(
     result = stylize(content, style, shallow(), weights=weights, checkpoints=checkpoints)
     assert result.reason == "finished"
     assert len([each for each in caplog.records if each.levelno >= logging.WARNING]) == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts pages as Linux does")
+def test_arrays_in_files_do_not_stay_in_memory_while_they_are_written(tmp_path: Path) -> None:
+    store = Scratch(tmp_path)
+    array = store.zeros((1, 1, 10_000, 4_000), torch.float32)  # 160 MB
+    for rows in store.rows(array):
+        array[..., rows, :] = 1
+    store.breathe()
+    before, seen = _file_pages_bytes(), []
+
+    def breathe() -> None:
+        seen.append(_file_pages_bytes())
+        store.breathe()
+
+    entry = api_checkpoint._entry("array", array, breathe)
+    with (tmp_path / "written").open("wb") as file:
+        for piece in entry.pieces:
+            file.write(piece)
+    assert (tmp_path / "written").stat().st_size == array.nbytes
+    assert max(seen) - before < 40e6
+
+
+def _file_pages_bytes() -> int:
+    (line,) = (
+        each for each in Path("/proc/self/status").read_text().splitlines() if "RssFile" in each
+    )
+    return 1024 * int(line.split()[1])

@@ -4,7 +4,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -117,7 +117,8 @@ class Checkpoints:
         tensors: dict[str, Tensor] = {}
         state = _named(run.state(), tensors)
         tensors[PREVIEW] = _preview(run)
-        entries = [_entry(*each) for each in tensors.items()]
+        entries = [_entry(*each, run.breathe) for each in tensors.items()]
+        run.breathe()  # the preview has read the whole picture
         entries += [_picture_entry(*each) for each in self.pictures.items()]
         head = record, tuple(history), seconds, run.total, state, dict(self.note)
         try:
@@ -294,10 +295,16 @@ def _filled(value: Any, get: Any) -> Any:  # noqa: ANN401 - any part of a state
     return [_filled(each, get) for each in value] if isinstance(value, list) else value
 
 
-def _entry(name: str, tensor: Tensor) -> Entry:
-    return Entry(
-        name, _DTYPES[tensor.dtype], tensor.element_size(), tuple(tensor.shape), _pieces(tensor)
-    )
+def _entry(name: str, tensor: Tensor, breathe: Callable[[], None]) -> Entry:
+    kind, size = _DTYPES[tensor.dtype], tensor.element_size()
+    return Entry(name, kind, size, tuple(tensor.shape), _breathing(_pieces(tensor), breathe))
+
+
+def _breathing(pieces: Iterable[memoryview], breathe: Callable[[], None]) -> Iterator[memoryview]:
+    """Yield pieces, and let each leave memory before the next."""
+    for piece in pieces:
+        yield piece
+        breathe()
 
 
 def _picture_entry(name: str, picture: npt.NDArray[Any]) -> Entry:

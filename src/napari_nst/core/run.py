@@ -294,6 +294,10 @@ class Run:
             lambda rows: content.piece(size, "bilinear", rows).rgb,
         )
 
+    def breathe(self) -> None:
+        """Let what was touched of arrays in files leave memory."""
+        self._layout.store.breathe()
+
     def evaluate(self) -> Evaluation:
         """Evaluate the loss at `picture` once more, at the scale that was entered."""
         if self._descent is None:
