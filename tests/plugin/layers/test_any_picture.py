@@ -1,9 +1,10 @@
 """The result of a content of any kind: its size, dtype, alpha, and its place in the world."""
 
+import importlib.util
+
 import dask.array
 import numpy as np
 import pytest
-import zarr
 
 from napari_nst.plugin.layers.visible_picture import whole_range
 from tests.plugin.layers.test_placement import outer_corners
@@ -31,8 +32,11 @@ CONTENTS = {
     "plane of a stack": (STACK, {"scale": (7, 2, 3), "axis_labels": ("z", "y", "x")}),
     "multiscale": ([RGB, RGB[::2, ::2]], {"rgb": True, "multiscale": True} | WHERE),
     "dask": (dask.array.from_array(STACK, chunks=7), {}),
-    "zarr": (zarr.array((RGB * 255).astype("uint8")), {"rgb": True}),
 }
+if importlib.util.find_spec("zarr"):
+    import zarr
+
+    CONTENTS["zarr"] = (zarr.array((RGB * 255).astype("uint8")), {"rgb": True})
 SAME = {"uint8", "uint16", "float16", "float32", "float64"}
 
 
