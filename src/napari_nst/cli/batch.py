@@ -40,6 +40,7 @@ from napari_nst.runs.batch.pairs import INDEX_FILE, Pair
 from napari_nst.runs.batch.plan import BatchPlan, BatchRequest, plan_batch
 from napari_nst.runs.batch.run import BatchStep, PairResult, fault_lines, run_batch
 from napari_nst.runs.naming import counted, shortened
+from napari_nst.settings.record import RunRecord, SteeringEvent
 from napari_nst.settings.regions import REGIONS
 
 Contents = Annotated[
@@ -102,11 +103,10 @@ def batch(
     What is finished is kept, so the same command goes on where it was interrupted.
     """
     knobs = {"size": size, "steps": steps, "seed": seed, "precision": precision}
-    knobs |= {"style_strength": style_strength, "colors": colors}
-    knobs |= {"color_strength": color_strength}
+    knobs |= {"style_strength": style_strength}
+    knobs |= {"colors": colors, "color_strength": color_strength}
     given, start = given_settings(knobs, init, settings)
     config, record = chosen_settings(config_file, preset, given)
-    steering = record.events if record else ()
     with ending_gently(kept="finished results stay") as ending:
         request = BatchRequest(
             contents=contents,
@@ -117,8 +117,7 @@ def batch(
             weights=chosen_weights(weights, weights_input, record),
             device=device,
             init=start,
-            # Regions belong to one picture.
-            events=tuple(each for each in steering if each.field != REGIONS),
+            events=_steering(record),
             overwrite=overwrite,
             check_memory=not (ignore_memory or dry_run),
             settings_files=[config_file] if config_file else [],
@@ -129,12 +128,17 @@ def batch(
         if is_empty or dry_run:
             _tell_faults([*plan.faults.values(), *_named(plan.refused)])
             return 0 if fits and not is_empty else 2
-        control = RunControl()
-        ending.stops(control.stop)
+        ending.stops((control := RunControl()).stop)
         results = _show(run_batch(plan, control), save_every)
         ending.holds()
     code = _tell_of_end(plan, results)
     return ending.code or (INTERRUPTED if control.stopped else code)
+
+
+def _steering(record: RunRecord | None) -> tuple[SteeringEvent, ...]:
+    """Return the steering that every pair repeats; regions belong to one picture."""
+    events = record.events if record else ()
+    return tuple(each for each in events if each.field != REGIONS)
 
 
 def _tell_of_plan(plan: BatchPlan, *, on_stdout: bool) -> bool:

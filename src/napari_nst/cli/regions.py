@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
@@ -12,13 +12,13 @@ import typer
 
 from napari_nst.cli.streams import say
 from napari_nst.errors import ConfigError
-from napari_nst.files.decode import decode_stored
 from napari_nst.files.masks import (
     FIRST_COLOUR,
     grey_of,
     label_name,
     label_names,
     labelled,
+    read_lightness,
     read_mask,
     smooth_hint,
     usual_regions,
@@ -100,7 +100,7 @@ class MaskOptions:
             raise ConfigError("--region, --feather and --style-mask need a --mask")
         if not self.files:
             return None
-        content_mask = None if self.content_mask is None else _grey(self.content_mask)
+        content_mask = None if self.content_mask is None else read_lightness(self.content_mask)
         if self.mask is None:
             return Regions(content_mask=content_mask)
         if self.targets:
@@ -233,8 +233,3 @@ def _parsed(text: str) -> tuple[int | str, Target]:
 def _is_grey(colour: int) -> bool:
     red, green, blue = (colour - FIRST_COLOUR).to_bytes(3, "big")
     return red == green == blue
-
-
-def _grey(path: Path) -> npt.NDArray[Any]:
-    values = decode_stored(path)
-    return values if values.dtype.kind == "f" else grey_of(read_mask(path))

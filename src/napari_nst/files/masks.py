@@ -55,6 +55,12 @@ def read_mask(path: Path) -> npt.NDArray[Any]:
     return pixels * np.uint8(255) if pixels.dtype.kind == "b" else pixels
 
 
+def read_lightness(path: Path) -> npt.NDArray[Any]:
+    """Read a mask whose lightness counts, shape (H, W), integers or floating; raises ImageError."""
+    values = decode_stored(path)
+    return values if values.dtype.kind == "f" else grey_of(read_mask(path))
+
+
 def mask_beside(content: Path) -> Path | None:
     """Return the file of a picture's mask, photo.mask.png of photo.jpg, if there is one."""
     files = sorted(content.parent.iterdir()) if content.parent.is_dir() else []

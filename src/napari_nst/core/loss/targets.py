@@ -191,17 +191,12 @@ def objective_of(
 
     windows = layout.windows(size, encoder.taps, wraps=config.is_circular)
     found = sums_of_windows(windows, observe, _wide(encoder))
-    regions = []
-    for index, (part, by_tap) in enumerate(zip(parts, weights, strict=True)):
-        region = _region(part, by_tap, size, config, layout.store)
-        if is_local:
-            own = {
-                tap: style_moments(found, tap, region.positions[tap], region=index)
-                for tap in region.style
-            }
-            metrics = {tap: bures_metric(region.style[tap], own[tap]) for tap in region.style}
-            region = replace(region, metrics=metrics)
-        regions.append(region)
+    regions = [
+        _region(part, by_tap, size, config, layout.store)
+        for part, by_tap in zip(parts, weights, strict=True)
+    ]
+    if is_local:
+        regions = [_with_metrics(region, found, index) for index, region in enumerate(regions)]
     return Objective(
         size,
         {tap: Held(whole, encoder.device) for tap, whole in features.found.items()},
@@ -210,6 +205,15 @@ def objective_of(
         _exactly(config),
         _pooled(content_mask, config.content_layers, layout.store, encoder.device),
     )
+
+
+def _with_metrics(region: Region, found: Sums, index: int) -> Region:
+    """Return a region with the metrics that its own moments and its style's make."""
+    metrics = {}
+    for tap, style in region.style.items():
+        own = style_moments(found, tap, region.positions[tap], region=index)
+        metrics[tap] = bures_metric(style, own)
+    return replace(region, metrics=metrics)
 
 
 def _region(

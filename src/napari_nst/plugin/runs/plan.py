@@ -1,6 +1,6 @@
 """Plans of runs: a request, and where and by which name the viewer shows the result."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_nst.plugin.form.settings_form import SettingsForm
+    from napari_nst.plugin.masks.regions import DrawnRegions
     from napari_nst.plugin.runs.viewer_run import ViewerRun
 
 _NAME_LETTERS = 18
@@ -137,49 +138,64 @@ def plan_run(
     ImageError
         If a layer's slice is no picture.
     """
-    side_px, pickers, drawn = least_px(config), form.pickers, None
-    styles = pickers.styles if pictures is None else pictures[1:]
-    if pictures is None:
-        content = pickers.content_picture(least_px=side_px)
-        drawn = form.regions.drawn(content.placement)
-    else:
-        content = picture_of(pictures[0], dims, least_px=side_px)
-        config = config.of_one_style
-    crops, start = form.crops, pickers.start_layer()
+    side_px, crops, start = least_px(config), form.crops, form.pickers.start_layer()
+    styles = form.pickers.styles if pictures is None else pictures[1:]
+    config = config if pictures is None else config.of_one_style
+    content, layer, drawn = _content_of(form, dims, pictures, side_px)
     painted = [cropped_picture(each, dims, crops.box(each), least_px=side_px) for each in styles]
     init, config = _start_of(start, dims, config)
-    request = RunRequest(
-        content.pixels,
-        tuple(each.pixels for each in painted),
-        config,
-        weights,
-        init,
-        regions=None if drawn is None else drawn.read(),
-    )
-    if request.regions is not None:
-        request.regions.check(len(styles))
+    regions = None if drawn is None else drawn.read()
+    if regions is not None:
+        regions.check(len(styles))
+    pixels = tuple(each.pixels for each in painted)
+    request = RunRequest(content.pixels, pixels, config, weights, init, regions=regions)
     pair_text = pair_name(content.name, " + ".join(each.name for each in painted), _NAME_LETTERS)
     if label:
-        parts = [pair_text, label] if place is None else [label]
-        name = RunName(_text_of(parts, weights), settings=label)
+        name = _labelled(label, pair_text, place, weights)
     else:
-        last = next((each for each in reversed(list(earlier)) if each.name.pair == pair_text), None)
-        name = _name_of(pair_text, config, preset, last, weights=weights)
-    layers = [pickers.content_layer() if pictures is None else pictures[0], *styles, start]
-    names = [each.name for each in (content, *painted)]
+        name = _name_of(pair_text, config, preset, _last_of(pair_text, earlier), weights=weights)
+    sources = _sources(request, [content, *painted], [layer, *styles], start)
+    ids = tuple(each.unique_id for each in styles)
+    return RunPlan(request, name, content.placement, place, preset, sources=sources, styles=ids)
+
+
+def _content_of(
+    form: "SettingsForm",
+    dims: "Dims",
+    pictures: "tuple[Image, Image] | None",
+    side_px: int | None,
+) -> "tuple[LayerPicture, Image | None, DrawnRegions | None]":
+    """Take the content of a run, with its layer and what is drawn over it."""
+    if pictures is not None:
+        return picture_of(pictures[0], dims, least_px=side_px), pictures[0], None
+    content = form.pickers.content_picture(least_px=side_px)
+    return content, form.pickers.content_layer(), form.regions.drawn(content.placement)
+
+
+def _labelled(label: str, pair_text: str, place: SweepPlace | None, weights: str) -> RunName:
+    """Name a run by what sets it apart; in a sweep all have the same pictures."""
+    parts = [pair_text, label] if place is None else [label]
+    return RunName(_text_of(parts, weights), settings=label)
+
+
+def _last_of(pair_text: str, earlier: Iterable[RunPlan]) -> RunPlan | None:
+    """Return the last plan of the same pictures."""
+    return next((each for each in reversed(list(earlier)) if each.name.pair == pair_text), None)
+
+
+def _sources(
+    request: RunRequest,
+    pictures: Sequence[LayerPicture],
+    layers: "Sequence[Image | None]",
+    start: "Image | None",
+) -> dict[str, Source]:
+    """Say where content, styles and start came from, by their roles in a request."""
+    names = [each.name for each in pictures]
     names += [] if start is None else [full_name(start)]
-    return RunPlan(
-        request,
-        name,
-        content.placement,
-        place,
-        preset,
-        sources={
-            role: Source(str(name), _file_of(layer))
-            for role, name, layer in zip(request.pictures, names, layers, strict=False)
-        },
-        styles=tuple(each.unique_id for each in styles),
-    )
+    return {
+        role: Source(name, _file_of(layer))
+        for role, name, layer in zip(request.pictures, names, [*layers, start], strict=False)
+    }
 
 
 def _text_of(parts: list[str], weights: str) -> str:
