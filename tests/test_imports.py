@@ -30,6 +30,7 @@ ARROWS = {
     "core.optim": {"core.store", "settings", "errors"},
     "core.store": {"errors"},
     "core.tiling": {"core.network", "core.store"},
+    "distributed": {*CORE, "planning", "settings", "errors"},
     "planning": {*CORE, "files", "settings", "errors"},
     "runs": {"api", "core", "files", "settings", "errors"},
     "runs.batch": {"runs", "api", *CORE, "files", "files.decode", "planning", "settings", "errors"},
