@@ -20,7 +20,8 @@ ARROWS = {
     "": {"settings", "errors", "api", "planning", "core", "cli"},  # the public names, by demand
     "api": {*CORE, "planning", "weights", "files", "settings", "errors"},
     "settings": {"errors"},
-    "files": {"files.decode", "settings", "errors"},
+    "files": {"files.decode", "files.slides", "settings", "errors"},
+    "files.slides": {"files", "files.decode", "settings", "errors"},
     "files.decode": {"settings", "errors"},
     "weights": {"files", "settings", "errors"},
     "core": {*CORE, "settings", "errors"},
