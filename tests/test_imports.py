@@ -20,7 +20,8 @@ ARROWS = {
     "": {"settings", "errors", "api", "planning", "core", "cli"},  # the public names, by demand
     "api": {*CORE, "planning", "weights", "files", "settings", "errors"},
     "settings": {"errors"},
-    "files": {"files.decode", "settings", "errors"},
+    "files": {"files.decode", "files.slides", "settings", "errors"},
+    "files.slides": {"files", "files.decode", "settings", "errors"},
     "files.decode": {"settings", "errors"},
     "weights": {"files", "settings", "errors"},
     "core": {*CORE, "settings", "errors"},
@@ -40,7 +41,7 @@ ARROWS = {
 ENGINE = {"api", "core", "files", "files.decode", "planning", "runs", "runs.batch"}
 ENGINE |= {"settings", "weights"}
 ARROWS["cli"].add("runs.batch")
-ROOMS = ["common", "layers", "masks", "gallery", "form", "runs", "panels", "dock"]
+ROOMS = ["common", "fields", "layers", "masks", "gallery", "form", "runs", "panels", "dock"]
 """Of the plugin: each knows those before it."""
 for place, room in enumerate(ROOMS):
     earlier = {f"plugin.{name}" for name in ROOMS[:place]}

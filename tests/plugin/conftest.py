@@ -96,6 +96,23 @@ def finished(qtbot):
 
 
 @pytest.fixture
+def took(qtbot):
+    """Wait until steps of a run are shown that took changes: took(run, "tv_weight", "regions").
+
+    The run is ahead of what the dock shows of it, so a number of steps says nothing.
+    """
+
+    def wait(run, *fields):
+        def are_taken():
+            record = None if run.shown is None else run.shown.record
+            return record is not None and set(fields) <= {each.field for each in record.events}
+
+        qtbot.waitUntil(are_taken, timeout=60_000)
+
+    return wait
+
+
+@pytest.fixture
 def settled(qtbot):
     """Wait until a widget's window has come to rest: settled(widget)."""
     return partial(settle, qtbot=qtbot)

@@ -19,12 +19,13 @@ class FakeStep:
     loss: float = 1.0
     terms: dict = field(default_factory=lambda: {"content": 0.25, "style": 0.75})
     seconds: float = 0.0
+    events: tuple = ()
 
     def image(self):
         return np.full((8, 10, 3), self.iteration % 256, np.uint8)
 
     def record(self):
-        return result(self.iteration, "stopped").record
+        return result(self.iteration, "stopped", events=self.events).record
 
 
 def result(steps_done, reason="finished", config=None, events=()):
@@ -55,7 +56,7 @@ def fake_engine(total=20, *, wait_s=0.0, fail_at=None, error=None, closed=None):
                 control._stopped.wait(wait_s)
                 if step == fail_at:
                     raise error
-                yield FakeStep(step, total, seconds=step * wait_s)
+                yield FakeStep(step, total, seconds=step * wait_s, events=tuple(events))
             return result(total, config=config, events=events)
         finally:
             if closed is not None:

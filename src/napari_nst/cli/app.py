@@ -34,6 +34,7 @@ from napari_nst.cli.options import (
     Init,
     Memory,
     Output,
+    Planes,
     Precision,
     Preset,
     Resume,
@@ -52,6 +53,7 @@ from napari_nst.cli.options import (
     chosen_weights,
     given_settings,
     memory_bytes,
+    planes_of,
     settings_of,
 )
 from napari_nst.cli.presets import presets_app
@@ -141,6 +143,7 @@ def stylize(
     content: Content,
     style: Styles,
     output: Output,
+    plane: Planes = None,
     preset: Preset = None,
     size: Size = None,
     steps: Steps = None,
@@ -180,7 +183,8 @@ def stylize(
     with ending_gently() as ending, unfinished_run(output, resume, dry_run=dry_run) as unfinished:
         config, record, events = settings_of(unfinished, config_file, preset, given)
         opened = partial(open_picture, least_px=least_px(config))
-        picture, *styles = map(opened, [content, *style])
+        picture = opened(content, places=planes_of(plane))
+        styles = [opened(each) for each in style]
         start = opened(start_file) if start_file else None
         regions, events = regions_of(masks, record, events, picture.shape, len(styles), config)
         others = [each for each in (start_file, config_file) if each]

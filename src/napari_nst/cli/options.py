@@ -39,6 +39,15 @@ Styles = Annotated[
 Output = Annotated[
     Path, typer.Option("--output", "-o", metavar="OUT", help="Ends in .png, .jpg, .tif or .webp.")
 ]
+Planes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--plane",
+        metavar="AXIS=N",
+        help="Which plane of an OME-Zarr content to paint, as z=12; repeatable. Without, the "
+        "first.",
+    ),
+]
 Preset = Annotated[
     str | None,
     typer.Option(
@@ -149,6 +158,23 @@ def memory_bytes(text: str | None) -> int | None:
     if count < _LEAST_MEMORY:
         raise ConfigError(f"--memory is at least 100MB; got {text!r}")
     return count
+
+
+def planes_of(given: Sequence[str] | None) -> dict[str, int]:
+    """Read --plane: axes and the places along them.
+
+    Raises
+    ------
+    ConfigError
+        If one is not an axis and a whole number.
+    """
+    planes = {}
+    for text in given or ():
+        found = re.fullmatch(r"([a-z])=(\d+)", text.strip())
+        if found is None:
+            raise ConfigError(f"--plane is an axis and a number, such as z=12; got {text!r}")
+        planes[found[1]] = int(found[2])
+    return planes
 
 
 def given_settings(

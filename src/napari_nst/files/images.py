@@ -11,7 +11,7 @@ import io
 import logging
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,8 +39,8 @@ from napari_nst.files.outputs import (
 )
 from napari_nst.files.outputs import SUFFIXES as SUFFIXES
 from napari_nst.files.outputs import check_output as check_output
+from napari_nst.files.slides.zarr_reading import is_zarr, open_zarr
 from napari_nst.files.tiff_output import tiff_options, write_large_tiff
-from napari_nst.files.zarr_arrays import is_zarr, open_zarr
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.json_reader import parse_json
 from napari_nst.settings.pixels import PixelSource, is_large
@@ -94,6 +94,7 @@ def open_picture(
     path: str | Path,
     *,
     least_px: int | None = None,
+    places: Mapping[str, int] | None = None,
     note: Callable[[str], None] = _log.warning,
 ) -> PixelSource:
     """Open a picture: large TIFFs and zarr to be read by pieces, others as `read_picture` does.
@@ -107,6 +108,8 @@ def open_picture(
         A file, or the folder of a zarr array or an OME-Zarr picture.
     least_px
         The shorter side that is needed of a pyramid's level; None for the finest.
+    places
+        Of an OME-Zarr stack, which plane to read: {"z": 12}. Without, the first.
     note
         As for `read_picture`.
 
@@ -120,7 +123,9 @@ def open_picture(
     def told(text: str) -> None:
         note(f"{path}: {text}")
 
-    return open_zarr(path, told, least_px=least_px) if is_zarr(path) else open_pixels(path, told)
+    if is_zarr(path):
+        return open_zarr(path, told, least_px=least_px, places=places)
+    return open_pixels(path, told)
 
 
 def write_picture(path: str | Path, image: PixelSource, *, record: RunRecord | None = None) -> None:

@@ -60,15 +60,14 @@ def stroke(layer, label, row):
         layer.paint((row, column), label)
 
 
-def test_a_second_style_is_added_and_its_share_steered(shallow, qtbot, done):
+def test_a_second_style_is_added_and_its_share_steered(shallow, qtbot, done, took):
     shallow.form.basic["steps"].value = LONG
     add_style(shallow, "mosaic")
     run = started(shallow, qtbot)
     shallow.panel.steer.click()
     shallow.form.style_list.rows[1].share.setValue(100)
     shallow.steering.flush()
-    taken = run.points[-1].iteration
-    qtbot.waitUntil(lambda: run.points[-1].iteration > taken + 2, timeout=60_000)
+    took(run, "blend")
     run.stop()
     record = done(run).record
     assert [(event.field, event.value) for event in record.events] == [("blend", (1, 2))]
@@ -77,7 +76,7 @@ def test_a_second_style_is_added_and_its_share_steered(shallow, qtbot, done):
     np.testing.assert_array_equal(done(shallow.session.runs[-1]).image, run.result.image)
 
 
-def test_two_regions_with_two_styles_are_repainted_in_mid_run(shallow, viewer, qtbot, done):
+def test_two_regions_with_two_styles_are_repainted_in_mid_run(shallow, viewer, qtbot, done, took):
     add_style(shallow, "mosaic")
     shallow.form.basic["steps"].value = LONG
     shallow.form.control_buttons.regions.click()
@@ -98,8 +97,8 @@ def test_two_regions_with_two_styles_are_repainted_in_mid_run(shallow, viewer, q
     row.setCurrentIndex(row.findText("Keep the content"))
     row.activated.emit(row.currentIndex())
     qtbot.waitUntil(lambda: run.regions.styles.get(3) == KEEP)
-    taken = run.points[-1].iteration
-    qtbot.waitUntil(lambda: run.points[-1].iteration > taken + 3, timeout=60_000)
+    took(run, "regions")
+    qtbot.waitUntil(lambda: run.shown.record.ending_regions == run.regions, timeout=60_000)
     run.stop()
     result = done(run)
     regions = result.record.ending_regions
@@ -120,7 +119,7 @@ def test_two_regions_with_two_styles_are_repainted_in_mid_run(shallow, viewer, q
 
 
 def test_a_repainted_picture_changes_while_the_run_is_paused_and_goes_on(
-    shallow, viewer, qtbot, done
+    shallow, viewer, qtbot, done, took
 ):
     shallow.form.basic["steps"].value = LONG
     shallow.form.control_buttons.regions.click()
@@ -133,12 +132,34 @@ def test_a_repainted_picture_changes_while_the_run_is_paused_and_goes_on(
     stroke(layer, 1, 45)
     qtbot.waitUntil(lambda: run.regions.labels[45].all())
     shallow.panel.pause.click()
-    taken = run.points[-1].iteration
-    qtbot.waitUntil(lambda: run.points[-1].iteration > taken + 3, timeout=60_000)
+    took(run, "regions")
     run.stop()
     (event,) = done(run).record.events
     assert event.field == "regions"
     assert event.value.labels[45].all()
+
+
+def test_a_painted_content_mask_is_recorded_and_replayed(shallow, viewer, qtbot, done):
+    shallow.form.content_mask.button.click()
+    layer = viewer.layers["Content mask: harbour"]
+    layer.brush_size = 30
+    stroke(layer, 1, 15)
+    qtbot.waitUntil(shallow.form.content_mask.hint.isHidden)
+    shallow.form.basic["steps"].value = LONG
+    run = started(shallow, qtbot)
+    stroke(layer, 1, 45)
+    qtbot.waitUntil(lambda: run.regions.content_mask[45].min() == 255)
+    taken = run.points[-1].iteration
+    qtbot.waitUntil(lambda: run.points[-1].iteration > taken + 3, timeout=60_000)
+    run.stop()
+    record = done(run).record
+    assert record.regions.content_mask[45].max() < 255
+    (event,) = record.events
+    assert event.field == "regions"
+    assert event.value.content_mask[45].min() == 255
+    assert type(record).from_json(record.to_json()) == record
+    shallow.actions_of_runs.replay([run])
+    np.testing.assert_array_equal(done(shallow.session.runs[-1]).image, run.result.image)
 
 
 def test_a_rectangle_is_the_style_and_a_later_session_replays_it(

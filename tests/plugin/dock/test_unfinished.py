@@ -318,11 +318,12 @@ def test_a_run_whose_layer_is_removed_is_offered_at_once(
     assert found.checkpoint.note["name"] == run.name
 
 
-def test_steering_and_the_users_name_go_on(state, docked, viewer, pictures, begun, qtbot):
+def test_steering_and_the_users_name_go_on(state, docked, viewer, pictures, begun, qtbot, took):
     run, _ = begun()
     qtbot.waitUntil(lambda: run.live.layer is not None)
     run.live.layer.name = "mine"
     run.steer(style_strength=4.0)
+    took(run, "style_strength")
     step = run.points[-1].iteration
     qtbot.waitUntil(lambda: run.points[-1].iteration > step + 3, timeout=60_000)
     viewer.layers.remove(run.live.layer)

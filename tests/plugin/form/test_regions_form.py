@@ -149,7 +149,9 @@ def test_a_region_that_is_too_small_is_named_before_the_run(docked, pictures, vi
     assert warning.isHidden()
 
 
-def test_a_run_gets_the_regions_and_repainting_acts_on_it(docked, mosaic, viewer, engine, qtbot):
+def test_a_run_gets_the_regions_and_repainting_acts_on_it(
+    docked, mosaic, viewer, engine, qtbot, took
+):
     engine(2000, wait_s=0.02)
     layer = begun(docked, viewer)
     paint(docked, layer, 1, slice(0, 30), slice(0, 80))
@@ -163,8 +165,7 @@ def test_a_run_gets_the_regions_and_repainting_acts_on_it(docked, mosaic, viewer
     layer.selected_label = 2
     layer.paint((50, 40), 2)
     qtbot.waitUntil(lambda: run.regions.styles == {1: 0, 2: 1})
-    taken = len(run.points)
-    qtbot.waitUntil(lambda: len(run.points) > taken + 2)
+    took(run, "regions")
     run.stop()
     qtbot.waitUntil(lambda: run.state.over)
     (event,) = run.record.events

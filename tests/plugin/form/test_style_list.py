@@ -108,7 +108,7 @@ def test_a_run_gets_all_styles_and_its_name_says_so(docked, third, pictures, eng
     assert run.name.startswith("harbour × waves + mosaic")
 
 
-def test_a_share_steers_the_run_that_computes(docked, third, engine, qtbot):
+def test_a_share_steers_the_run_that_computes(docked, third, engine, qtbot, took):
     engine(500, wait_s=0.02)
     add(docked, "mosaic")
     docked.run()
@@ -117,6 +117,7 @@ def test_a_share_steers_the_run_that_computes(docked, third, engine, qtbot):
     docked.panel.steer.click()
     docked.form.style_list.rows[1].share.setValue(100)
     docked.steering.flush()
+    took(run, "blend")
     run.stop()
     qtbot.waitUntil(lambda: run.state.over)
     (event,) = run.record.events

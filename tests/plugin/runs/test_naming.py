@@ -8,7 +8,7 @@ pytestmark = pytest.mark.gui
 
 
 @pytest.fixture
-def steer(docked, pictures, engine, qtbot, finished):
+def steer(docked, pictures, engine, qtbot, finished, took):
     """Run with style strength 1, steer it, stop it: steer(value, before=...) returns the run."""
     docked.form.set_weights("auto")
 
@@ -22,8 +22,7 @@ def steer(docked, pictures, engine, qtbot, finished):
         docked.panel.steer.setChecked(True)
         docked.form.basic["style_strength"].native.setValue(value)
         docked.steering.flush()
-        step = mine.points[-1].iteration
-        qtbot.waitUntil(lambda: mine.points[-1].iteration > step + 2)
+        took(mine, "style_strength")
         mine.stop()
         finished(docked)
         return mine
