@@ -110,6 +110,11 @@ class DaskExecutor:
         devices = [each.device for each in self.reports.values()]
         return {"workers": len(devices), "devices": sorted(devices)}
 
+    @property
+    def free_bytes(self) -> dict[str, int]:
+        """Free memory of each worker's device, by address."""
+        return {address: each.free_bytes for address, each in self.reports.items()}
+
     def close(self) -> None:
         """Leave the cluster; one that was started for this ends."""
         self._held, self._targets = {}, None
