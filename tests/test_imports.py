@@ -35,12 +35,23 @@ ARROWS = {
     "planning": {*CORE, "files", "settings", "errors"},
     "runs": {"api", "core", "files", "settings", "errors"},
     "runs.batch": {"runs", "api", *CORE, "files", "files.decode", "planning", "settings", "errors"},
-    "cli": {"api", "core", "files", "planning", "runs", "settings", "weights", "plugin", "errors"},
+    "cli": {
+        "api",
+        "core",
+        "distributed",
+        "files",
+        "planning",
+        "runs",
+        "settings",
+        "weights",
+        "plugin",
+        "errors",
+    },
     "samples": set(),
 }
 ENGINE = {"api", "core", "files", "files.decode", "planning", "runs", "runs.batch"}
 ENGINE |= {"settings", "weights"}
-ARROWS["cli"].add("runs.batch")
+ARROWS["cli"] |= {"distributed", "runs.batch"}
 ROOMS = ["common", "fields", "layers", "masks", "gallery", "form", "runs", "panels", "dock"]
 """Of the plugin: each knows those before it."""
 for place, room in enumerate(ROOMS):

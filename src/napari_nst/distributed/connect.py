@@ -21,7 +21,7 @@ WAIT_S = 60.0
 """How long a run waits where no worker is left, by default."""
 
 _LOCAL = re.compile(r"local:([1-9][0-9]{0,3})")
-_ADDRESS = re.compile(r"[a-z]+://.+|[^/\\:\s]+:[0-9]+")
+_ADDRESS = re.compile(r"[a-z]+://.+|(?!local:)[^/\\:\s]+:[0-9]+")
 _SAME = ("napari-nst", "torch", "numpy")
 """Packages that must have one version everywhere: they decide what is computed."""
 

@@ -99,6 +99,12 @@ class DaskExecutor:
         self._looked_at = self._seen_at = time.monotonic()
 
     @property
+    def address(self) -> str:
+        """The scheduler's."""
+        assert self._client.scheduler is not None
+        return str(self._client.scheduler.address)
+
+    @property
     def precision(self) -> str:
         """What "auto" is on all of the workers."""
         found = {each.precision for each in self.reports.values()}

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import psutil
 import torch
 from distributed import Worker, WorkerPlugin, get_worker
 from safetensors.torch import load
@@ -90,7 +91,7 @@ class WorkerReport:
     precision
         What "auto" is there.
     free_bytes
-        Of the device's memory.
+        Of the device's memory; on a CPU what Dask lets the worker take counts, too.
     """
 
     device: str
@@ -98,11 +99,14 @@ class WorkerReport:
     free_bytes: int
 
 
-def report() -> WorkerReport:
-    """Report on the worker that this is called on."""
+def report(dask_worker: Worker) -> WorkerReport:
+    """Report on the worker that this is called on; Dask passes it by its name."""
     device = resolve_device()
     precision = str(resolve_precision("auto", device)).removeprefix("torch.")
-    return WorkerReport(device.type, precision, int(free_bytes(device)))
+    free, limit = int(free_bytes(device)), dask_worker.memory_manager.memory_limit
+    if device.type == "cpu" and limit:
+        free = min(free, limit - psutil.Process().memory_info().rss)
+    return WorkerReport(device.type, precision, free)
 
 
 def python_version() -> str:
@@ -153,11 +157,19 @@ def call(
             ) from None
 
 
+@dataclass(frozen=True)
+class Bits:
+    """A tensor of bfloat16 as an array of its bits: numpy has no such numbers."""
+
+    bits: np.ndarray[Any, Any]
+
+
 def packed(value: Any) -> Any:  # noqa: ANN401 - nested dictionaries and tuples of tensors
-    """Replace tensors by what travels without copies: arrays of numpy, which lacks bfloat16."""
+    """Replace tensors by arrays, which travel without copies."""
     if isinstance(value, Tensor):
         near = value.detach().cpu().contiguous()
-        return near.clone() if near.dtype == torch.bfloat16 else near.numpy()
+        is_narrow = near.dtype == torch.bfloat16
+        return Bits(near.view(torch.int16).numpy()) if is_narrow else near.numpy()
     if isinstance(value, dict):
         return {key: packed(each) for key, each in value.items()}
     return tuple(map(packed, value)) if type(value) is tuple else value
@@ -167,8 +179,8 @@ def unpacked(value: Any, device: torch.device) -> Any:  # noqa: ANN401 - as `pac
     """Undo `packed`; tensors are on a device, but scalars on the host, as slopes are wanted."""
     if isinstance(value, np.ndarray):
         return torch.tensor(value, device=device if value.ndim else None)
-    if isinstance(value, Tensor):
-        return value.to(device)
+    if isinstance(value, Bits):
+        return torch.tensor(value.bits, device=device).view(torch.bfloat16)
     if isinstance(value, dict):
         return {key: unpacked(each, device) for key, each in value.items()}
     return tuple(unpacked(each, device) for each in value) if type(value) is tuple else value
