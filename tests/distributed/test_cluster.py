@@ -1,7 +1,12 @@
 """A cluster of two worker processes computes what this process does, whatever becomes of them."""
 
 import os
+import re
+import shlex
+import shutil
+import subprocess
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +17,7 @@ import psutil
 import pytest
 import torch
 from distributed import Client, LocalCluster
+from distributed.security import Security
 from torch import Tensor
 
 from napari_nst import Checkpoints, RunControl, iter_stylize, stylize
@@ -178,6 +184,79 @@ def test_without_workers_a_run_ends_with_a_sentence_and_a_checkpoint(
     assert kept.is_written
     done = stylize(*pictures(), weights="untrained", resume=kept.path)
     assert done.record.steps_done == config.steps
+
+
+def test_after_a_run_nothing_of_it_is_on_the_cluster(one_thread: LocalCluster) -> None:
+    executor = connect(one_thread.scheduler_address)
+    run = iter_stylize(*pictures(), shallow(tile=48), weights="untrained", executor=executor)
+    for _ in run:
+        # Of its four windows: what they are compared with, and the last pixels.
+        until_at_most(one_thread, 8)
+    executor.close()
+    until_at_most(one_thread, 0)
+
+
+def until_at_most(cluster: LocalCluster, count: int) -> None:
+    """Wait, for what is released is told to the scheduler later; time out where it never is."""
+    ends_at = time.monotonic() + 20
+    while len(cluster.scheduler.tasks) > count and time.monotonic() < ends_at:
+        time.sleep(0.01)
+    assert len(cluster.scheduler.tasks) <= count
+
+
+def listening(processes: list[psutil.Process]) -> set[str]:
+    return {
+        each.laddr.ip
+        for process in processes
+        for each in process.net_connections("inet")
+        if each.status == psutil.CONN_LISTEN
+    }
+
+
+def test_a_cluster_started_here_listens_at_loopback_alone(cluster: DaskExecutor) -> None:
+    assert cluster.address.startswith("tcp://127.0.0.1:")
+    here = psutil.Process()
+    assert listening([here, *here.children(recursive=True)]) == {"127.0.0.1"}
+
+
+@pytest.fixture
+def certificates(tmp_path: Path) -> dict[str, str]:
+    """Make a CA, and a certificate that it has signed, as docs/cluster.md says."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl is not installed")
+    guide = Path(__file__).parents[2] / "docs" / "cluster.md"
+    block = re.search(
+        r"<!-- certificates -->\n```sh\n(.*?)```", guide.read_text("utf-8"), re.DOTALL
+    )
+    assert block is not None
+    for line in block[1].replace("\\\n", "").splitlines():
+        subprocess.run(shlex.split(line), check=True, cwd=tmp_path, capture_output=True)
+    names = {"tls_ca_file": "ca.pem"}
+    for role in ("scheduler", "worker", "client"):
+        names |= {f"tls_{role}_cert": "node.pem", f"tls_{role}_key": "node.key"}
+    return {name: str(tmp_path / file) for name, file in names.items()}
+
+
+def test_tls_with_certificates_of_its_own(certificates: dict[str, str]) -> None:
+    security = Security(require_encryption=True, **certificates)
+    with LocalCluster(
+        n_workers=1,
+        processes=False,
+        protocol="tls",
+        security=security,
+        host="127.0.0.1",
+        dashboard_address=None,
+    ) as started:
+        where = started.scheduler_address
+        assert where.startswith("tls://")
+        with pytest.raises(ClusterError, match="certificates"):
+            connect(where)
+        executor = connect(where, security=security)
+        run = iter_stylize(*pictures(), shallow(tile=48), weights="untrained", executor=executor)
+        assert next(run).loss > 0
+        run.close()
+        executor.close()
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import ReferenceType, WeakKeyDictionary, ref
 
 import torch
 from distributed import Client, Future, KilledWorker, wait
@@ -28,7 +28,7 @@ from safetensors.torch import save
 
 from napari_nst.core.network.encoder import Encoder
 from napari_nst.core.network.window import Window
-from napari_nst.core.tiling.executor import Parts, Targets
+from napari_nst.core.tiling.executor import Parts
 from napari_nst.distributed import worker
 from napari_nst.distributed.worker import NetworkKey, NetworkWeights, WorkerReport
 from napari_nst.errors import ClusterError
@@ -57,6 +57,30 @@ class Traffic:
     sent_bytes: int = 0
     received_bytes: int = 0
     windows: int = 0
+
+
+class _Held:
+    """Values that workers hold at windows of one object, until another takes its place.
+
+    They are released by hand: a future that was waited for may be part of a circle of references.
+    """
+
+    def __init__(self) -> None:
+        self._owner: ReferenceType[object] | None = None
+        self._futures: dict[Window, Future[Any]] = {}
+
+    def of(self, owner: object) -> dict[Window, "Future[Any]"]:
+        """Return those of an object, by window."""
+        if self._owner is None or self._owner() is not owner:
+            self.release()
+            self._owner = ref(owner, lambda _: self.release())
+        return self._futures
+
+    def release(self) -> None:
+        """Let the workers forget them."""
+        for future in self._futures.values():
+            future.release()
+        self._futures.clear()
 
 
 class DaskExecutor:
@@ -93,9 +117,7 @@ class DaskExecutor:
         self._wait_s = wait_s
         self._close = close or client.close
         self._keys: WeakKeyDictionary[Encoder, NetworkKey] = WeakKeyDictionary()
-        self._targets: Targets | None = None
-        self._held: dict[Window, Future[Any]] = {}
-        self._parts: WeakKeyDictionary[Parts, dict[Window, Future[Any]]] = WeakKeyDictionary()
+        self._targets, self._parts = _Held(), _Held()
         self._looked_at = self._seen_at = time.monotonic()
 
     @property
@@ -123,7 +145,8 @@ class DaskExecutor:
 
     def close(self) -> None:
         """Leave the cluster; one that was started for this ends."""
-        self._held, self._targets = {}, None
+        self._targets.release()
+        self._parts.release()
         self._close()
 
     def map(
@@ -137,6 +160,7 @@ class DaskExecutor:
             If the scheduler, or all workers for longer than `wait_s`, or a worker's memory is gone.
         """
         pending: deque[tuple[Window, Future[Any]]] = deque()
+        common: Future[Any] | None = None
         try:
             key = self._key_of(parts.encoder)
             common = self._submit(worker.hold_shared, worker.packed(shared))
@@ -155,6 +179,8 @@ class DaskExecutor:
             raise self._lost() from error
         finally:
             self._client.cancel([future for _, future in pending])
+            if common is not None:
+                common.release()
 
     def _taken(self, window: Window, future: "Future[Any]", parts: Parts) -> tuple[Window, Any]:
         """Wait for a window's result."""
@@ -183,6 +209,7 @@ class DaskExecutor:
                 self._seen_at = time.monotonic()
                 self.traffic.windows += 1
                 self.traffic.received_bytes += len(pickle.dumps(found, protocol=5))
+                future.release()
                 return window, worker.unpacked(found, torch.device("cpu"))
 
     def _look_for_workers(self) -> None:
@@ -218,27 +245,23 @@ class DaskExecutor:
 
     def _targets_at(self, window: Window, parts: Parts) -> "Future[Any]":
         """Return what a window is compared with, which is sent once for all evaluations."""
-        if self._targets is not parts.targets:
-            self._targets, self._held = parts.targets, {}
-        if window not in self._held:
+        held = self._targets.of(parts.targets)
+        if window not in held:
             near = parts.targets.within(window, torch.device("cpu"))
-            self._held[window] = self._submit(worker.hold_targets, near)
-        return self._held[window]
+            held[window] = self._submit(worker.hold_targets, near)
+        return held[window]
 
     def _part_at(self, window: Window, parts: Parts) -> "Future[Any]":
         """Return a window's pixels, which are sent once for all functions."""
-        sent = self._parts.setdefault(parts, {})
-        if window not in sent:
+        held = self._parts.of(parts)
+        if window not in held:
             part = worker.packed(parts.read(window))
             self.traffic.sent_bytes += part.nbytes
-            sent[window] = self._client.submit(
-                worker.hold_part,
-                self._targets_at(window, parts),
-                part,
-                key=_name(worker.hold_part),
-                pure=False,
+            inputs = self._targets_at(window, parts), part
+            held[window] = self._client.submit(
+                worker.hold_part, *inputs, key=_name(worker.hold_part), pure=False
             )
-        return sent[window]
+        return held[window]
 
     def _submit(self, hold: Callable[..., Any], value: object) -> "Future[Any]":
         nbytes = len(pickle.dumps(value, protocol=5))
