@@ -125,7 +125,7 @@ def open_picture(
 
     if is_zarr(path):
         return open_zarr(path, told, least_px=least_px, places=places)
-    return open_pixels(path, told)
+    return open_pixels(path, told, least_px=least_px)
 
 
 def write_picture(path: str | Path, image: PixelSource, *, record: RunRecord | None = None) -> None:
