@@ -40,7 +40,7 @@ ARROWS = {
 ENGINE = {"api", "core", "files", "files.decode", "planning", "runs", "runs.batch"}
 ENGINE |= {"settings", "weights"}
 ARROWS["cli"].add("runs.batch")
-ROOMS = ["common", "layers", "masks", "gallery", "form", "runs", "panels", "dock"]
+ROOMS = ["common", "fields", "layers", "masks", "gallery", "form", "runs", "panels", "dock"]
 """Of the plugin: each knows those before it."""
 for place, room in enumerate(ROOMS):
     earlier = {f"plugin.{name}" for name in ROOMS[:place]}

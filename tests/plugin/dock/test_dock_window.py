@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QDockWidget, QLabel, QWidget
 from napari_nst.plugin import demo
 from napari_nst.plugin.demo import fit_to_screen
 from napari_nst.plugin.dock.docking import frame_of
-from napari_nst.plugin.form.number_box import NumberBox
+from napari_nst.plugin.fields.number_box import NumberBox
 
 pytestmark = pytest.mark.gui
 

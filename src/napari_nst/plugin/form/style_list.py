@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 
 from napari_nst.errors import ImageError
 from napari_nst.plugin.common.style import calm
-from napari_nst.plugin.form.setting_widgets import Backend, metadata_of
+from napari_nst.plugin.fields.setting_widgets import Backend, metadata_of
 from napari_nst.plugin.gallery.drops import FileDrops
 from napari_nst.plugin.gallery.signs import SignButton, dots
 from napari_nst.plugin.gallery.thumbnails import SIDE_PX, shrunk
