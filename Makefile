@@ -31,7 +31,8 @@ features: .venv/ready  # for maintainers: train the built-in weights anew, into 
 
 ome-zarr: | $(UV)  # ome-zarr's newest version reads what we write, beside the pins
 	PYTHONPATH=src $(UV) run --no-project --isolated --with ome-zarr,pytest,hypothesis,tifffile,imagecodecs,pillow \
-	    --with platformdirs,filelock python -m pytest --noconftest tests/files/slides/test_zarr_writing.py
+	    --with platformdirs,filelock \
+	    python -m pytest -c /dev/null --rootdir . --noconftest tests/files/slides/test_zarr_writing.py
 
 samples: .venv/ready  # for maintainers: paint the sample styles anew, into the package
 	$(BIN)/python -m tools.paint_samples
