@@ -15,7 +15,13 @@ from napari_nst.core.evaluate import loss_and_gradient, loss_and_gradient_by_win
 from napari_nst.core.grain import Grain
 from napari_nst.core.loss.masks import ContentMasks, label_mask, opacity_mask, product
 from napari_nst.core.loss.objective import Balance, Objective
-from napari_nst.core.loss.targets import Part, StyleMoments, StyleTargets, objective_of
+from napari_nst.core.loss.targets import (
+    Part,
+    StyleMoments,
+    StyleTargets,
+    objective_of,
+    style_factors,
+)
 from napari_nst.core.memory import give_memory_back
 from napari_nst.core.network.encoder import Encoder
 from napari_nst.core.network.window import Box
@@ -258,7 +264,7 @@ class PictureEvaluator:
                 self._style_moments(index, size, label) if share else {}
                 for index, share in enumerate(own)
             ]
-            parts.append(Part(styles, own, mask, self.config.style_detail))
+            parts.append(Part(styles, own, mask, style_factors(self.config)))
         return parts
 
     def _style_moments(self, index: int, size: Size, label: int | None) -> StyleMoments:

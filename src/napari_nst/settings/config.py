@@ -327,8 +327,8 @@ class StyleConfig:
     style_detail: tuple[str, ...] = setting(
         (),
         "Style detail",
-        "What each style gives: “fine” texture (layers of blocks 1 and 2), “coarse” (the others), "
-        "or “all”.",
+        "Which style layers each style gives: “fine” (of blocks 1 and 2), “coarse” (the others), "
+        "“all”, or layers with their share, such as relu1_1+relu2_1:0.5.",
         absent="all",
     )
     balance: BalanceMode = setting(
