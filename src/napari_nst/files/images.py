@@ -39,6 +39,7 @@ from napari_nst.files.outputs import (
 )
 from napari_nst.files.outputs import SUFFIXES as SUFFIXES
 from napari_nst.files.outputs import check_output as check_output
+from napari_nst.files.slides.slide_formats import is_slide, open_slide
 from napari_nst.files.slides.zarr_reading import is_zarr, open_zarr
 from napari_nst.files.tiff_output import tiff_options, write_large_tiff
 from napari_nst.settings.config import StyleConfig
@@ -125,7 +126,9 @@ def open_picture(
 
     if is_zarr(path):
         return open_zarr(path, told, least_px=least_px, places=places)
-    return open_pixels(path, told)
+    if is_slide(path):
+        return open_slide(path, least_px=least_px)
+    return open_pixels(path, told, least_px=least_px)
 
 
 def write_picture(path: str | Path, image: PixelSource, *, record: RunRecord | None = None) -> None:
