@@ -35,23 +35,12 @@ ARROWS = {
     "planning": {*CORE, "files", "settings", "errors"},
     "runs": {"api", "core", "files", "settings", "errors"},
     "runs.batch": {"runs", "api", *CORE, "files", "files.decode", "planning", "settings", "errors"},
-    "cli": {
-        "api",
-        "core",
-        "distributed",
-        "files",
-        "planning",
-        "runs",
-        "settings",
-        "weights",
-        "plugin",
-        "errors",
-    },
+    "cli": {"api", "core", "files", "planning", "runs", "settings", "weights", "plugin", "errors"},
     "samples": set(),
 }
-ENGINE = {"api", "core", "files", "files.decode", "planning", "runs", "runs.batch"}
+ENGINE = {"api", "core", "files", "files.decode", "files.slides", "planning", "runs", "runs.batch"}
 ENGINE |= {"settings", "weights"}
-ARROWS["cli"] |= {"distributed", "runs.batch"}
+ARROWS["cli"] |= {"distributed", "runs.batch", "files.slides"}
 ROOMS = ["common", "fields", "layers", "masks", "gallery", "form", "runs", "panels", "dock"]
 """Of the plugin: each knows those before it."""
 for place, room in enumerate(ROOMS):

@@ -33,6 +33,7 @@ from napari_nst.cli.options import (
     DryRun,
     IgnoreMemory,
     Init,
+    InitBlend,
     Memory,
     Output,
     Planes,
@@ -90,9 +91,11 @@ from napari_nst.files.outputs import (
     check_apart,
     check_output,
     disk_errors_translated,
+    format_of,
     save_path,
 )
-from napari_nst.planning.text import forecast
+from napari_nst.files.slides.pixel_size import extent_of
+from napari_nst.planning.text import forecast, memory_words
 from napari_nst.runs.request import least_px
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.pixels import PixelSource
@@ -162,6 +165,7 @@ def stylize(
     seed: Seed = None,
     precision: Precision = None,
     init: Init = None,
+    init_blend: InitBlend = None,
     tile: Tile = None,
     memory: Memory = None,
     scratch: Scratch = None,
@@ -182,6 +186,7 @@ def stylize(
     knobs = {"size": size, "steps": steps, "seed": seed, "precision": precision}
     knobs |= {"style_strength": style_strength, "tile": tile}
     knobs |= {"colors": colors, "color_strength": color_strength, "blend": blend}
+    knobs |= {"init_blend": init_blend}
     masks = MaskOptions(mask, region or (), feather, style_mask or (), content_mask)
     given, start_file = given_settings(knobs, init, settings)
     limit = memory_bytes(memory)
@@ -191,6 +196,8 @@ def stylize(
         picture = opened(content, places=planes_of(plane))
         styles = [opened(each) for each in style]
         start = opened(start_file) if start_file else None
+        if config_file and record and init is None and "init" in record.hashes:
+            say("napari-nst: that run started from a picture; name it with --init to repeat it")
         regions, events = regions_of(masks, record, events, picture.shape, len(styles), config)
         others = [each for each in (start_file, config_file) if each]
         _check_outputs(
@@ -202,6 +209,7 @@ def stylize(
         chosen = chosen_weights(weights, weights_input, record)
         what = config, picture.shape, [each.shape for each in styles], device
         text, fits = forecast(*what, weights=chosen.name, memory=limit)
+        text += result_words(output, picture, config)
         say(f"on this computer alone: {text}" if cluster else text, on_stdout=dry_run)
         if dry_run:
             return 0 if fits else 2
@@ -226,7 +234,23 @@ def stylize(
                 checkpoints=kept,
                 resume=unfinished.path if unfinished else None,
             )
-            return write_result(output, run_with_bar(run, output, save_every), ending, kept)
+            extent = extent_of(content) if format_of(output) == "zarr" else None
+            result = run_with_bar(run, output, save_every, extent=extent)
+            return write_result(output, result, ending, kept, extent=extent)
+
+
+def result_bytes(picture: PixelSource, config: StyleConfig) -> int:
+    """Return how many bytes the pixels of a run's result take."""
+    share = config.size / max(picture.shape[:2]) if config.size else 1.0
+    channels = 4 if picture.shape[2:] == (4,) else 3
+    return int(math.prod(picture.shape[:2]) * channels * picture.dtype.itemsize * share**2)
+
+
+def result_words(output: Path, picture: PixelSource, config: StyleConfig) -> str:
+    """Say how much disk an OME-Zarr result takes at most: the picture, and its pyramid's third."""
+    if format_of(output) != "zarr":
+        return ""
+    return f"; the result takes up to {memory_words(result_bytes(picture, config) * 4 // 3)}"
 
 
 def _check_outputs(
@@ -237,10 +261,8 @@ def _check_outputs(
     inputs: Sequence[Path],
 ) -> None:
     """Check everything that decides at the end of a run whether its pictures can be written."""
-    longest = max(picture.shape[:2])
-    wanted = config.size or longest
-    picture_bytes = math.prod(picture.shape) * picture.dtype.itemsize
-    room_bytes = int(LEAST_SHARE * picture_bytes * (wanted / longest) ** 2)
+    wanted = config.size or max(picture.shape[:2])
+    room_bytes = int(LEAST_SHARE * result_bytes(picture, config))
     check_output(output, longest_px=wanted, room_bytes=room_bytes)
     if save_every:
         check_output(save_path(output, max(99_999, config.steps or 0)), longest_px=wanted)

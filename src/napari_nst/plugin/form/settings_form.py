@@ -27,7 +27,8 @@ from napari_nst.plugin.form.loan import Loan
 from napari_nst.plugin.form.preset_box import PresetBox
 from napari_nst.plugin.form.preset_menu import PresetMenu
 from napari_nst.plugin.form.regions_form import RegionsForm
-from napari_nst.plugin.form.style_list import BlendEdit, ControlButtons, StyleList
+from napari_nst.plugin.form.style_list import ControlButtons, StyleList
+from napari_nst.plugin.form.style_values import StyleEdit
 from napari_nst.plugin.gallery.chooser import StyleChooser
 from napari_nst.plugin.layers.placement import Placement
 from napari_nst.plugin.masks.crops import Crops
@@ -53,9 +54,6 @@ ADVANCED = (
     "style_layers",
     "style_layer_weights",
     "style_scale",
-    "style_scales",
-    "style_rotations",
-    "style_detail",
     "style_fit",
     "optimizer",
     "lbfgs_preconditioner",
@@ -114,7 +112,7 @@ class SettingsForm(QWidget):
         self.style_list = StyleList(viewer, self.pickers, self.crops, self.styles)
         self.regions = RegionsForm(viewer, self.pickers, self.config, self.style_list.label_reader)
         self.content_mask = ContentMaskForm(viewer, self.pickers)
-        self.control_buttons = ControlButtons(self.pickers, self.styles)
+        self.control_buttons = ControlButtons(self.pickers, self.styles, self.style_list.adjust)
         self.preset = PresetBox()
         self.preset_menu = PresetMenu(self)
         self.weights = ComboBox(
@@ -124,7 +122,8 @@ class SettingsForm(QWidget):
             label="", mode=FileDialogMode.EXISTING_FILE, filter="*.pth *.pt *.safetensors"
         )
         self.basic = {name: make_widget(name) for name in BASIC}
-        self.blend = BlendEdit(self.style_list)
+        values = self.style_list.values
+        self.each_style = {name: StyleEdit(name, each) for name, each in values.items()}
         self.advanced = {name: make_widget(name) for name in ADVANCED}
         self.strength_slider = LogSlider(self.basic["style_strength"])
         self.color_slider = ShareSlider(self.basic["color_strength"])
@@ -154,6 +153,8 @@ class SettingsForm(QWidget):
         self.regions.touched.connect(self._on_regions)
         self.content_mask.touched.connect(self._on_touch)
         self.content_mask.button.clicked.connect(self._draw_content_mask)
+        self.style_list.typed.connect(self._on_touch)
+        self.style_list.refused.connect(self.refused)
         self.style_list.partsChanged.connect(self.regions.refresh)
         self.style_list.crop_asked.connect(self._draw_crop)
         self.control_buttons.crop.clicked.connect(lambda: self._draw_crop(self.pickers.style.value))
@@ -251,7 +252,7 @@ class SettingsForm(QWidget):
         self.weights.value = choice
 
     def _settings(self) -> dict[str, ValueWidget[Any]]:
-        return self.basic | self.advanced | {"blend": self.blend}
+        return self.basic | self.advanced | self.each_style
 
     def _fill(self, preset: NamedPreset) -> None:
         """Show a preset; a published one leaves size, steps, strength and seed the user's."""
@@ -339,7 +340,7 @@ class SettingsForm(QWidget):
         _add_row(rows, pickers.content, beside(pickers.content.native, self.content_mask.button))
         rows.addRow(self.content_mask)
         _add_row(rows, pickers.style, beside_style)
-        rows.addRow("", self.control_buttons)
+        rows.addRow(self.control_buttons)
         rows.addRow(self.style_list)
         rows.addRow(self.regions)
         rows.addRow("Preset", beside(self.preset, self.preset_menu))
