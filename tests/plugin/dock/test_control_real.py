@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from napari_nst.settings.record import METADATA_KEY
 from napari_nst.settings.regions import KEEP
 
 pytestmark = pytest.mark.gui
@@ -160,6 +161,38 @@ def test_a_painted_content_mask_is_recorded_and_replayed(shallow, viewer, qtbot,
     assert type(record).from_json(record.to_json()) == record
     shallow.actions_of_runs.replay([run])
     np.testing.assert_array_equal(done(shallow.session.runs[-1]).image, run.result.image)
+
+
+def test_the_content_colours_a_result_of_an_earlier_session(
+    shallow, pictures, viewer, done, monkeypatch
+):
+    told = []
+    monkeypatch.setattr("napari_nst.plugin.panels.run_menu.show_error", told.append)
+    shallow.panel.run.click()
+    run = shallow.current
+    result = done(run)
+    metadata = {METADATA_KEY: result.record.to_dict()}
+    viewer.add_image(result.image, metadata=metadata, name="old")
+    old, actions = shallow.session.runs[-1], shallow.actions_of_runs
+    assert old.result is None
+    actions.recolor("luminance", [old])
+    expected = result.with_colors("luminance").image.astype(int)
+    assert not told
+    assert np.abs(old.live.layer.data - expected).max() <= 1
+    assert old.record.ending.colors == "luminance"
+    for strength in (0.5, 1.0):
+        old.recolor("luminance", strength)
+    assert np.abs(old.live.layer.data - expected).max() <= 1, "from what was opened, each time"
+    shallow.undo_stack.undo()
+    np.testing.assert_array_equal(old.live.layer.data, result.image)
+    viewer.layers.remove(pictures[0])
+    viewer.add_image(result.image, metadata=metadata, name="older")
+    older = shallow.session.runs[-1]
+    actions.recolor("luminance", [older])
+    (sentence,) = told
+    assert "the content of this run cannot be found" in sentence
+    assert older.record.ending.colors == "none"
+    np.testing.assert_array_equal(older.live.layer.data, result.image)
 
 
 def test_a_rectangle_is_the_style_and_a_later_session_replays_it(

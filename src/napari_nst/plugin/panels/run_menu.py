@@ -455,8 +455,8 @@ def _can_have_colors(colors: Colors, runs: "list[ViewerRun]") -> bool:
     return _have_records(runs) and all(
         _has_palette(run)
         and run.config.colors != colors
-        # A file keeps only the picture as it is seen, and not the content.
-        and not (colors in ("none", "luminance") and run.result is None)
+        # A file keeps only the picture as it is seen.
+        and not (colors == "none" and run.result is None)
         and (colors != "before" or _began_before(run))
         for run in runs
     )
