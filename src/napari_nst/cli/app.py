@@ -32,6 +32,7 @@ from napari_nst.cli.options import (
     DryRun,
     IgnoreMemory,
     Init,
+    InitBlend,
     Memory,
     Output,
     Planes,
@@ -159,6 +160,7 @@ def stylize(
     seed: Seed = None,
     precision: Precision = None,
     init: Init = None,
+    init_blend: InitBlend = None,
     tile: Tile = None,
     memory: Memory = None,
     scratch: Scratch = None,
@@ -177,6 +179,7 @@ def stylize(
     knobs = {"size": size, "steps": steps, "seed": seed, "precision": precision}
     knobs |= {"style_strength": style_strength, "tile": tile}
     knobs |= {"colors": colors, "color_strength": color_strength, "blend": blend}
+    knobs |= {"init_blend": init_blend}
     masks = MaskOptions(mask, region or (), feather, style_mask or (), content_mask)
     given, start_file = given_settings(knobs, init, settings)
     limit = memory_bytes(memory)
@@ -186,6 +189,8 @@ def stylize(
         picture = opened(content, places=planes_of(plane))
         styles = [opened(each) for each in style]
         start = opened(start_file) if start_file else None
+        if config_file and record and init is None and "init" in record.hashes:
+            say("napari-nst: that run started from a picture; name it with --init to repeat it")
         regions, events = regions_of(masks, record, events, picture.shape, len(styles), config)
         others = [each for each in (start_file, config_file) if each]
         _check_outputs(

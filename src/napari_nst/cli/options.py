@@ -71,6 +71,7 @@ Init = Annotated[
     str | None,
     typer.Option(metavar="content|noise|FILE", help="What the run starts from."),
 ]
+InitBlend = Annotated[str | None, _knob("init_blend", "SHARE")]
 WeightsName = Annotated[
     str | None,
     typer.Option(

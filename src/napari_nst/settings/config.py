@@ -180,6 +180,14 @@ class StyleConfig:
         "the deepest layer's stride.",
     )
     init: Init = setting("content", "Start from", "The picture that the run starts from.")
+    init_blend: float = setting(
+        1.0,
+        "Share of the start",
+        "How much of the noise, or of another picture to start from, is mixed with the content: 1 "
+        "is that alone, 0 the content.",
+        minimum=0,
+        maximum=1,
+    )
     noise_std: float = setting(
         1.0,
         "Noise",
