@@ -195,6 +195,39 @@ def test_the_content_colours_a_result_of_an_earlier_session(
     np.testing.assert_array_equal(older.live.layer.data, result.image)
 
 
+def test_a_run_starts_from_a_share_of_a_layer_and_is_replayed_while_it_is_there(
+    shallow, viewer, qtbot, done, monkeypatch
+):
+    told = []
+    monkeypatch.setattr("napari_nst.plugin.panels.run_menu.show_error", told.append)
+    form, mosaic = shallow.form, viewer.layers["mosaic"]
+    box = form.basic["init_blend"]
+    form.show()
+    assert box.native.isHidden()
+    form.pickers.start.value = mosaic  # 64x64 px, the content 60x80
+    assert not box.native.isHidden()
+    box.value = 0.25
+    form.basic["steps"].value = 3
+    shallow.panel.run.click()
+    run = shallow.current
+    result = done(run)
+    assert (result.record.config.init_blend, result.record.config.init) == (0.25, "content")
+    assert "init" in result.record.hashes
+    shallow.actions_of_runs.continue_from([run])
+    assert (form.pickers.start.value, box.value) == (run.live.layer, 1)
+    form.loan.end()
+    assert (form.pickers.start.value, box.value) == (mosaic, 0.25)
+    run.plan = type(run.plan)(None, run.plan.name, run.plan.placement)  # of an earlier session
+    shallow.actions_of_runs.replay([run])
+    replay = shallow.session.runs[-1]
+    np.testing.assert_array_equal(done(replay).image, result.image)
+    np.testing.assert_array_equal(replay.plan.request.init, mosaic.data)
+    viewer.layers.remove(mosaic)
+    shallow.actions_of_runs.replay([run])
+    assert shallow.session.runs[-1] is replay
+    assert "the picture that this run started from is not open" in told[0]
+
+
 def test_a_rectangle_is_the_style_and_a_later_session_replays_it(
     shallow, pictures, viewer, qtbot, done
 ):

@@ -149,7 +149,9 @@ class RunActions:
         """Let the form's next run start from a result, its settings ready to be changed."""
         run = runs[-1]
         run.show_result()
-        self._form.loan.lend(continued(run.config), preset=_preset_of(run), start=run.live.layer)
+        # The result alone: blended with the content, it would lose what the run has done.
+        config = continued(run.config).replace(init_blend=1.0)
+        self._form.loan.lend(config, preset=_preset_of(run), start=run.live.layer)
 
     def recolor(self, colors: Colors, runs: "list[ViewerRun]") -> None:
         """Give finished pictures other colours; it can be undone."""
