@@ -37,9 +37,9 @@ ARROWS = {
     "cli": {"api", "core", "files", "planning", "runs", "settings", "weights", "plugin", "errors"},
     "samples": set(),
 }
-ENGINE = {"api", "core", "files", "files.decode", "planning", "runs", "runs.batch"}
+ENGINE = {"api", "core", "files", "files.decode", "files.slides", "planning", "runs", "runs.batch"}
 ENGINE |= {"settings", "weights"}
-ARROWS["cli"].add("runs.batch")
+ARROWS["cli"] |= {"runs.batch", "files.slides"}
 ROOMS = ["common", "fields", "layers", "masks", "gallery", "form", "runs", "panels", "dock"]
 """Of the plugin: each knows those before it."""
 for place, room in enumerate(ROOMS):

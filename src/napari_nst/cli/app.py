@@ -88,9 +88,11 @@ from napari_nst.files.outputs import (
     check_apart,
     check_output,
     disk_errors_translated,
+    format_of,
     save_path,
 )
-from napari_nst.planning.text import forecast
+from napari_nst.files.slides.pixel_size import extent_of
+from napari_nst.planning.text import forecast, memory_words
 from napari_nst.runs.request import least_px
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.pixels import PixelSource
@@ -202,6 +204,7 @@ def stylize(
         chosen = chosen_weights(weights, weights_input, record)
         what = config, picture.shape, [each.shape for each in styles], device
         text, fits = forecast(*what, weights=chosen.name, memory=limit)
+        text += result_words(output, picture, config)
         say(text, on_stdout=dry_run)
         if dry_run:
             return 0 if fits else 2
@@ -224,7 +227,23 @@ def stylize(
             resume=unfinished.path if unfinished else None,
         )
         with hinting_at_resume(output, kept):
-            return write_result(output, run_with_bar(run, output, save_every), ending, kept)
+            extent = extent_of(content) if format_of(output) == "zarr" else None
+            result = run_with_bar(run, output, save_every, extent=extent)
+            return write_result(output, result, ending, kept, extent=extent)
+
+
+def result_bytes(picture: PixelSource, config: StyleConfig) -> int:
+    """Return how many bytes the pixels of a run's result take."""
+    share = config.size / max(picture.shape[:2]) if config.size else 1.0
+    channels = 4 if picture.shape[2:] == (4,) else 3
+    return int(math.prod(picture.shape[:2]) * channels * picture.dtype.itemsize * share**2)
+
+
+def result_words(output: Path, picture: PixelSource, config: StyleConfig) -> str:
+    """Say how much disk an OME-Zarr result takes at most: the picture, and its pyramid's third."""
+    if format_of(output) != "zarr":
+        return ""
+    return f"; the result takes up to {memory_words(result_bytes(picture, config) * 4 // 3)}"
 
 
 def _check_outputs(
@@ -235,10 +254,8 @@ def _check_outputs(
     inputs: Sequence[Path],
 ) -> None:
     """Check everything that decides at the end of a run whether its pictures can be written."""
-    longest = max(picture.shape[:2])
-    wanted = config.size or longest
-    picture_bytes = math.prod(picture.shape) * picture.dtype.itemsize
-    room_bytes = int(LEAST_SHARE * picture_bytes * (wanted / longest) ** 2)
+    wanted = config.size or max(picture.shape[:2])
+    room_bytes = int(LEAST_SHARE * result_bytes(picture, config))
     check_output(output, longest_px=wanted, room_bytes=room_bytes)
     if save_every:
         check_output(save_path(output, max(99_999, config.steps or 0)), longest_px=wanted)

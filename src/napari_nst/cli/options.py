@@ -37,7 +37,8 @@ Styles = Annotated[
     list[Path], typer.Argument(metavar="STYLE...", help="Whose manner; several are blended.")
 ]
 Output = Annotated[
-    Path, typer.Option("--output", "-o", metavar="OUT", help="Ends in .png, .jpg, .tif or .webp.")
+    Path,
+    typer.Option("--output", "-o", metavar="OUT", help="Ends in .png, .jpg, .tif, .webp or .zarr."),
 ]
 Planes = Annotated[
     list[str] | None,
