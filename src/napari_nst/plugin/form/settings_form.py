@@ -58,6 +58,7 @@ ADVANCED = (
     "style_layer_weights",
     "style_scale",
     "style_fit",
+    "noise_std",
     "optimizer",
     "lbfgs_preconditioner",
     "learning_rate",
