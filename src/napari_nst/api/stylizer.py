@@ -489,10 +489,10 @@ def _kept_where_cluster_ends(
 
 
 def _last_point(run: Run, history: list[LossPoint], began: float) -> LossPoint:
-    evaluation = run.evaluate()
+    terms = run.terms()
     scale = history[-1].scale if history else 0
     seconds = time.perf_counter() - began
-    return LossPoint(run.done + 1, scale, evaluation.loss, evaluation.terms, seconds)
+    return LossPoint(run.done + 1, scale, sum(terms.values()), terms, seconds)
 
 
 def _stopped(run: Run, record: RunRecord) -> RunRecord:

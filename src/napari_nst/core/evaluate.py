@@ -12,6 +12,7 @@ from napari_nst.core.network.encoder import Encoder
 from napari_nst.core.network.window import Window
 from napari_nst.core.optim.evaluator import Evaluation
 from napari_nst.core.store.pixels import HeldPixels, Pixels
+from napari_nst.core.tiling.executor import Parts
 from napari_nst.core.tiling.layout import Layout
 from napari_nst.core.tiling.wrapping import add_wrapped, read_wrapped
 from napari_nst.settings.config import StyleConfig
@@ -74,18 +75,44 @@ def loss_and_gradient_by_windows(
     layout
         Who computes the windows, and where the gradient lies.
     """
+    parts, statistics = _observed(picture, windows, encoder, objective, config, layout)
+    terms, slopes = value_and_slopes(statistics, objective, config)
     wide = torch.promote_types(encoder.dtype, torch.float32)
-    run, store = layout.executor.map, layout.store
+    gradient = layout.store.zeros((1, 3, *picture.size), wide)
+    for window, own in layout.executor.map(gradient_of_window, parts, config, slopes):
+        add_wrapped(gradient, own, window.outer)
+    return Evaluation(sum(terms.values()), terms, gradient)
+
+
+def loss_terms(
+    picture: Pixels,
+    windows: Iterable[Window],
+    encoder: Encoder,
+    objective: Objective,
+    config: StyleConfig,
+    layout: Layout,
+) -> dict[str, float]:
+    """Evaluate the weighted terms of the loss alone, in one pass."""
+    _, statistics = _observed(picture, windows, encoder, objective, config, layout)
+    with torch.no_grad():
+        return {name: float(term) for name, term in objective.value(statistics, config).items()}
+
+
+def _observed(
+    picture: Pixels,
+    windows: Iterable[Window],
+    encoder: Encoder,
+    objective: Objective,
+    config: StyleConfig,
+    layout: Layout,
+) -> tuple[Parts, Sums]:
+    """Return a picture's windows, and the sum of their statistics."""
     parts = layout.parts(
         encoder, objective, windows, lambda window: read_wrapped(picture, window.outer)
     )
-    found = (sums for _, sums in run(statistics_of_window, parts, config))
-    statistics = sums_of_windows(found, wide, encoder.device)
-    terms, slopes = value_and_slopes(statistics, objective, config)
-    gradient = store.zeros((1, 3, *picture.size), wide)
-    for window, own in run(gradient_of_window, parts, config, slopes):
-        add_wrapped(gradient, own, window.outer)
-    return Evaluation(sum(terms.values()), terms, gradient)
+    wide = torch.promote_types(encoder.dtype, torch.float32)
+    found = (sums for _, sums in layout.executor.map(statistics_of_window, parts, config))
+    return parts, sums_of_windows(found, wide, encoder.device)
 
 
 @torch.no_grad()

@@ -11,7 +11,11 @@ from torch import Tensor
 from napari_nst.core.colours.gaussian import ColourMap, colour_map, colour_statistics_by_pieces
 from napari_nst.core.control import RunControl
 from napari_nst.core.device import finest_dtype
-from napari_nst.core.evaluate import loss_and_gradient, loss_and_gradient_by_windows
+from napari_nst.core.evaluate import (
+    loss_and_gradient,
+    loss_and_gradient_by_windows,
+    loss_terms,
+)
 from napari_nst.core.grain import Grain
 from napari_nst.core.loss.masks import ContentMasks, label_mask, opacity_mask, product
 from napari_nst.core.loss.objective import Balance, Objective
@@ -225,18 +229,8 @@ class PictureEvaluator:
     def __call__(self, picture: Pixels) -> Evaluation:
         """Evaluate the loss and its gradient for a descent; raises Stopped if a stop was asked."""
         self._control.raise_if_stopped()
-        return self._evaluate(picture, self._layout)
-
-    def evaluate(self, picture: Pixels) -> Evaluation:
-        """Do the same whether or not a stop was asked for, at the size that was entered last."""
-        layout = self._layout
-        return self._evaluate(
-            picture, Layout(layout.tile_px, layout.store, executor=layout.executor)
-        )
-
-    def _evaluate(self, picture: Pixels, layout: Layout) -> Evaluation:
         assert self._objective is not None
-        encoder, objective = self._encoder, self._objective
+        encoder, objective, layout = self._encoder, self._objective, self._layout
         windows = layout.windows(picture.size, encoder.taps, wraps=self.config.is_circular)
         store = layout.store
         if len(windows) == 1 and layout.executor is SERIAL:
@@ -250,6 +244,14 @@ class PictureEvaluator:
         if self._kept is not None:
             update(store, lambda slope, kept: slope.mul_(1 - kept), found.gradient, self._kept)
         return found
+
+    def terms(self, picture: Pixels) -> dict[str, float]:
+        """Evaluate the loss's terms alone, at the size entered last; no stop interrupts it."""
+        assert self._objective is not None
+        encoder = self._encoder
+        layout = replace(self._layout, between=lambda: None)
+        windows = layout.windows(picture.size, encoder.taps, wraps=self.config.is_circular)
+        return loss_terms(picture, windows, encoder, self._objective, self.config, layout)
 
     def release(self) -> None:
         """Drop the targets and the network's buffers."""

@@ -298,11 +298,11 @@ class Run:
         """Let what was touched of arrays in files leave memory."""
         self._layout.store.breathe()
 
-    def evaluate(self) -> Evaluation:
-        """Evaluate the loss at `picture` once more, at the scale that was entered."""
+    def terms(self) -> dict[str, float]:
+        """Evaluate the loss's terms at `picture`, at the scale that was entered."""
         if self._descent is None:
             self.enter_scale(self._scale)
-        return self._evaluator.evaluate(HeldPixels(self.picture))
+        return self._evaluator.terms(HeldPixels(self.picture))
 
     def release(self) -> None:
         """Drop the optimiser and the targets, so that only `picture` is left."""

@@ -334,7 +334,7 @@ class Plan:
             passed = Work(0, _PAIR_PASSES * self._picture_bytes(pixels), _PAIR_PASSES)
             step = self._dry_run.at(pixels).step * self._step_factor(index)
             work += cost.entering + step * (share + searched) + passed * pairs
-        last = self._dry_run.at(self._pixels(-1)).step  # evaluates the result at the end
+        last = self._dry_run.at(self._pixels(-1)).step * 0.5  # the result's loss, no gradient
         return work + last * self._step_factor(-1)
 
     def _step_factor(self, index: int) -> float:
