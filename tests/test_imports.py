@@ -14,7 +14,8 @@ GUI = {"napari", "magicgui", "qtpy", "superqt", "pyqtgraph"}
 MOST_MODULES = 15
 
 CORE = {
-    f"core{room}" for room in ("", ".colours", ".network", ".loss", ".optim", ".store", ".tiling")
+    f"core{room}"
+    for room in ("", ".colours", ".flow", ".network", ".loss", ".optim", ".store", ".tiling")
 }
 ARROWS = {
     "": {"settings", "errors", "api", "planning", "core", "cli"},  # the public names, by demand
@@ -25,6 +26,7 @@ ARROWS = {
     "weights": {"files", "settings", "errors"},
     "core": {*CORE, "settings", "errors"},
     "core.colours": {"core", "settings", "errors"},
+    "core.flow": {"core", "settings", "errors"},
     "core.loss": {"core", "core.network", "core.store", "core.tiling", "settings", "errors"},
     "core.network": {"settings", "errors"},
     "core.optim": {"core.store", "settings", "errors"},

@@ -9,7 +9,7 @@ from torch import Tensor
 from napari_nst.core.device import finest_dtype
 from napari_nst.core.network.window import Window
 
-Term = Literal["content", "style", "tv"]
+Term = Literal["content", "style", "tv", "temporal"]
 
 
 class SumKey(NamedTuple):
