@@ -30,7 +30,7 @@ from napari_nst.core.loss.statistics import (
     sums,
     wasserstein_loss,
 )
-from napari_nst.core.loss.temporal import TemporalTarget
+from napari_nst.core.loss.temporal import MATCHED_FACTOR, TemporalTarget
 from napari_nst.core.loss.variation import add_variation_pullback, variation, variation_sums
 from napari_nst.core.network.window import Box, Size, Window
 from napari_nst.settings.config import StyleConfig
@@ -250,8 +250,9 @@ class Objective:
                 differences, self.size, config.tv_loss, maximum
             )
         if self.temporal is not None:
-            maximum = VARIABLE_MAXIMUM[config.variable]
-            terms["temporal"] = self.temporal.value(statistics[_TEMPORAL], maximum)
+            factor = 1.0 if self.balance == PUBLISHED else MATCHED_FACTOR
+            held = self.temporal.value(statistics[_TEMPORAL], VARIABLE_MAXIMUM[config.variable])
+            terms["temporal"] = factor * held
         return terms
 
     def pullback(
