@@ -29,6 +29,11 @@ features: .venv/ready  # for maintainers: train the built-in weights anew, into 
 	MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=100000000000 \
 	$(BIN)/python -m tools.train_features --minutes $(MINUTES) --out features
 
+ome-zarr: | $(UV)  # ome-zarr's newest version reads what we write, beside the pins
+	PYTHONPATH=src $(UV) run --no-project --isolated --with ome-zarr,pytest,hypothesis,tifffile,imagecodecs,pillow \
+	    --with platformdirs,filelock \
+	    python -m pytest -c /dev/null --rootdir . --noconftest tests/files/slides/test_zarr_writing.py
+
 samples: .venv/ready  # for maintainers: paint the sample styles anew, into the package
 	$(BIN)/python -m tools.paint_samples
 
@@ -39,7 +44,7 @@ verify-weights: .venv/ready  # for maintainers: fetches 575 MB
 	$(BIN)/python scripts/verify_weights.py
 
 .venv/ready: pyproject.toml constraints.txt | $(UV)
-	scripts/install.sh .venv '.[all]' test lint bench
+	scripts/install.sh .venv '.[all,slides,video]' test lint bench
 
 .venv-pyside/ready: pyproject.toml constraints.txt | $(UV)
 	scripts/install.sh .venv-pyside . test pyside
@@ -57,4 +62,4 @@ constraints: | $(UV)  # for maintainers: the newest versions that fit each other
 clean:
 	rm -rf .venv .venv-pyside .tools demo offline
 
-.PHONY: demo test test-pyside lint bench features samples offline verify-weights system constraints clean
+.PHONY: demo test test-pyside lint bench features ome-zarr samples offline verify-weights system constraints clean

@@ -21,8 +21,10 @@ ARROWS = {
     "": {"settings", "errors", "api", "planning", "core", "cli"},  # the public names, by demand
     "api": {*CORE, "planning", "weights", "files", "settings", "errors"},
     "settings": {"errors"},
-    "files": {"files.decode", "settings", "errors"},
+    "files": {"files.decode", "files.slides", "settings", "errors"},
+    "files.slides": {"files", "files.decode", "settings", "errors"},
     "files.decode": {"settings", "errors"},
+    "files.sequences": {"files", "files.decode", "settings", "errors"},
     "weights": {"files", "settings", "errors"},
     "core": {*CORE, "settings", "errors"},
     "core.colours": {"core", "settings", "errors"},
@@ -35,13 +37,17 @@ ARROWS = {
     "planning": {*CORE, "files", "settings", "errors"},
     "runs": {"api", "core", "files", "settings", "errors"},
     "runs.batch": {"runs", "api", *CORE, "files", "files.decode", "planning", "settings", "errors"},
+    "runs.sequence": {
+        *("runs.batch", "runs", "api", *CORE, "files", "files.sequences"),
+        *("planning", "settings", "errors"),
+    },
     "cli": {"api", "core", "files", "planning", "runs", "settings", "weights", "plugin", "errors"},
     "samples": set(),
 }
-ENGINE = {"api", "core", "files", "files.decode", "planning", "runs", "runs.batch"}
+ENGINE = {"api", "core", "files", "files.decode", "files.slides", "planning", "runs", "runs.batch"}
 ENGINE |= {"settings", "weights"}
-ARROWS["cli"].add("runs.batch")
-ROOMS = ["common", "layers", "masks", "gallery", "form", "runs", "panels", "dock"]
+ARROWS["cli"] |= {"runs.batch", "runs.sequence", "files.slides"}
+ROOMS = ["common", "fields", "layers", "masks", "gallery", "form", "runs", "panels", "dock"]
 """Of the plugin: each knows those before it."""
 for place, room in enumerate(ROOMS):
     earlier = {f"plugin.{name}" for name in ROOMS[:place]}

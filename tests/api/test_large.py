@@ -56,7 +56,10 @@ def in_files(monkeypatch: pytest.MonkeyPatch) -> None:
 ADAM = {"optimizer": "adam", "learning_rate": 5.0, "averaging": 0.9, "clamp": "step"}
 
 
-@pytest.mark.parametrize("changes", [{}, ADAM, {"init": "noise"}], ids=["lbfgs", "adam", "noise"])
+HALF_NOISE = {"init": "noise", "init_blend": 0.5, "noise_std": 40.0}
+
+
+@pytest.mark.parametrize("changes", [{}, ADAM, HALF_NOISE], ids=["lbfgs", "adam", "noise"])
 def test_a_run_by_windows_paints_the_same_picture(changes: dict[str, Any]) -> None:
     whole, tiled = run(config(**changes)), run(config(tile=64, **changes))
     assert tiled.record.resolved["tile"] == 64

@@ -301,12 +301,69 @@ def test_one_style_gives_the_fine_texture_and_another_the_coarse() -> None:
     assert all(np.abs(run(each, **layers).painted - mixed).mean() > 1e-3 for each in (ONE, TWO))
 
 
+THREE = {"style_layers": ("relu1_1", "relu2_1", "relu3_1")}
+
+
+def painted(detail: tuple[str, ...], **changes: Any) -> NDArray[Any]:
+    return run([ONE, TWO], style_detail=detail, steps=3, **THREE, **changes).painted
+
+
+def test_factors_that_are_all_equal_change_nothing() -> None:
+    same = "relu1_1:0.5+relu2_1:0.5+relu3_1:0.5"
+    for detail in (("all", "all"), (same, same), ("fine+coarse", "all:1")):
+        np.testing.assert_array_equal(painted(detail), painted(()))
+
+
+@pytest.mark.parametrize("loss", ["gram", "wasserstein", "local_wasserstein"])
+def test_a_style_counts_only_at_the_layer_that_it_gives(loss: str) -> None:
+    split = painted(("all+relu2_1:0", "relu2_1"), style_loss=loss)
+    np.testing.assert_array_equal(
+        painted(("relu1_1+relu3_1", "all:0+relu2_1:3"), style_loss=loss), split
+    )
+    assert np.abs(painted((), style_loss=loss) - split).mean() > 1e-4
+    alone = {"style_layers": ("relu2_1",), "style_loss": loss, "steps": 3}
+    np.testing.assert_array_equal(
+        run([ONE, TWO], style_detail=("relu2_1:0", "relu2_1"), **alone).painted,
+        run(TWO, **alone).painted,
+    )
+
+
+@pytest.mark.parametrize("tile", [0, 32])
+def test_two_equal_styles_with_complementary_factors_are_the_one(tile: int) -> None:
+    regions = Regions(HALVES, {1: "blend", 2: 1})
+    half = ("relu1_1:0.2+relu2_1:0.7", "relu1_1:0.8+relu2_1:0.3+relu3_1")
+    for where in (None, regions):
+        twice = [ONE, ONE.copy()]
+        both = run(twice, where, style_detail=half, steps=3, tile=tile, **THREE)
+        one = run(twice, where, steps=3, tile=tile, **THREE)
+        assert np.abs(both.painted - one.painted).mean() < 1e-4  # Adam amplifies rounding
+
+
+def test_factors_hold_by_windows_and_repeat_from_the_record() -> None:
+    detail = ("relu1_1:0.2+relu2_1:0.7", "coarse")
+    whole = run([ONE, TWO], style_detail=detail, steps=1, **THREE)
+    tiled = run([ONE, TWO], style_detail=detail, steps=1, tile=32, **THREE)
+    assert tiled.record.resolved["tile"] == 32
+    assert tiled.history[0].loss == pytest.approx(whole.history[0].loss, rel=1e-4)
+    record = RunRecord.from_json(whole.record.to_json())
+    again = stylize(CONTENT, [ONE, TWO], record.config, weights="untrained")
+    np.testing.assert_array_equal(again.image, whole.image)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"style_detail": ("relu9_1:1", "all")}, "or style layers such as .* got 'relu9_1'"),
+        ({"style_detail": ("relu5_1", "all")}, "the style layers are relu1_1, relu2_1"),
+        ({"style_detail": ("relu1_1:x", "all")}, "a factor in style_detail is a number .* 'x'"),
+        ({"style_detail": ("fine:-1", "all")}, "from 0 to 1000; got '-1'"),
+        ({"style_detail": ("fine:nan", "all")}, "from 0 to 1000; got 'nan'"),
         ({"style_scales": (1.0,)}, "style_scales has 1 values, and the run has 2 styles"),
         ({"style_detail": ("fine",)}, "style_detail has 1 values"),
-        ({"style_detail": ("fine", "rough")}, "style_detail is all, fine, coarse"),
+        (
+            {"style_detail": ("fine", "rough")},
+            "style_detail is all, .* got 'rough'",
+        ),
     ],
 )
 def test_settings_of_each_style_are_as_many_as_styles(

@@ -81,6 +81,21 @@ def test_a_picture_of_ours_repeats_its_run_bit_for_bit(run, folder):
     )
 
 
+def test_a_start_mixed_with_the_content_is_repeated_with_its_picture(run, folder):
+    start = ("--init", "s.png", "--init-blend")
+    stylize(run, "--steps", "1", *start, "0.5", *SHALLOW)
+    assert read_settings(folder / "out.png").config.init_blend == 0.5
+    again = ("stylize", "c.png", "s.png", "-o", "again.png", "--config", "out.png")
+    assert "name it with --init to repeat it" in run(*again)[2]
+    code, _, err = run(*again, *start[:2])
+    assert (code, "name it with --init" in err) == (0, False)
+    np.testing.assert_array_equal(
+        read_picture(folder / "out.png"), read_picture(folder / "again.png")
+    )
+    code, _, err = stylize(run, *start, "1.5", *SHALLOW)
+    assert (code, "init_blend is between 0 and 1; got 1.5" in err) == (2, True)
+
+
 def test_settings_given_beside_a_config_file_win(run, folder):
     config = StyleConfig.preset("seed", steps=9, content_layers=("relu1_1",), style_layers=())
     (folder / "config.json").write_text(config.to_json())

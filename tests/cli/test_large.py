@@ -21,8 +21,8 @@ def run(tmp_path, monkeypatch, capsys):
     for name in ("XDG_CACHE_HOME", "TORCH_HOME", "NAPARI_NST_WEIGHTS"):
         monkeypatch.setenv(name, str(tmp_path / "cache"))
 
-    def call(content, output):
-        code = cli.main(["stylize", content, "s.tif", "-o", output, *ARGUMENTS, *SHALLOW])
+    def call(content, output, *more):
+        code = cli.main(["stylize", content, "s.tif", "-o", output, *ARGUMENTS, *SHALLOW, *more])
         return code, capsys.readouterr().err
 
     return call
@@ -43,6 +43,17 @@ def test_the_content_may_be_a_zarr_folder(run, tmp_path):
     zarr.create_array(str(tmp_path / "c.zarr"), data=RGB)
     assert run("c.tif", "a.tif")[0] == run("c.zarr", "b.tif")[0] == 0
     np.testing.assert_array_equal(read_picture("a.tif"), read_picture("b.tif"))
+
+
+def test_a_plane_of_a_stack_is_painted(run, tmp_path):
+    zarr = pytest.importorskip("zarr")
+    zarr.create_array(str(tmp_path / "c.zarr"), data=np.stack([RGB[::-1, :, 0], RGB[..., 0]]))
+    tifffile.imwrite(tmp_path / "plane.tif", RGB[..., 0])
+    assert run("plane.tif", "a.tif")[0] == run("c.zarr", "b.tif", "--plane", "z=1")[0] == 0
+    np.testing.assert_array_equal(read_picture("a.tif"), read_picture("b.tif"))
+    for plane, told in {"z": "such as z=12", "z=2": "c.zarr has no place z=2; z is 0 to 1"}.items():
+        code, error = run("c.zarr", "c.tif", "--plane", plane)
+        assert (code, told in error) == (2, True)
 
 
 def test_a_file_that_is_cut_short_ends_in_a_sentence(run, tmp_path, monkeypatch):

@@ -92,6 +92,58 @@ def test_labels_over_a_style_are_those_of_the_mask(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found.style_labels[1], found.labels[:, ::-1])
 
 
+@pytest.mark.parametrize(
+    ("styles", "given", "over", "part"),
+    [
+        (1, (), HALVES, HALVES > 0),
+        (1, (), HALVES // 255, HALVES > 0),
+        (1, (), RED_BLUE[:, ::-1], HALVES >= 0),
+        (
+            1,
+            (),
+            (np.linspace(0, 255, 60).repeat(40).reshape(60, 40).T).astype(np.uint8),
+            HALVES > 0,
+        ),
+        (2, (), HALVES, HALVES > 0),
+        (2, ("255=1", "rest=2"), HALVES[..., None].repeat(3, 2), HALVES > 0),
+        (2, ("#fff=1", "#000=2"), HALVES, HALVES > 0),
+    ],
+)
+def test_white_over_a_style_is_the_part_that_white_over_the_content_reads(
+    tmp_path: Path, styles: int, given: tuple[str, ...], over: np.ndarray, part: np.ndarray
+) -> None:
+    mask = saved(tmp_path / "mask.png", HALVES)
+    found = regions(mask, styles, *given, style_masks=(saved(tmp_path / "over.png", over),))
+    assert found.labels is not None
+    assert found.style_labels[0] is not None
+    label = found.labels[0, -1]
+    assert label
+    np.testing.assert_array_equal(found.style_labels[0] == label, part)
+
+
+def test_a_run_in_black_and_white_reads_the_white_part_of_its_style(
+    tmp_path: Path, files: list[str]
+) -> None:
+    mask, found = saved(tmp_path / "mask.png", HALVES), []
+    for over in ("-", str(mask)):
+        out = tmp_path / "out.png"
+        given = ["--mask", str(mask), "--style-mask", over]
+        assert main(["stylize", *files[:2], "-o", str(out), *BRIEFLY, *given]) == 0
+        found.append(read_picture(out))
+    record = read_settings(out)[1]
+    assert record is not None
+    assert record.regions == Regions(HALVES > 0, {1: BLEND}, KEEP, style_labels=(HALVES > 0,))
+    assert (found[0][:, :30] == found[1][:, :30]).all()
+    assert (found[0][:, 30:] != found[1][:, 30:]).any()
+
+
+def test_a_style_mask_without_a_label_of_the_mask_is_refused(tmp_path: Path) -> None:
+    mask = saved(tmp_path / "mask.png", HALVES // 255 + 1)
+    over = saved(tmp_path / "over.png", HALVES)
+    with pytest.raises(ConfigError, match=r"over.png has no label .* it has 0, 255. Paint it in"):
+        regions(mask, 2, style_masks=(over,))
+
+
 def test_tiffs_keep_their_labels_and_palettes_their_indices(tmp_path: Path) -> None:
     import tifffile
 

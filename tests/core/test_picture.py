@@ -3,7 +3,14 @@ import pytest
 import torch
 from PIL import Image
 
-from napari_nst.core.picture import fit_longest_side, read_picture, resize, write_array
+from napari_nst.core.picture import (
+    fit_longest_side,
+    read_picture,
+    resize,
+    rotated,
+    rotated_size,
+    write_array,
+)
 from napari_nst.errors import ImageError
 
 
@@ -110,3 +117,10 @@ def test_the_longest_side_keeps_the_aspect() -> None:
     assert fit_longest_side((300, 400), 512) == (384, 512)
     assert fit_longest_side((1000, 10), 50) == (50, 1)
     assert fit_longest_side((7, 9), None) == (7, 9)
+
+
+@pytest.mark.parametrize("degrees", [0, 30, -45, 90, 180.0, 271.5, 360])
+def test_the_size_of_a_turned_picture_is_known_before_it_is_turned(degrees: float) -> None:
+    picture = read_picture(np.zeros((21, 40, 3), np.uint8), "style")
+    found, known = rotated(picture, degrees, "style").size, rotated_size((21, 40), degrees)
+    assert max(abs(a - b) for a, b in zip(found, known, strict=True)) <= (degrees % 90 > 0)

@@ -91,6 +91,33 @@ def test_the_content_is_resized_once_per_scale(
     assert sizes == [(12, 16), (24, 32), (48, 64)]
 
 
+def started(encoder: Encoder, start: Picture | None = None, **changes: object) -> Tensor:
+    return PictureEvaluator(
+        Pictures(picture(48, 64, 1), [picture(72, 80, 2)], start),
+        encoder,
+        CONFIG.replace(colors="none", **changes),
+        grey=torch.full((1, 3, 1, 1), 0.5),
+        balance=PUBLISHED,
+        control=RunControl(),
+        layout=Layout(),
+    ).starting_picture((48, 64))
+
+
+@pytest.mark.parametrize("start", [None, picture(40, 50, 7)])
+def test_a_start_is_mixed_with_the_content_by_its_share(
+    encoder: Encoder, start: Picture | None
+) -> None:
+    content = started(encoder)
+    alone = started(encoder, start, init="noise", noise_std=0.2, variable="unit")
+    for share in (0.0, 0.3, 1.0):
+        mixed = started(
+            encoder, start, init="noise", noise_std=0.2, variable="unit", init_blend=share
+        )
+        torch.testing.assert_close(mixed, (1 - share) * content + share * alone)
+    assert not torch.allclose(content, alone, atol=0.1)
+    assert torch.equal(started(encoder, init_blend=0.5), content)
+
+
 def test_grain_is_added_where_a_picture_is_enlarged_and_nowhere_else(encoder: Encoder) -> None:
     def entered(share: float, size: tuple[int, int]) -> Tensor:
         evaluator = PictureEvaluator(

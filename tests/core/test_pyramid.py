@@ -1,6 +1,6 @@
 import pytest
 
-from napari_nst.core.pyramid import scale_sizes, split_steps, style_size
+from napari_nst.core.pyramid import scale_sizes, split_steps, style_pixels, style_size
 from napari_nst.settings.config import StyleConfig
 
 
@@ -85,3 +85,15 @@ def test_short_side_shrinks_only_styles_that_are_clearly_larger() -> None:
     config = StyleConfig(style_fit="short_side")
     assert style_size((320, 500), (300, 512), config) == (320, 500)
     assert style_size((600, 900), (300, 512), config) == (300, 450)
+
+
+def test_style_pixels_say_how_much_finer_strokes_become() -> None:
+    config, result = StyleConfig(style_scales=(1.0, 0.5)), (300, 400)
+    assert style_pixels((600, 800), result, config) == 2
+    assert style_pixels((600, 800), result, config, 1) == 4
+    assert style_pixels((100, 200), result, config) == 0.5
+    assert style_pixels((100, 200), result, config.replace(style_fit="shrink")) == 1
+    assert style_pixels((300, 500), (300, 400), config.replace(style_fit="short_side")) == 1
+    turned = StyleConfig(style_rotations=(90.0, 45.0))
+    assert style_pixels((600, 800), result, turned) == 2
+    assert style_pixels((600, 800), result, turned, 1) == pytest.approx(1400 / 2**0.5 / 400, 1e-3)

@@ -129,6 +129,56 @@ def test_conversions_by_pieces(tmp_path):
     assert_equal_by_pieces(path)
 
 
+def write_pyramid(path, levels, kind):
+    """Write a picture in several sizes, as OME-TIFF, vips or a slide scanner does."""
+    shared = {"photometric": "rgb", "tile": (16, 16), "metadata": None}
+    aperio = "Aperio Image Library v1\n83x70 |AppMag = 20|MPP = 0.5"
+    with tifffile.TiffWriter(path, bigtiff=True, ome=kind == "ome") as tiff:
+        if kind == "ome":
+            shared["metadata"] = {"axes": "YXS"}
+        first = {"subifds": len(levels) - 1} if kind == "ome" else {}
+        tiff.write(levels[0], **shared, **first, description=aperio if kind == "svs" else None)
+        if kind == "svs":
+            tiff.write(levels[0][:20, :20], photometric="rgb", metadata=None, description="Aperio")
+        reduced = 0 if kind == "svs" else 1
+        for level in levels[1:]:
+            options = {**shared, "metadata": None, "subfiletype": reduced}
+            tiff.write(level, **options, description="Aperio" if kind == "svs" else None)
+
+
+@pytest.mark.parametrize("kind", ["ome", "vips", "svs"])
+@pytest.mark.parametrize(("least_px", "step"), [(None, 1), (36, 1), (35, 2), (20, 2), (9, 4)])
+def test_the_level_of_a_pyramid_that_is_large_enough_is_read(tmp_path, kind, least_px, step):
+    whole = array_of((*SHAPE, 3))
+    levels = [whole[: SHAPE[0] // n * n : n, : SHAPE[1] // n * n : n] for n in (1, 2, 4)]
+    write_pyramid(tmp_path / "a.tif", levels, kind)
+    picture = open_picture(tmp_path / "a.tif", least_px=least_px)
+    np.testing.assert_array_equal(np.asarray(picture), levels[step // 2])
+
+
+def test_a_level_has_the_orientation_and_the_profile_of_its_picture(tmp_path):
+    import imagecodecs
+
+    path, whole = tmp_path / "a.tif", array_of((*SHAPE, 3))
+    tags, profile = [(274, "H", 1, 3, True)], imagecodecs.cms_profile("adobergb")
+    shared = {"photometric": "rgb", "tile": (16, 16), "metadata": None}
+    with tifffile.TiffWriter(path) as tiff:
+        tiff.write(whole, subifds=1, extratags=tags, iccprofile=profile, **shared)
+        tiff.write(whole[:35, :41], subfiletype=1, **shared)
+    found = open_picture(path, least_px=20)
+    tifffile.imwrite(tmp_path / "b.tif", whole[34::-1, 40::-1], iccprofile=profile, **shared)
+    np.testing.assert_array_equal(found, read_picture(tmp_path / "b.tif"))
+
+
+def test_a_slide_that_ends_early_is_told_by_name(tmp_path):
+    path, whole = tmp_path / "a.tif", array_of((*SHAPE, 3))
+    write_pyramid(path, [whole, whole[:35, :41]], "vips")
+    with open(path, "r+b") as file:
+        file.truncate(path.stat().st_size - 2000)
+    with pytest.raises(ImageError, match=r"a\.tif cannot be read"):
+        open_picture(path, least_px=20)[:]
+
+
 @settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -13,6 +13,7 @@ from napari_nst.planning.estimate import MARGIN, estimate, largest_fitting_size,
 from napari_nst.planning.layout import layout_of, step_factor
 from napari_nst.planning.op_counter import OpCounter
 from napari_nst.planning.remedies import fitting_layout, ran_out, remedies
+from napari_nst.planning.text import style_pixels_words
 from napari_nst.settings.config import StyleConfig
 
 CPU = torch.device("cpu")
@@ -75,6 +76,17 @@ def test_time_grows_with_steps_and_area() -> None:
     ]
     assert 1.8 < seconds[1] / seconds[0] < 2.3
     assert 3.5 < seconds[2] / seconds[1] < 4.5
+
+
+def test_an_estimate_says_how_many_style_pixels_make_a_pixel() -> None:
+    config = StyleConfig(size=128, style_scales=(1.0, 0.25), precision="float32")
+    found = estimate(config, (300, 400), [(256, 200), (256, 200)], "cpu")
+    assert found.style_pixels == (2.0, 8.0)
+    assert style_pixels_words(found) == "2 and 8 style pixels per pixel"
+    assert style_pixels_words(replace(found, style_pixels=(1.0,))) == "1 style pixel per pixel"
+    assert style_pixels_words(replace(found, style_pixels=(1, 0.25, 150.4))) == (
+        "1, 0.25 and 150 style pixels per pixel"
+    )
 
 
 def test_an_estimate_says_steps_and_size_of_the_result() -> None:

@@ -40,6 +40,16 @@ def test_a_setting_of_noise_is_refused_where_no_run_starts_from_noise(field, fro
     assert len(sweep(BASE, axes)) == 4
 
 
+def test_a_share_of_the_start_is_refused_where_all_start_from_the_content():
+    axis = Axis("init_blend", (0.2, 0.5))
+    with pytest.raises(ConfigError, match=r"only when starting from noise or from another layer\."):
+        sweep(BASE.replace(init="content"), [axis])
+    assert len(sweep(BASE, [axis], from_picture=True)) == len(sweep(BASE, [axis])) == 2
+    both = [Axis("init_blend", (0.0, 0.5)), Axis("seed", (1, 2))]
+    with pytest.raises(ConfigError, match="acts only when starting from noise"):
+        sweep(BASE, both)  # of the content's share alone, seeds are one run
+
+
 def test_a_seed_without_noise_is_refused():
     with pytest.raises(ConfigError, match="Seed acts only"):
         sweep(BASE.replace(noise_std=0), [Axis("seed", (1, 2))])

@@ -5,7 +5,7 @@ from qtpy.QtWidgets import QLineEdit
 
 from napari_nst.errors import ConfigError, ImageError
 from napari_nst.files.user_presets import NamedPreset, differences
-from napari_nst.plugin.form.setting_widgets import make_widget
+from napari_nst.plugin.fields.setting_widgets import make_widget
 from napari_nst.runs.sweep_values import parse_values
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.regions import Regions

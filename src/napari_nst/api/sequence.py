@@ -85,7 +85,8 @@ class SequenceOptions:
         return jobs
 
 
-class Job(NamedTuple):
+@dataclass(frozen=True)
+class Job:
     """One run of a sequence: a frame, and in which pass."""
 
     index: int
@@ -150,9 +151,7 @@ def later_config(config: StyleConfig, content: Size, styles: Sequence[Size]) -> 
     sizes = scale_sizes(fit_longest_side(content, config.size), config, styles)
     shares = split_steps(len(sizes), config)
     finest = sizes[-1][0] * sizes[-1][1]
-    work = sum(
-        share * height * width for share, (height, width) in zip(shares, sizes, strict=True)
-    )
+    work = sum(share * height * width for share, (height, width) in zip(shares, sizes, strict=True))
     steps = max(1, int(min(sum(shares), work / finest) / 2))
     return config.replace(pyramid="single", steps=None, scale_steps=(steps,))
 
@@ -298,8 +297,8 @@ class _Sequence:
         if before is None:
             return FrameResult(job, result, True, 0.0, None)
         pair = before.pair
-        pictures = (_tensor(self._past[each].image) for each in (job.index, before.nearest))
-        error = warping_error(*pictures, pair.flow, pair.mask)
+        other = _tensor(self._past[before.nearest].image)
+        error = warping_error(_tensor(result.image), other, pair.flow, pair.mask)
         share = float(before.target.reliability.mean())
         return FrameResult(job, result, False, share, error)
 

@@ -135,7 +135,8 @@ def iter_stylize(
     control
         Stops, pauses and steers the run from another thread.
     init : array as `content`
-        The picture to start from, instead of ``config.init``; resized to fit.
+        The picture to start from, instead of ``config.init``; resized to fit, and mixed with the
+        content if ``config.init_blend`` is below 1.
     regions
         Which part of the content gets which style, and where its structure matters.
     events

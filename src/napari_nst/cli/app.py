@@ -1,4 +1,4 @@
-"""The command line: `napari-nst stylize | batch | gui | demo | presets | weights | info`.
+"""The command line: `napari-nst stylize | batch | sequence | gui | demo | presets | info ...`.
 
 Exit codes: 0 done, 1 the run or the download failed, 2 bad input, 130, 143 or 129 ended by
 Ctrl-C, SIGTERM or SIGHUP (with what there was of the picture written). torch and napari are
@@ -32,8 +32,10 @@ from napari_nst.cli.options import (
     DryRun,
     IgnoreMemory,
     Init,
+    InitBlend,
     Memory,
     Output,
+    Planes,
     Precision,
     Preset,
     Resume,
@@ -52,6 +54,7 @@ from napari_nst.cli.options import (
     chosen_weights,
     given_settings,
     memory_bytes,
+    planes_of,
     settings_of,
 )
 from napari_nst.cli.presets import presets_app
@@ -66,6 +69,7 @@ from napari_nst.cli.regions import (
 )
 from napari_nst.cli.resume import checkpoints_for, hinting_at_resume, unfinished_run
 from napari_nst.cli.run import run_with_bar, shown_progress, write_result
+from napari_nst.cli.sequence import sequence
 from napari_nst.cli.signals import INTERRUPTED, ending_gently
 from napari_nst.cli.streams import accept_any_letter, fail, say
 from napari_nst.core.control import RunControl
@@ -85,9 +89,11 @@ from napari_nst.files.outputs import (
     check_apart,
     check_output,
     disk_errors_translated,
+    format_of,
     save_path,
 )
-from napari_nst.planning.text import forecast
+from napari_nst.files.slides.pixel_size import extent_of
+from napari_nst.planning.text import forecast, memory_words
 from napari_nst.runs.request import least_px
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.pixels import PixelSource
@@ -107,6 +113,7 @@ weights_app = typer.Typer(
 app.add_typer(weights_app, name="weights")
 app.add_typer(presets_app, name="presets")
 app.command()(batch)
+app.command()(sequence)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -141,6 +148,7 @@ def stylize(
     content: Content,
     style: Styles,
     output: Output,
+    plane: Planes = None,
     preset: Preset = None,
     size: Size = None,
     steps: Steps = None,
@@ -156,6 +164,7 @@ def stylize(
     seed: Seed = None,
     precision: Precision = None,
     init: Init = None,
+    init_blend: InitBlend = None,
     tile: Tile = None,
     memory: Memory = None,
     scratch: Scratch = None,
@@ -174,14 +183,18 @@ def stylize(
     knobs = {"size": size, "steps": steps, "seed": seed, "precision": precision}
     knobs |= {"style_strength": style_strength, "tile": tile}
     knobs |= {"colors": colors, "color_strength": color_strength, "blend": blend}
+    knobs |= {"init_blend": init_blend}
     masks = MaskOptions(mask, region or (), feather, style_mask or (), content_mask)
     given, start_file = given_settings(knobs, init, settings)
     limit = memory_bytes(memory)
     with ending_gently() as ending, unfinished_run(output, resume, dry_run=dry_run) as unfinished:
         config, record, events = settings_of(unfinished, config_file, preset, given)
         opened = partial(open_picture, least_px=least_px(config))
-        picture, *styles = map(opened, [content, *style])
+        picture = opened(content, places=planes_of(plane))
+        styles = [opened(each) for each in style]
         start = opened(start_file) if start_file else None
+        if config_file and record and init is None and "init" in record.hashes:
+            say("napari-nst: that run started from a picture; name it with --init to repeat it")
         regions, events = regions_of(masks, record, events, picture.shape, len(styles), config)
         others = [each for each in (start_file, config_file) if each]
         _check_outputs(
@@ -193,6 +206,7 @@ def stylize(
         chosen = chosen_weights(weights, weights_input, record)
         what = config, picture.shape, [each.shape for each in styles], device
         text, fits = forecast(*what, weights=chosen.name, memory=limit)
+        text += result_words(output, picture, config)
         say(text, on_stdout=dry_run)
         if dry_run:
             return 0 if fits else 2
@@ -215,7 +229,23 @@ def stylize(
             resume=unfinished.path if unfinished else None,
         )
         with hinting_at_resume(output, kept):
-            return write_result(output, run_with_bar(run, output, save_every), ending, kept)
+            extent = extent_of(content) if format_of(output) == "zarr" else None
+            result = run_with_bar(run, output, save_every, extent=extent)
+            return write_result(output, result, ending, kept, extent=extent)
+
+
+def result_bytes(picture: PixelSource, config: StyleConfig) -> int:
+    """Return how many bytes the pixels of a run's result take."""
+    share = config.size / max(picture.shape[:2]) if config.size else 1.0
+    channels = 4 if picture.shape[2:] == (4,) else 3
+    return int(math.prod(picture.shape[:2]) * channels * picture.dtype.itemsize * share**2)
+
+
+def result_words(output: Path, picture: PixelSource, config: StyleConfig) -> str:
+    """Say how much disk an OME-Zarr result takes at most: the picture, and its pyramid's third."""
+    if format_of(output) != "zarr":
+        return ""
+    return f"; the result takes up to {memory_words(result_bytes(picture, config) * 4 // 3)}"
 
 
 def _check_outputs(
@@ -226,10 +256,8 @@ def _check_outputs(
     inputs: Sequence[Path],
 ) -> None:
     """Check everything that decides at the end of a run whether its pictures can be written."""
-    longest = max(picture.shape[:2])
-    wanted = config.size or longest
-    picture_bytes = math.prod(picture.shape) * picture.dtype.itemsize
-    room_bytes = int(LEAST_SHARE * picture_bytes * (wanted / longest) ** 2)
+    wanted = config.size or max(picture.shape[:2])
+    room_bytes = int(LEAST_SHARE * result_bytes(picture, config))
     check_output(output, longest_px=wanted, room_bytes=room_bytes)
     if save_every:
         check_output(save_path(output, max(99_999, config.steps or 0)), longest_px=wanted)

@@ -15,6 +15,7 @@ from napari_nst.cli.options import (
     Device,
     IgnoreMemory,
     Init,
+    InitBlend,
     Precision,
     Preset,
     SaveEvery,
@@ -89,6 +90,7 @@ def batch(
     seed: Seed = None,
     precision: Precision = None,
     init: Init = None,
+    init_blend: InitBlend = None,
     settings: Sets = None,
     weights: WeightsName = None,
     weights_input: WeightsInput = None,
@@ -104,7 +106,7 @@ def batch(
     """
     knobs = {"size": size, "steps": steps, "seed": seed, "precision": precision}
     knobs |= {"style_strength": style_strength}
-    knobs |= {"colors": colors, "color_strength": color_strength}
+    knobs |= {"colors": colors, "color_strength": color_strength, "init_blend": init_blend}
     given, start = given_settings(knobs, init, settings)
     config, record = chosen_settings(config_file, preset, given)
     with ending_gently(kept="finished results stay") as ending:

@@ -37,7 +37,17 @@ Styles = Annotated[
     list[Path], typer.Argument(metavar="STYLE...", help="Whose manner; several are blended.")
 ]
 Output = Annotated[
-    Path, typer.Option("--output", "-o", metavar="OUT", help="Ends in .png, .jpg, .tif or .webp.")
+    Path,
+    typer.Option("--output", "-o", metavar="OUT", help="Ends in .png, .jpg, .tif, .webp or .zarr."),
+]
+Planes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--plane",
+        metavar="AXIS=N",
+        help="Which plane of an OME-Zarr content to paint, as z=12; repeatable. Without, the "
+        "first.",
+    ),
 ]
 Preset = Annotated[
     str | None,
@@ -62,6 +72,7 @@ Init = Annotated[
     str | None,
     typer.Option(metavar="content|noise|FILE", help="What the run starts from."),
 ]
+InitBlend = Annotated[str | None, _knob("init_blend", "SHARE")]
 WeightsName = Annotated[
     str | None,
     typer.Option(
@@ -149,6 +160,23 @@ def memory_bytes(text: str | None) -> int | None:
     if count < _LEAST_MEMORY:
         raise ConfigError(f"--memory is at least 100MB; got {text!r}")
     return count
+
+
+def planes_of(given: Sequence[str] | None) -> dict[str, int]:
+    """Read --plane: axes and the places along them.
+
+    Raises
+    ------
+    ConfigError
+        If one is not an axis and a whole number.
+    """
+    planes = {}
+    for text in given or ():
+        found = re.fullmatch(r"([a-z])=(\d+)", text.strip())
+        if found is None:
+            raise ConfigError(f"--plane is an axis and a number, such as z=12; got {text!r}")
+        planes[found[1]] = int(found[2])
+    return planes
 
 
 def given_settings(

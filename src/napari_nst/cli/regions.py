@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,7 @@ from napari_nst.cli.streams import say
 from napari_nst.errors import ConfigError
 from napari_nst.files.masks import (
     FIRST_COLOUR,
-    grey_of,
+    ToLabels,
     label_name,
     label_names,
     labelled,
@@ -103,29 +104,24 @@ class MaskOptions:
         content_mask = None if self.content_mask is None else read_lightness(self.content_mask)
         if self.mask is None:
             return Regions(content_mask=content_mask)
-        if self.targets:
-            regions, labels = self._asked(self.mask, style_count)
-        else:
-            regions = usual_regions(self.mask, style_count)
-            labels = {label: label for label in regions.styles}
+        asked = self._asked if self.targets else usual_regions
+        regions, to_labels = asked(self.mask, style_count)
         regions = replace(
             regions,
             feather_px=self.feather_px,
-            style_labels=self._style_labels(labels, style_count),
+            style_labels=self._style_labels(to_labels, style_count),
             content_mask=content_mask,
         )
         regions.check(style_count)
         return regions
 
-    def _asked(self, mask: Path, style_count: int) -> tuple[Regions, dict[int, int]]:
-        """Return what --region asks for, and the label of each value of the mask."""
+    def _asked(self, mask: Path, style_count: int) -> tuple[Regions, ToLabels]:
+        """Return what --region asks for, as `usual_regions` does."""
         values = read_mask(mask)
         present = set(np.unique(values).tolist())
         given: dict[int | str, Target] = {}
         for text in self.targets:
             key, target = _parsed(text)
-            if isinstance(key, int) and key >= FIRST_COLOUR and key not in present:
-                key = int(grey_of(np.array([key]))[0]) if _is_grey(key) else key
             if key in given:
                 raise ConfigError(f"--region says twice what {text.partition('=')[0]} gets")
             given[key] = target
@@ -136,7 +132,7 @@ class MaskOptions:
             raise ConfigError(f"{mask} has no label {names}; it has {label_names(values)}{hint}")
         if len(targets) > MOST_LABELS:
             raise ConfigError(f"--region names {len(targets)} labels; at most {MOST_LABELS} can be")
-        others = present - set(targets) - {0, FIRST_COLOUR}
+        others = present - set(targets) - {0}
         if others and "rest" not in given:
             names = label_names(values[np.isin(values, list(others))])
             raise ConfigError(
@@ -144,12 +140,13 @@ class MaskOptions:
                 f"--region rest=STYLE what all others get{smooth_hint(values)}"
             )
         labels = {value: place for place, value in enumerate(targets, 1)}
+        to_labels = partial(labelled, labels=labels)
         rest = given.get("rest", KEEP if style_count == 1 else BLEND)
         styles = {labels[value]: target for value, target in targets.items()}
-        return Regions(labelled(values, labels), styles, rest), labels
+        return Regions(to_labels(values), styles, rest), to_labels
 
     def _style_labels(
-        self, labels: dict[int, int], style_count: int
+        self, to_labels: ToLabels, style_count: int
     ) -> tuple[npt.NDArray[np.uint8] | None, ...]:
         if not self.style_masks:
             return ()
@@ -158,10 +155,21 @@ class MaskOptions:
                 f"--style-mask is given {len(self.style_masks)} times for {style_count} styles"
             )
         read = [
-            None if str(path) == "-" else labelled(read_mask(path), labels)
+            None if str(path) == "-" else _labels_over_style(path, to_labels)
             for path in self.style_masks
         ]
         return (*read, *(None,) * (style_count - len(read)))
+
+
+def _labels_over_style(path: Path, to_labels: ToLabels) -> npt.NDArray[np.uint8]:
+    values = read_mask(path)
+    labels = to_labels(values)
+    if not labels.any():
+        raise ConfigError(
+            f"{path} has no label that a region of --mask has; it has {label_names(values)}. Paint "
+            f"it in the values of --mask, or give - instead{smooth_hint(values)}"
+        )
+    return labels
 
 
 def regions_of(
@@ -213,7 +221,8 @@ def _parsed(text: str) -> tuple[int | str, Target]:
     key: int | str = label
     if found:
         digits = found[1] if len(found[1]) == 6 else "".join(2 * each for each in found[1])
-        key = FIRST_COLOUR + int(digits, 16)
+        red, green, blue = bytes.fromhex(digits)
+        key = red if red == green == blue else FIRST_COLOUR + int(digits, 16)
     elif _NUMBER.fullmatch(label):
         key = int(label)
     if not sign or (isinstance(key, str) and key != "rest"):
@@ -228,8 +237,3 @@ def _parsed(text: str) -> tuple[int | str, Target]:
             f"--region gives a label the number of a style, from 1, {BLEND} or {KEEP}; got {text!r}"
         )
     return key, int(target) - 1
-
-
-def _is_grey(colour: int) -> bool:
-    red, green, blue = (colour - FIRST_COLOUR).to_bytes(3, "big")
-    return red == green == blue

@@ -21,6 +21,7 @@ from napari_nst.cli.streams import fail, losses_ignored, say
 from napari_nst.errors import ImageError
 from napari_nst.files.images import write_picture
 from napari_nst.files.outputs import disk_errors_translated, save_path
+from napari_nst.files.slides.extent import Extent
 from napari_nst.planning.text import duration_words
 from napari_nst.settings.record import RunRecord
 
@@ -34,7 +35,11 @@ DIVERGED = "Lower learning_rate or style_strength, or use --precision float32."
 
 
 def run_with_bar(
-    run: "Generator[Step, None, StyleResult]", output: Path, save_every: int | None
+    run: "Generator[Step, None, StyleResult]",
+    output: Path,
+    save_every: int | None,
+    *,
+    extent: Extent | None = None,
 ) -> "StyleResult":
     """Take all steps of a run, tell of them on stderr, and write every Nth picture."""
     with shown_progress(TextColumn("{task.description}"), BarColumn()) as progress:
@@ -58,7 +63,7 @@ def run_with_bar(
                 say(f"napari-nst: {text}{left}")
             if save_every and step.iteration % save_every == 0:
                 path = save_path(output, step.iteration)
-                failed = write_step(path, step, progress, told=failed)
+                failed = write_step(path, step, progress, told=failed, extent=extent)
 
 
 def step_text(step: "Step") -> str:
@@ -102,6 +107,8 @@ def write_result(
     result: "StyleResult",
     ending: Ending,
     checkpoints: "Checkpoints | None" = None,
+    *,
+    extent: Extent | None = None,
 ) -> int:
     """Write the result, to another place if its own refuses, and return the exit code.
 
@@ -115,10 +122,10 @@ def write_result(
         return fail(f"the loss was not finite at once; {output} is untouched. {DIVERGED}", 1)
     written = output
     try:
-        write_picture(output, result.image, record=result.record)
+        write_picture(output, result.image, record=result.record, extent=extent)
     except ImageError as error:
         try:
-            written = rescue(output, result.image, result.record)
+            written = rescue(output, result.image, result.record, extent)
         except ImageError as refusal:
             tell_of_checkpoint(output, checkpoints)
             return fail(f"{error} Nor can it be kept elsewhere: {refusal}", 1)
@@ -136,14 +143,16 @@ def write_result(
     return ending.code or (INTERRUPTED if result.reason == "stopped" else 0)
 
 
-def rescue(output: Path, image: np.ndarray, record: RunRecord) -> Path:
+def rescue(
+    output: Path, image: np.ndarray, record: RunRecord, extent: Extent | None = None
+) -> Path:
     """Write a picture, whose own place refused, into a new folder for temporary or cached files.
 
     Parameters
     ----------
     output
         Where it was to be written; its format is kept, unless that is what failed.
-    image, record
+    image, record, extent
         As `napari_nst.files.images.write_picture` takes them.
 
     Raises
@@ -163,7 +172,7 @@ def rescue(output: Path, image: np.ndarray, record: RunRecord) -> Path:
             continue
         for suffix in suffixes:
             try:
-                write_picture(folder / f"result{suffix}", image, record=record)
+                write_picture(folder / f"result{suffix}", image, record=record, extent=extent)
             except ImageError as error:
                 refusal = error
             else:
@@ -191,10 +200,12 @@ def _tell_of(written: Path, result: "StyleResult") -> None:
     )
 
 
-def write_step(path: Path, step: "Step", progress: Progress, *, told: bool) -> bool:
+def write_step(
+    path: Path, step: "Step", progress: Progress, *, told: bool, extent: Extent | None = None
+) -> bool:
     """Write a picture on the way; whether that failed, which is told once in a row."""
     try:
-        write_picture(path, step.image())
+        write_picture(path, step.image(), extent=extent)
     except ImageError as error:
         if not told:
             with losses_ignored(sys.stderr):

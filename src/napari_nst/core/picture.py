@@ -310,6 +310,14 @@ def rotated(picture: AnyPicture, degrees: float, role: str) -> AnyPicture:
     return Picture(_without_hidden_colours(rgb, visible, None), visible, picture.dtype)
 
 
+def rotated_size(size: Size, degrees: float) -> Size:
+    """Return the (H, W), to a pixel, that `rotated` gives a picture of (H, W)."""
+    cosine, sine = (abs(part(math.radians(degrees))) for part in (math.cos, math.sin))
+    height, width = size
+    found = height * cosine + width * sine, width * cosine + height * sine
+    return math.ceil(round(found[0], 6)), math.ceil(round(found[1], 6))
+
+
 def rotated_labels(
     labels: npt.NDArray[np.uint8], size: Size, degrees: float = 0.0
 ) -> npt.NDArray[np.uint8]:

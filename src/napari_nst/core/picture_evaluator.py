@@ -15,7 +15,13 @@ from napari_nst.core.evaluate import loss_and_gradient, loss_and_gradient_by_win
 from napari_nst.core.grain import Grain
 from napari_nst.core.loss.masks import ContentMasks, label_mask, opacity_mask, product
 from napari_nst.core.loss.objective import Balance, Objective
-from napari_nst.core.loss.targets import Part, StyleMoments, StyleTargets, objective_of
+from napari_nst.core.loss.targets import (
+    Part,
+    StyleMoments,
+    StyleTargets,
+    objective_of,
+    style_factors,
+)
 from napari_nst.core.loss.temporal import TemporalTarget
 from napari_nst.core.memory import give_memory_back
 from napari_nst.core.network.encoder import Encoder
@@ -135,19 +141,28 @@ class PictureEvaluator:
 
     def starting_picture(self, size: Size) -> Tensor:
         """Return the picture to start from, shape (1, 3, H, W)."""
+        share = self.config.init_blend
+        start = self._start(size) if share else None
+        content = self._content_at(size).rows if start is None or share < 1 else None
+
+        def part(rows: slice) -> Tensor:
+            first, *second = [self._on_device(each(rows)) for each in (content, start) if each]
+            return torch.lerp(first, second[0], share) if second else first
+
+        wide = finest_dtype(self._encoder.device)
+        return self._layout.store.build((1, 3, *size), wide, part)
+
+    def _start(self, size: Size) -> Callable[[slice], Tensor] | None:
+        """Return the function that gives rows of the start; None where it is the content."""
         pictures, config = self._pictures, self.config
         if pictures.start is not None:
-            return self._stored(Content(self._tiling(pictures.start, size), self._encoder.device))
+            return Content(self._tiling(pictures.start, size), self._encoder.device).rows
         if config.init == "content":
-            return self._stored(self._content_at(size))
+            return None
         noise = normal_noise((1, 3, *size), config.seed, self._layout.store)
         spread = config.noise_std / VARIABLE_MAXIMUM[config.variable]
         # In float32, adding grey would swallow a hundredth of johnson's noise.
-        return self._layout.store.build(
-            (1, 3, *size),
-            finest_dtype(self._encoder.device),
-            lambda rows: self._on_device(self._grey + spread * noise[..., rows, :].cpu().double()),
-        )
+        return lambda rows: self._grey + spread * noise[..., rows, :].cpu().double()
 
     def enter(self, size: Size, picture: Tensor, *, again: bool = False) -> Tensor:
         """Measure the targets at a size; return the picture, enlarged to it.
@@ -265,7 +280,7 @@ class PictureEvaluator:
                 self._style_moments(index, size, label) if share else {}
                 for index, share in enumerate(own)
             ]
-            parts.append(Part(styles, own, mask, self.config.style_detail))
+            parts.append(Part(styles, own, mask, style_factors(self.config)))
         return parts
 
     def _style_moments(self, index: int, size: Size, label: int | None) -> StyleMoments:
@@ -385,13 +400,6 @@ class PictureEvaluator:
             return picture.resized(size, resample).rgb
         return store.build(
             (1, 3, *size), torch.float32, lambda rows: picture.piece(size, resample, rows).rgb
-        )
-
-    def _stored(self, picture: Content) -> Tensor:
-        """Return a picture as an array of the store."""
-        wide = finest_dtype(self._encoder.device)
-        return self._layout.store.build(
-            (1, 3, *picture.size), wide, lambda rows: self._on_device(picture.rows(rows))
         )
 
     def _on_device(self, picture: Tensor) -> Tensor:

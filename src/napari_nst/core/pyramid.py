@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from napari_nst.core.picture import fit_longest_side
+from napari_nst.core.picture import fit_longest_side, rotated_size
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.vgg_layers import tap_geometry
 
@@ -86,6 +86,23 @@ def style_size(style: Size, content: Size, config: StyleConfig, place: int = 0) 
     if config.style_fit == "shrink":
         longest = min(longest, max(style))
     return fit_longest_side(style, longest)
+
+
+def style_pixels(style: Size, result: Size, config: StyleConfig, place: int = 0) -> float:
+    """Return how many pixels of a style's file make one pixel of the result, along a side.
+
+    At 1, strokes are as large as in the style's file; at 2, half as large.
+
+    Parameters
+    ----------
+    style, result
+        (H, W) of the style as given, and of the result.
+    place
+        Which of the styles it is, from 0.
+    """
+    degrees = config.style_rotations[place] if config.style_rotations else 0
+    turned = rotated_size(style, degrees)
+    return max(turned) / max(style_size(turned, result, config, place))
 
 
 def _on_grid(size: Size, step: int) -> Size:

@@ -81,6 +81,51 @@ def appearing_whole(path: Path, *, part: str | None = None) -> Iterator[Path]:
         _remove(temporary)
 
 
+@contextmanager
+def folder_replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path for a folder, which replaces `path` after the block.
+
+    No system call replaces a folder that is not empty: for a moment the old one has another name,
+    which `restore_folder` takes back if the program is killed just then.
+
+    Raises
+    ------
+    OSError
+        If the renaming fails. If it or the block fails, an existing folder is unchanged.
+    """
+    target = Path(os.path.realpath(path))
+    before = _before(target)
+    try:
+        with appearing_whole(target) as temporary:
+            yield temporary
+            restore_folder(target)
+            if target.exists():
+                os.replace(target, before)
+        _remove(before)
+    finally:
+        restore_folder(target)
+
+
+def restore_folder(path: Path) -> None:
+    """Give a folder its name back that a program, killed in `folder_replacing`, took from it.
+
+    Raises
+    ------
+    OSError
+        If it cannot be renamed, or its name leaves no room for the other one.
+    """
+    target = Path(os.path.realpath(path))
+    before = _before(target)
+    try:
+        os.stat(before)
+    except FileNotFoundError:
+        return
+    if target.exists():  # killed later, while it deleted the old one
+        _remove(before)
+    else:
+        os.replace(before, target)
+
+
 def part_name() -> str:
     """Return a unique temporary name of 33 bytes."""
     return f".napari-nst-{uuid.uuid4().hex[:16]}.part"
@@ -95,6 +140,10 @@ def clear_leftovers(folder: Path) -> None:
                 with suppress(OSError):
                     if entry.stat(follow_symlinks=False).st_mtime < limit:
                         _remove(Path(entry.path))
+
+
+def _before(target: Path) -> Path:
+    return target.with_name(f"{target.name}.napari-nst-before")
 
 
 def _mode_of(path: Path, *, default: int) -> int:

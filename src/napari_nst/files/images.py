@@ -8,10 +8,11 @@ picture is composited over white), and only TIFF stores floats (PNG gets 16 bits
 """
 
 import io
+import json
 import logging
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,8 +40,11 @@ from napari_nst.files.outputs import (
 )
 from napari_nst.files.outputs import SUFFIXES as SUFFIXES
 from napari_nst.files.outputs import check_output as check_output
+from napari_nst.files.slides.extent import Extent
+from napari_nst.files.slides.slide_formats import is_slide, open_slide
+from napari_nst.files.slides.zarr_reading import is_zarr, open_zarr, own_attributes
+from napari_nst.files.slides.zarr_writing import write_zarr
 from napari_nst.files.tiff_output import tiff_options, write_large_tiff
-from napari_nst.files.zarr_arrays import is_zarr, open_zarr
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.json_reader import parse_json
 from napari_nst.settings.pixels import PixelSource, is_large
@@ -94,6 +98,7 @@ def open_picture(
     path: str | Path,
     *,
     least_px: int | None = None,
+    places: Mapping[str, int] | None = None,
     note: Callable[[str], None] = _log.warning,
 ) -> PixelSource:
     """Open a picture: large TIFFs and zarr to be read by pieces, others as `read_picture` does.
@@ -107,6 +112,8 @@ def open_picture(
         A file, or the folder of a zarr array or an OME-Zarr picture.
     least_px
         The shorter side that is needed of a pyramid's level; None for the finest.
+    places
+        Of an OME-Zarr stack, which plane to read: {"z": 12}. Without, the first.
     note
         As for `read_picture`.
 
@@ -120,21 +127,34 @@ def open_picture(
     def told(text: str) -> None:
         note(f"{path}: {text}")
 
-    return open_zarr(path, told, least_px=least_px) if is_zarr(path) else open_pixels(path, told)
+    if is_zarr(path):
+        return open_zarr(path, told, least_px=least_px, places=places)
+    if is_slide(path):
+        return open_slide(path, least_px=least_px)
+    return open_pixels(path, told, least_px=least_px)
 
 
-def write_picture(path: str | Path, image: PixelSource, *, record: RunRecord | None = None) -> None:
+def write_picture(
+    path: str | Path,
+    image: PixelSource,
+    *,
+    record: RunRecord | None = None,
+    extent: Extent | None = None,
+) -> None:
     """Write a picture in the format of its suffix, with the record in it, atomically.
 
     A record too long for a JPEG's tags is left out with a warning.
 
     Parameters
     ----------
-    path : path ending in one of `SUFFIXES`
+    path : path ending in one of `SUFFIXES`, or in ".zarr"
     image : shape (H, W), (H, W, 3) or (H, W, 4), uint8, uint16 or float in [0, 1]
-        An array, or anything that is sliced like one: large TIFFs are written by pieces.
+        An array, or anything that is sliced like one: large TIFFs and OME-Zarr are written by
+        pieces.
     record
         Reproduces the run.
+    extent
+        What the picture covers, which OME-Zarr keeps.
 
     Raises
     ------
@@ -143,6 +163,9 @@ def write_picture(path: str | Path, image: PixelSource, *, record: RunRecord | N
     """
     path = Path(path)
     check_place(path, longest_px=max(image.shape[:2]))
+    if format_of(path) == "zarr":
+        write_zarr(path, image, record.to_dict() if record else {}, extent)
+        return
     text = record.to_json() if record else ""
     if format_of(path) == "tiff" and is_large(image.shape):
         write_large_tiff(path, image, text)
@@ -165,10 +188,13 @@ def read_settings(path: str | Path) -> Settings:
         If it contains no settings, or settings out of range.
     """
     path = Path(path)
-    data = _read_bytes(path)
-    text = data.decode("utf-8-sig", errors="replace")
-    if not text.lstrip().startswith("{"):
-        text = _read_description(data)
+    if is_zarr(path):
+        text = json.dumps(own_attributes(path) or "")
+    else:
+        data = _read_bytes(path)
+        text = data.decode("utf-8-sig", errors="replace")
+        if not text.lstrip().startswith("{"):
+            text = _read_description(data)
     if not text.lstrip().startswith("{"):
         raise ConfigError(
             f"{path} holds no settings: expected JSON, or a picture written by napari-nst"

@@ -1,9 +1,11 @@
 """Masks from files: labels as they are stored, colours as labels of their own.
 
-A mask's values are labels, not colours to look at: no colour profile is applied.
+A mask's values are labels, not colours to look at: no colour profile is applied. Masks over the
+content and over styles are read by one rule, so that a value is the same label in all of them.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from napari_nst.files.decode import decode_stored
 from napari_nst.settings.regions import BLEND, KEEP, Regions, Target
 
 FIRST_COLOUR = 1 << 24
-"""Above it, a mask's values are colours, 0x1rrggbb."""
+"""Above it, a mask's values are colours, 0x1rrggbb; colours that are grey are grey values."""
 
 _MOST_FLAT = 16
 """A mask of more values was smoothed or saved as JPEG; one style takes it as black and white."""
@@ -25,6 +27,9 @@ _MOST_NAMED = 8
 _MASK = ".mask"
 """End of the name of the file that holds the mask of the picture beside it: photo.mask.png."""
 
+ToLabels = Callable[[npt.NDArray[Any]], npt.NDArray[np.uint8]]
+"""Converts a mask's values to labels of Regions, 0 where there is none."""
+
 
 def read_mask(path: Path) -> npt.NDArray[Any]:
     """Read a mask.
@@ -32,7 +37,7 @@ def read_mask(path: Path) -> npt.NDArray[Any]:
     Returns
     -------
     array, shape (H, W), integers
-        Grey values, palette indices, 255 for white of 1 bit; colours as 0x1rrggbb.
+        Grey values, palette indices, 255 for white of 1 bit; other colours as 0x1rrggbb.
 
     Raises
     ------
@@ -44,9 +49,8 @@ def read_mask(path: Path) -> npt.NDArray[Any]:
         red, green, blue = (pixels[..., each].astype(np.int64) for each in range(3))
         if pixels.dtype != np.uint8:
             raise ImageError(f"{path}: a mask in colours has 8 bits a channel; got {pixels.dtype}")
-        if (red == green).all() and (green == blue).all():
-            return red
-        return FIRST_COLOUR + (red << 16) + (green << 8) + blue
+        colours = FIRST_COLOUR + (red << 16) + (green << 8) + blue
+        return np.where((red == green) & (green == blue), red, colours)
     if pixels.ndim != 2 or pixels.dtype.kind not in "biu" or 0 in pixels.shape:
         raise ImageError(
             f"{path}: a mask is a picture of labels, grey or in colours; got {pixels.dtype} of "
@@ -73,11 +77,18 @@ def is_mask_of(path: Path, stems: Collection[str]) -> bool:
     return is_mask and path.stem[: -len(_MASK)] in stems and path.is_file()
 
 
-def usual_regions(path: Path, style_count: int) -> Regions:
+def usual_regions(path: Path, style_count: int) -> tuple[Regions, ToLabels]:
     """Read a mask of which nobody says what its labels get.
 
     With one style black keeps the content, and everything else is painted. With several, 1 gets the
     first, 2 the second and so on; of black and white, white gets the first and black the second.
+
+    Returns
+    -------
+    regions
+        Without masks over styles.
+    to_labels
+        Reads those by the same rule.
 
     Raises
     ------
@@ -87,19 +98,20 @@ def usual_regions(path: Path, style_count: int) -> Regions:
     values = read_mask(path)
     present = np.unique(values).tolist()
     if style_count == 1:
-        painted = _is_light(values) if len(present) > _MOST_FLAT else ~_is_black(values)
+        painted = _is_painted(values)
         if not painted.any():
             raise ConfigError(f"{path} is black, so that everything would keep the content")
-        return Regions(painted.astype(np.uint8), {1: BLEND}, KEEP)
+        return Regions(painted, {1: BLEND}, KEEP), _is_painted
     if set(present) <= {0, 255} and 255 in present:
-        return Regions(values == 255, {1: 0}, 1)
+        white = partial(labelled, labels={255: 1})
+        return Regions(white(values), {1: 0}, 1), white
     if any(not 0 <= value <= style_count for value in present):
         raise ConfigError(
             f"{path} has the labels {label_names(values)}, and there are {style_count} styles; say "
             f"what each gets with --region LABEL=STYLE{smooth_hint(values)}"
         )
     styles: dict[int, Target] = {value: value - 1 for value in present if value}
-    return Regions(values, styles, BLEND)
+    return Regions(values, styles, BLEND), partial(labelled, labels={each: each for each in styles})
 
 
 def smooth_hint(values: npt.NDArray[Any]) -> str:
@@ -109,14 +121,11 @@ def smooth_hint(values: npt.NDArray[Any]) -> str:
     return ". So many come of soft edges or JPEG: save it as PNG, painted without smoothing"
 
 
-def _is_black(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-    black: npt.NDArray[np.bool_] = (values == 0) | (values == FIRST_COLOUR)
-    return black
-
-
-def _is_light(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-    light: npt.NDArray[np.bool_] = grey_of(values) >= _HALF_GREY
-    return light
+def _is_painted(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """Return 1 where a mask of black and white is white, or anything but black if it is flat."""
+    is_smooth = len(np.unique(values)) > _MOST_FLAT
+    painted = grey_of(values) >= _HALF_GREY if is_smooth else values != 0
+    return painted.astype(np.uint8)
 
 
 def grey_of(values: npt.NDArray[Any]) -> npt.NDArray[Any]:

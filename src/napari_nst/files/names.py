@@ -14,7 +14,7 @@ import numpy.typing as npt
 from napari_nst.errors import ConfigError, ImageError
 from napari_nst.files.decode.kinds import open_file
 from napari_nst.files.images import EXIF_LIMIT, SUFFIXES, read_settings, write_picture
-from napari_nst.files.outputs import disk_errors_translated, write_atomically
+from napari_nst.files.outputs import ZARR_SUFFIX, disk_errors_translated, write_atomically
 from napari_nst.settings.record import METADATA_KEY, RunRecord
 
 _JPEG = (".jpg", ".jpeg")
@@ -85,7 +85,7 @@ def record_of(path: Path) -> RunRecord | None:
     suffix = path.suffix.lower()
     if suffix in SUFFIXES:
         return (_read_record(path) if _names_us(path) else None) or _read_record(sidecar_of(path))
-    return _read_record(path) if suffix == ".json" else None
+    return _read_record(path) if suffix in (".json", ZARR_SUFFIX) else None
 
 
 def is_result(path: Path) -> bool:

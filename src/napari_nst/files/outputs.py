@@ -14,13 +14,15 @@ import sys
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
 from napari_nst.errors import DISK_FULL, ImageError
-from napari_nst.files.disk import clear_leftovers, part_name, replace_file
+from napari_nst.files.disk import clear_leftovers, part_name, replace_file, restore_folder
+from napari_nst.files.slides.zarr_reading import own_attributes
 
-Format = Literal["png", "jpeg", "tiff", "webp"]
+Format = Literal["png", "jpeg", "tiff", "webp", "zarr"]
 
 SUFFIXES: dict[str, Format] = {
     ".png": "png",
@@ -30,7 +32,12 @@ SUFFIXES: dict[str, Format] = {
     ".tiff": "tiff",
     ".webp": "webp",
 }
-"""Suffixes that can be written."""
+"""Suffixes of files that can be written."""
+
+ZARR_SUFFIX = ".zarr"
+"""Of a folder that can be written."""
+
+_ALL: dict[str, Format] = {**SUFFIXES, ZARR_SUFFIX: "zarr"}
 
 LONGEST_PX: dict[Format, int] = {"jpeg": 65535, "webp": 16383}
 """Longest side that a format allows, if a picture could exceed it."""
@@ -62,10 +69,10 @@ def format_of(path: Path) -> Format:
         If neither has a suffix that can be written.
     """
     for name in (Path(os.path.realpath(path)), path):
-        if name.suffix.lower() in SUFFIXES:
-            return SUFFIXES[name.suffix.lower()]
+        if name.suffix.lower() in _ALL:
+            return _ALL[name.suffix.lower()]
     raise ImageError(
-        f"{path} ends in {path.suffix or 'nothing'!r}; end it in one of {', '.join(SUFFIXES)}"
+        f"{path} ends in {path.suffix or 'nothing'!r}; end it in one of {', '.join(_ALL)}"
     )
 
 
@@ -93,6 +100,9 @@ def check_output(
     """
     path = Path(path)
     check_place(path, longest_px=longest_px)
+    with disk_errors_translated(path):
+        if format_of(path) == "zarr":
+            restore_folder(path)
     folder = Path(os.path.realpath(path)).parent
     clear_leftovers(folder)
     trial = folder / part_name()
@@ -113,7 +123,10 @@ def check_place(path: Path, *, longest_px: int | None = None) -> None:
             raise ImageError(
                 f"{path} cannot be written: there is no folder {target.parent}; create it first"
             )
-        _check_what_is_there(path, target)
+        if kind == "zarr":
+            _check_folder(path, target)
+        else:
+            _check_what_is_there(path, target)
     limit = LONGEST_PX.get(kind)
     if limit and longest_px and longest_px > limit:
         raise ImageError(
@@ -131,7 +144,7 @@ def check_apart(output: Path, inputs: Sequence[Path], *, save_every: int | None 
         If one would, also through a link.
     """
     for source in inputs:
-        if _is_same(output, source):
+        if _is_same(output, source) or _is_within(source, output) or _is_within(output, source):
             raise ImageError(f"{output} is an input; name another file for the result")
         for path in _saves_there(output, save_every) if save_every else ():
             if _is_same(path, source):
@@ -144,7 +157,7 @@ def check_apart(output: Path, inputs: Sequence[Path], *, save_every: int | None 
 def save_path(output: Path, step: int) -> Path:
     """Return the path that --save-every writes after a step: OUT-00050.png."""
     suffix, stem = output.suffix, output.stem
-    if suffix.lower() not in SUFFIXES:  # a link without one
+    if suffix.lower() not in _ALL:  # a link without one
         suffix, stem = Path(os.path.realpath(output)).suffix, output.name
     return output.with_name(f"{stem}-{step:05d}{suffix}")
 
@@ -182,6 +195,19 @@ def _remedy(error: OSError, path: Path) -> str:
         folder = os.path.dirname(os.path.realpath(path))
         return f"the folder {folder} is read-only for you ({reason}). Choose another place."
     return f"{reason}. Choose another place, or make room."
+
+
+def _check_folder(path: Path, target: Path) -> None:
+    """Refuse folders that are none of our results: a slide of somebody else stays."""
+    if find_spec("zarr") is None:
+        raise ImageError(f"{path} is to be a zarr folder. Install zarr: pip install zarr")
+    if target.is_dir():
+        if own_attributes(target) is None and any(target.iterdir()):
+            raise ImageError(
+                f"{path} exists and was not written by napari-nst; name another folder"
+            )
+    elif target.exists():
+        raise ImageError(f"{path} is a file; name a folder for OME-Zarr")
 
 
 def _check_what_is_there(path: Path, target: Path) -> None:
@@ -227,6 +253,12 @@ def _saves_there(output: Path, every: int) -> Iterator[Path]:
             found = pattern.fullmatch(path.name)
             if found and int(found[1]) % every == 0:
                 yield path
+
+
+def _is_within(path: Path, folder: Path) -> bool:
+    """Return whether a path is in a zarr folder."""
+    real = Path(os.path.realpath(folder))
+    return real.suffix == ZARR_SUFFIX and Path(os.path.realpath(path)).is_relative_to(real)
 
 
 def _is_same(path: Path, other: Path) -> bool:

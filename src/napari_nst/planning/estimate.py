@@ -19,7 +19,7 @@ from napari_nst.core.network.window import halo_px
 from napari_nst.core.optim.lbfgs import kept_dtype
 from napari_nst.core.optim.lbfgs_memory import BLOCK_PAIRS
 from napari_nst.core.picture import fit_longest_side
-from napari_nst.core.pyramid import Size, scale_sizes, split_steps, style_size
+from napari_nst.core.pyramid import Size, scale_sizes, split_steps, style_pixels, style_size
 from napari_nst.planning.device_speed import known_speed, speed_key, speed_of
 from napari_nst.planning.dry_run import DryRun, dry_run
 from napari_nst.planning.fit import check_fit, misfit
@@ -90,6 +90,8 @@ class Estimate:
         Longest side of the windows that it is done in; None where it is done whole.
     disk_bytes
         Of scratch files, where its arrays do not fit into memory.
+    style_pixels
+        For each style, how many of its file's pixels make one of the result, along a side.
     """
 
     peak_bytes: int
@@ -100,6 +102,7 @@ class Estimate:
     runs_seen: int = 0
     tile_px: int | None = None
     disk_bytes: int = 0
+    style_pixels: tuple[float, ...] = ()
 
     @property
     def fits(self) -> bool:
@@ -153,6 +156,10 @@ def estimate(
         runs_seen=correction.runs,
         tile_px=layout.tile_px,
         disk_bytes=layout.disk_bytes,
+        style_pixels=tuple(
+            style_pixels(style, plan.sizes[-1], config, place)
+            for place, style in enumerate(plan.styles)
+        ),
     )
 
 

@@ -24,6 +24,13 @@ def windows_words(expected: "Estimate") -> str:
     return f"{text}, {memory_words(files)} of scratch files" if files else text
 
 
+def style_pixels_words(expected: "Estimate") -> str:
+    """Return how much finer the styles become: "2 style pixels per pixel", "2 and 0.5 style …"."""
+    shown = [f"{each:.2g}" if each < 99.5 else f"{each:.0f}" for each in expected.style_pixels]
+    both = " and ".join([", ".join(shown[:-1]), *shown[-1:]] if shown[1:] else shown)
+    return f"{both} style {'pixel' if shown == ['1'] else 'pixels'} per pixel"
+
+
 def forecast(
     config: StyleConfig,
     content: Sequence[int],
@@ -33,7 +40,7 @@ def forecast(
     weights: str,
     memory: int | None = None,
 ) -> tuple[str, bool]:
-    """Return a line with a run's estimate, preset and weights, and whether it fits into memory.
+    """Return a line with a run's estimate, strokes, preset and weights, and whether it fits.
 
     Imports torch. The parameters are those of `napari_nst.estimate`, and the name of the weights.
     """
@@ -46,7 +53,8 @@ def forecast(
     if not expected.fits:
         size = largest_fitting_size(config, content, styles, device)
         text += f"; that does not fit, size {size} would" if size else "; that does not fit"
-    return f"{text}; preset {config.name}, weights {weights}", expected.fits
+    text += f"; {style_pixels_words(expected)}; preset {config.name}, weights {weights}"
+    return text, expected.fits
 
 
 def duration_words(seconds: float) -> str:

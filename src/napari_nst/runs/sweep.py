@@ -22,8 +22,8 @@ Picture = TypeVar("Picture")
 _PAIR_LETTERS = 12
 """Of a picture's name, in that of a pair: three fit side by side in a window of 1280 px."""
 
-_OF_NOISE = ("seed", "noise_std")
-"""Settings that are read only where a run starts from noise."""
+_OF_START = ("seed", "noise_std", "init_blend")
+"""Settings that are read only where a run starts from noise, the last one from a layer, too."""
 
 PRESET = "name"
 """The field that holds a preset's name."""
@@ -215,18 +215,20 @@ def _refuse_same(
                 "The runs start from a layer, so the start cannot vary. Start from content or "
                 "noise."
             )
-        if axis.field in _OF_NOISE and len(axis.values) > 1:
+        if axis.field in _OF_START and len(axis.values) > 1:
+            layer = " or from another layer" if axis.field == "init_blend" else ""
             raise ConfigError(
-                f"{title_of(axis.field).capitalize()} acts only when starting from noise. "
+                f"{title_of(axis.field).capitalize()} acts only when starting from noise{layer}. "
                 "Start from noise, or vary another setting."
             )
 
 
 def _acting(config: StyleConfig, *, from_picture: bool) -> StyleConfig:
     """Return the settings without those that have no effect on how the run starts."""
-    idle: dict[str, Any] = {"init": "content"} if from_picture else {}
-    if from_picture or config.init != "noise":
-        idle |= {"seed": 0, "noise_std": 0.0}
+    is_content = config.init_blend == 0 or (config.init == "content" and not from_picture)
+    idle: dict[str, Any] = {"init_blend": 0.0} if is_content else {}
+    if is_content or from_picture:
+        idle |= {"init": "content", "seed": 0, "noise_std": 0.0}
     elif config.noise_std == 0:
         idle |= {"seed": 0}
     return config.replace(**idle)

@@ -180,6 +180,14 @@ class StyleConfig:
         "the deepest layer's stride.",
     )
     init: Init = setting("content", "Start from", "The picture that the run starts from.")
+    init_blend: float = setting(
+        1.0,
+        "Share of the start",
+        "How much of the noise, or of another picture to start from, is mixed with the content: 1 "
+        "is that alone, 0 the content.",
+        minimum=0,
+        maximum=1,
+    )
     noise_std: float = setting(
         1.0,
         "Noise",
@@ -327,8 +335,8 @@ class StyleConfig:
     style_detail: tuple[str, ...] = setting(
         (),
         "Style detail",
-        "What each style gives: “fine” texture (layers of blocks 1 and 2), “coarse” (the others), "
-        "or “all”.",
+        "Which style layers each style gives: “fine” (of blocks 1 and 2), “coarse” (the others), "
+        "“all”, or layers with their share, such as relu1_1+relu2_1:0.5.",
         absent="all",
     )
     balance: BalanceMode = setting(

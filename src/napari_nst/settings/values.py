@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 import numpy as np
 
 from napari_nst.errors import ConfigError, shown
+from napari_nst.settings.style_detail import layer_factors
 from napari_nst.settings.vgg_layers import tap_geometry
 
 if TYPE_CHECKING:
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
 
 MOST = 1e12
 """The largest weight: a limit of the dock's boxes, and products of two fit into float32."""
-
-DETAILS = ("all", "fine", "coarse")
-"""What a style can give of its texture."""
 
 _PLAIN = (str, int, float, type(None))
 
@@ -136,8 +134,8 @@ def check_layers(config: "StyleConfig") -> None:
         tap_geometry(tap)
     if not config.taps:
         raise ConfigError("expected at least one content or style layer; got none")
-    if wrong := [each for each in config.style_detail if each not in DETAILS]:
-        raise ConfigError(f"style_detail is {', '.join(DETAILS)}; got {shown(wrong[0])}")
+    for detail in config.style_detail:
+        layer_factors(detail, config.style_layers)
     if not config.scale_steps:
         raise ConfigError("scale_steps needs at least one number of steps; got none")
     for kind in ("content", "style"):

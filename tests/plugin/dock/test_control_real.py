@@ -139,6 +139,29 @@ def test_a_repainted_picture_changes_while_the_run_is_paused_and_goes_on(
     assert event.value.labels[45].all()
 
 
+def test_a_painted_content_mask_is_recorded_and_replayed(shallow, viewer, qtbot, done):
+    shallow.form.content_mask.button.click()
+    layer = viewer.layers["Content mask: harbour"]
+    layer.brush_size = 30
+    stroke(layer, 1, 15)
+    qtbot.waitUntil(shallow.form.content_mask.hint.isHidden)
+    shallow.form.basic["steps"].value = LONG
+    run = started(shallow, qtbot)
+    stroke(layer, 1, 45)
+    qtbot.waitUntil(lambda: run.regions.content_mask[45].min() == 255)
+    taken = run.points[-1].iteration
+    qtbot.waitUntil(lambda: run.points[-1].iteration > taken + 3, timeout=60_000)
+    run.stop()
+    record = done(run).record
+    assert record.regions.content_mask[45].max() < 255
+    (event,) = record.events
+    assert event.field == "regions"
+    assert event.value.content_mask[45].min() == 255
+    assert type(record).from_json(record.to_json()) == record
+    shallow.actions_of_runs.replay([run])
+    np.testing.assert_array_equal(done(shallow.session.runs[-1]).image, run.result.image)
+
+
 def test_a_rectangle_is_the_style_and_a_later_session_replays_it(
     shallow, pictures, viewer, qtbot, done
 ):

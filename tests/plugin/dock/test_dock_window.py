@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QDockWidget, QLabel, QWidget
 from napari_nst.plugin import demo
 from napari_nst.plugin.demo import fit_to_screen
 from napari_nst.plugin.dock.docking import frame_of
-from napari_nst.plugin.form.number_box import NumberBox
+from napari_nst.plugin.fields.number_box import NumberBox
 
 pytestmark = pytest.mark.gui
 
@@ -98,15 +98,17 @@ def test_tab_goes_as_one_reads_and_past_what_is_folded(shown, qtbot):
     dock = shown(1280, 800)
     dock.form.pickers.content.native.setFocus()
     first = [dock.window().focusWidget()]
-    stops = first + tabbed(dock, qtbot, 17)
+    stops = first + tabbed(dock, qtbot, 19)
     basic, styles = dock.form.basic, dock.form.styles
     buttons = dock.form.control_buttons
-    assert stops[1:8] == [
+    assert stops[1:10] == [
+        dock.form.content_mask.button,
         dock.form.pickers.style.native,
         styles.browse_button,
         styles.gallery_button,
         buttons.add,
         buttons.crop,
+        dock.form.style_list.adjust,
         buttons.regions,
         dock.form.preset,
     ]

@@ -3,7 +3,7 @@ from dataclasses import fields
 import pytest
 
 from napari_nst.errors import ConfigError, WeightsError
-from napari_nst.plugin.form.setting_widgets import make_widget
+from napari_nst.plugin.fields.setting_widgets import make_widget
 from napari_nst.settings.config import StyleConfig, choices
 from napari_nst.settings.presets import DEFAULT_PRESET, PRESETS
 

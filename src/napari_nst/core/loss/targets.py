@@ -29,10 +29,8 @@ from napari_nst.core.tiling.layout import Layout
 from napari_nst.core.tiling.wrapping import read_wrapped
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.regions import LEAST_POSITIONS, blend_shares
+from napari_nst.settings.style_detail import layer_factors
 from napari_nst.settings.vgg_layers import tap_geometry
-
-_FINE_STRIDE_PX = 2
-"""Layers of blocks 1 and 2 give a style's fine texture."""
 
 StyleMoments = dict[str, Moments]
 """The moments of a style, or a part of it, at each style layer that it is large enough for."""
@@ -50,24 +48,24 @@ class Part:
         Each style's share; they sum to 1.
     mask
         How much each pixel belongs to the part; None is all of the picture.
-    details
-        As in StyleConfig, for each style.
+    factors
+        Each style's factor at each style layer; 1 by default.
     """
 
     styles: Sequence[StyleMoments]
     shares: Sequence[float]
     mask: Mask | None = None
-    details: Sequence[str] = ()
+    factors: Sequence[Mapping[str, float]] = ()
 
     def at(self, tap: str) -> list[tuple[StyleMoments, float]]:
-        """Return the styles that count at a layer, with their shares."""
-        is_fine = tap_geometry(tap).stride_px <= _FINE_STRIDE_PX
-        other = "coarse" if is_fine else "fine"
-        details = self.details or ("all",) * len(self.styles)
-        used = [each for each in zip(self.styles, self.shares, details, strict=True) if each[1]]
-        here = [each for each in used if each[2] != other] or used
-        whole = sum(share for _, share, _ in here) if len(here) < len(used) else 1.0
-        return [(style, share / whole) for style, share, _ in here]
+        """Return the styles that count at a layer, with their shares; they sum to 1."""
+        factors = [each[tap] for each in self.factors] or [1.0] * len(self.styles)
+        used = [each for each in zip(self.styles, self.shares, factors, strict=True) if each[1]]
+        if len({factor for _, _, factor in used}) == 1:  # also 0: someone has to give the layer
+            return [(style, share) for style, share, _ in used]
+        here = [(style, share * factor) for style, share, factor in used if factor]
+        whole = sum(share for _, share in here)
+        return [(style, share / whole) for style, share in here]
 
 
 class StyleTargets:
@@ -143,8 +141,13 @@ def build_objective(
     """
     moments = [measured(encoder, HeldPixels(style), config) for style in styles]
     shares = blend_shares(config.blend, len(moments))
-    parts = [Part(moments, shares, details=config.style_detail)]
+    parts = [Part(moments, shares, factors=style_factors(config))]
     return objective_of(encoder, HeldPixels(content), parts, config, balance=balance)
+
+
+def style_factors(config: StyleConfig) -> list[dict[str, float]]:
+    """Return each style's factor at each style layer; an empty list where all are 1."""
+    return [layer_factors(detail, config.style_layers) for detail in config.style_detail]
 
 
 @torch.no_grad()

@@ -13,9 +13,9 @@ one target is enough for all of them.
 Deviations: where the terms were fitted to other weights than the published ones (`core.balance`),
 the term gets the factor 0.03. Measured there, on the preset "default" and the built-in features: at
 factor 1 the style loss ends half above that of single frames, and at 0.03 within 5 % of it, while
-the warping error is a tenth of theirs either way. And where the optimised variable is 0 to 1 ("unit"), the
-term is 1/255 of the above: the style term's slopes on that variable are fitted to be as large as
-those on 0 to 255, so the ratio of the two pulls is kept.
+the warping error is a tenth of theirs either way. And where the optimised variable is 0 to 1
+("unit"), the term is 1/255 of the above: the style term's slopes on that variable are fitted to be
+as large as those on 0 to 255, so the ratio of the two pulls is kept.
 
 It is a sum over pixels, so windows add up to it, without a halo.
 """

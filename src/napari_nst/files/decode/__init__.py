@@ -27,6 +27,7 @@ from napari_nst.files.decode.pixels import Note, Pixels
 from napari_nst.files.decode.raster import read_raster
 from napari_nst.files.decode.tiff import read_tiff
 from napari_nst.files.decode.tiff_rows import TiffRows, open_tiff
+from napari_nst.settings.pixels import is_large
 
 _HEAD_BYTES = 4096
 
@@ -74,18 +75,27 @@ def decode_stored(path: Path) -> npt.NDArray[Any]:
             return np.asarray(upright.convert("RGB") if is_other else upright)
 
 
-def open_pixels(path: Path, note: Note) -> Pixels | TiffRows:
-    """Open a large TIFF to be read by pieces, or read any other picture file as `decode` does."""
+def open_pixels(path: Path, note: Note, *, least_px: int | None = None) -> Pixels | TiffRows:
+    """Open a large TIFF to be read by pieces, or read any other picture file as `decode` does.
+
+    Parameters
+    ----------
+    path, note
+        As for `decode`.
+    least_px
+        The shorter side that is needed of a pyramid's level; None for the finest.
+    """
     with ExitStack() as closing:
         file = closing.enter_context(open_file(path))
         closing.enter_context(_damage_translated(path))
+        rows = None
         if _head(path, file)[:4] in TIFF_MAGIC:
-            rows = open_tiff(str(path), file, note)
-            if rows is not None:
-                closing.pop_all()  # the file stays open
-                return rows
+            rows = open_tiff(str(path), file, note, least_px=least_px)
             file.seek(0)
-        return _decode(path, file, note)
+        if rows is None:
+            return _decode(path, file, note)
+        closing.pop_all()  # the file stays open
+    return rows if is_large(rows.shape) else rows[:]
 
 
 def _decode(path: Path, file: BinaryIO, note: Note) -> Pixels:

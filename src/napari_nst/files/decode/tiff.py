@@ -16,7 +16,7 @@ from PIL import Image
 
 from napari_nst.errors import ImageError
 from napari_nst.files.decode.colour import Space, lab_to_srgb, to_srgb, unchanged
-from napari_nst.files.decode.kinds import CAMERA_RAW
+from napari_nst.files.decode.kinds import CAMERA_RAW, DAMAGE
 from napari_nst.files.decode.pixels import (
     Note,
     Pixels,
@@ -117,6 +117,24 @@ def picture_page(tiff: tifffile.TiffFile) -> Any:  # noqa: ANN401 - a TiffPage
     return max(primary or every, key=lambda page: page.imagewidth * page.imagelength)
 
 
+def pyramid_pages(tiff: tifffile.TiffFile, main: Any) -> list[Any]:  # noqa: ANN401 - a TiffPage
+    """Return the picture's page, and those with the same picture in smaller sizes.
+
+    tifffile finds them: in SubIFDs, as OME-TIFF has them, in pages that are marked as reduced, and
+    where slide scanners put them.
+    """
+    try:
+        found = next(
+            (each for each in tiff.series if each.levels[0].keyframe.offset == main.offset), None
+        )
+        pages = [level.pages[0] for level in found.levels[1:]] if found else []
+        reduced = [_checked(page.aspage()) for page in pages if page is not None]
+    except DAMAGE:  # the picture may be good where the list of all pages is not
+        return [main]
+    alike = [page for page in reduced if page.samplesperpixel == main.samplesperpixel]
+    return [main, *alike]
+
+
 def _full_pages(pages: Iterable[Any]) -> Iterable[Any]:
     """Yield pages up to the first picture: a stack may have thousands more."""
     for page in pages:
@@ -203,6 +221,8 @@ def row_conversion(
     pixels: Pixels,
     extra: tuple[int, ...],
     note: Note,
+    *,
+    main: Any = None,  # noqa: ANN401 - a TiffPage
 ) -> Callable[[Pixels], Pixels]:
     """Return a function that converts rows of stored samples to grey, RGB or RGBA in sRGB.
 
@@ -216,6 +236,8 @@ def row_conversion(
         The meaning of the samples after the colours.
     note
         Called with a sentence about each part that is ignored.
+    main
+        Of a level of a pyramid, the page of the whole picture: it has the colour profile.
     """
     photometric = _photometric(page)
     count = _colour_samples(photometric, page, pixels.shape[2], note)
@@ -226,7 +248,7 @@ def row_conversion(
     bits = page.bitspersample if isinstance(page.bitspersample, int) else None
     interpret = _interpreter(photometric, page)
     is_lab = photometric in (_CIELAB, _ICCLAB)  # a profile would describe Lab itself
-    profile = None if is_lab else _as_bytes(page.tags.valueof(_PROFILE_TAG))
+    profile = None if is_lab else _as_bytes((main or page).tags.valueof(_PROFILE_TAG))
     convert = to_srgb(profile, _SPACES.get(photometric, "rgb"), note)
 
     is_plain = photometric in (_MIN_IS_BLACK, _RGB, _YCBCR) and convert is unchanged

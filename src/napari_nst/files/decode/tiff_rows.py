@@ -17,9 +17,10 @@ from napari_nst.files.decode.tiff import (
     ORIENTATION_TAG,
     is_converted_by_libtiff,
     picture_page,
+    pyramid_pages,
     row_conversion,
 )
-from napari_nst.settings.pixels import is_large
+from napari_nst.settings.pixels import is_large, nearest_level
 
 _CACHE_BYTES = 128 << 20
 """Decoded segments are kept, as the next rows are often in the same tiles."""
@@ -37,9 +38,11 @@ class TiffRows:
     file
         Stays open until `close`, or until this object is gone.
     page
-        The page with the picture, a TiffPage.
+        The page with the picture, or with a level of its pyramid, a TiffPage.
     note
         Called with a sentence about each part that is ignored.
+    main
+        The page with the whole picture, whose tags hold for its levels.
     """
 
     def __init__(
@@ -48,13 +51,15 @@ class TiffRows:
         file: BinaryIO,
         page: Any,  # noqa: ANN401
         note: Note,
+        *,
+        main: Any,  # noqa: ANN401
     ) -> None:
         self._name, self._file, self._page = name, file, page
         self._lock = Lock()
         self._close = weakref.finalize(self, file.close)
-        self._orientation = page.tags.valueof(ORIENTATION_TAG, default=1)
+        self._orientation = main.tags.valueof(ORIENTATION_TAG, default=1)
         sample = np.zeros((1, 1, page.samplesperpixel), page.dtype)
-        self._convert = row_conversion(page, sample, page.extrasamples, note)
+        self._convert = row_conversion(page, sample, page.extrasamples, note, main=main)
         converted = self._convert(sample)
         self.shape = (int(page.imagelength), int(page.imagewidth), *converted.shape[2:])
         self.dtype = converted.dtype
@@ -178,8 +183,17 @@ class TiffRows:
         return data
 
 
-def open_tiff(name: str, file: BinaryIO, note: Note) -> TiffRows | None:
-    """Open the picture of a TIFF to be read by pieces.
+def open_tiff(
+    name: str, file: BinaryIO, note: Note, *, least_px: int | None = None
+) -> TiffRows | None:
+    """Open the picture of a large TIFF, or a level of its pyramid, to be read by pieces.
+
+    Parameters
+    ----------
+    name, file, note
+        As for `TiffRows`.
+    least_px
+        The shorter side that is needed of a pyramid's level; None for the finest.
 
     Returns
     -------
@@ -188,16 +202,20 @@ def open_tiff(name: str, file: BinaryIO, note: Note) -> TiffRows | None:
         are stored sideways, and segments that are as large as the picture.
     """
     tiff = tifffile.TiffFile(file)
-    page = picture_page(tiff)
+    main = picture_page(tiff)
+    if not is_large((main.imagelength, main.imagewidth)):
+        return None
+    levels = [main] if least_px is None else pyramid_pages(tiff, main)
+    sizes = [(page.imagelength, page.imagewidth) for page in levels]
+    page = levels[nearest_level(sizes, least_px)]
     if (
-        not is_large((page.imagelength, page.imagewidth))
-        or page.imagedepth != 1
+        page.imagedepth != 1
         or is_converted_by_libtiff(page)
-        or page.tags.valueof(ORIENTATION_TAG, default=1) in _SIDEWAYS
+        or main.tags.valueof(ORIENTATION_TAG, default=1) in _SIDEWAYS
         or not (is_one_block(page) or segment_bytes(page) <= _CACHE_BYTES)
     ):
         return None
-    return TiffRows(name, file, page, note)
+    return TiffRows(name, file, page, note, main=main)
 
 
 def is_planar(page: Any) -> bool:  # noqa: ANN401 - a TiffPage

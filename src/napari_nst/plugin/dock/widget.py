@@ -366,7 +366,7 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         self.steering.refused.connect(show_error)
         self.steering.told.connect(panel.show_steered)
         self.steering.steered.connect(panel.plot.mark_change)
-        self.repainting.repainted.connect(partial(panel.plot.mark_change, "regions repainted"))
+        self.repainting.repainted.connect(partial(panel.plot.mark_change, "repainted"))
         self.repainting.refused.connect(self._tell)
         self.launcher.refused.connect(self._refuse)
         self.welcome.pair_asked.connect(self._open_pair)
@@ -414,8 +414,8 @@ class StyleTransferWidget(QWidget, metaclass=OnePerViewer):
         ):
             about_to.connect(self.compare_panel.leave)
         self.launcher.starting.connect(self.staging.prepare)
-        self.form.regions.beginning.connect(self._show_apart)
-        self.form.crops.beginning.connect(self._show_apart)
+        for drawing in (self.form.regions, self.form.content_mask, self.form.crops):
+            drawing.beginning.connect(self._show_apart)
         self.unfinished.starting.connect(self.staging.prepare)
         self.staging.changed.connect(self._on_staged)
         self.sweep_panel.grid_asked.connect(self._show_sweep)

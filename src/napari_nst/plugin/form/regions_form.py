@@ -2,27 +2,21 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-from magicgui.widgets import ComboBox
 from qtpy.QtCore import QTimer, Signal
 from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_nst.errors import ConfigError, ImageError, NstError
-from napari_nst.plugin.common.style import beside, calm, form_layout, narrow
-from napari_nst.plugin.form.number_box import NumberBox
-from napari_nst.plugin.form.setting_widgets import prepare
-from napari_nst.plugin.gallery.signs import SignButton, cross
+from napari_nst.plugin.common.style import calm, form_layout, narrow
+from napari_nst.plugin.fields.number_box import NumberBox
+from napari_nst.plugin.form.mask_picker import MaskPicker
 from napari_nst.plugin.layers.captions import full_name
-from napari_nst.plugin.layers.extents import look_at
 from napari_nst.plugin.layers.placement import Placement
-from napari_nst.plugin.layers.visible_picture import MARKS
 from napari_nst.plugin.masks.label_image import (
     LabelReader,
     grid_size,
-    label_layers,
     label_reader,
     present_labels,
 )
@@ -38,9 +32,6 @@ if TYPE_CHECKING:
 
 _DELAY_MS = 300
 """After the last stroke or choice, before it acts."""
-_OPACITY = 0.5
-_BRUSH_SHARE = 1 / 12
-"""Of the content's shorter side."""
 _SWATCH_PX, _HEAD_PX = 14, 92
 _REST = 0
 _TITLES = {BLEND: "All styles blended", KEEP: "Keep the content"}
@@ -81,19 +72,14 @@ class RegionsForm(QWidget):
         self._viewer, self._pickers, self._config = viewer, pickers, config
         self._chosen: dict[int, Image | Target] = {}
         self._shown: object = None
-        self._watched: Labels | Shapes | None = None
         self.rows: dict[int, RegionRow] = {}
         self.rest_row: RegionRow | None = None
-        self.layer_box = ComboBox(
-            name="regions",
-            label="Regions",
-            choices=self._choices,
-            nullable=True,
-            tooltip="<p>The layer that says where regions are: labels, or shapes.</p>",
+        tips = (
+            "The layer that says where regions are: labels, or shapes.",
+            "Paint the whole picture again; the layer stays, hidden.",
         )
-        self.off_button = SignButton(
-            cross, name="No regions", tip="Paint the whole picture again; the layer stays, hidden."
-        )
+        self.picker = MaskPicker(viewer, pickers, "Regions", tips)
+        self.layer_box, self.off_button = self.picker.box, self.picker.off_button
         self.new_button = QPushButton("+ Region")
         self.new_button.setToolTip("<p>Take the brush for one more region, in another colour.</p>")
         self.feather = NumberBox("Soft edge", low=0, high=1000, unit="px")
@@ -109,8 +95,9 @@ class RegionsForm(QWidget):
         self._timer.setInterval(_DELAY_MS)
         self._timer.timeout.connect(self.refresh)
         self._lay_out()
-        self.layer_box.changed.connect(self._on_layer)
-        self.off_button.clicked.connect(self.end)
+        self.picker.beginning.connect(self.beginning)
+        self.picker.chosen.connect(self._on_layer)
+        self.picker.painted.connect(self._on_painted)
         self.new_button.clicked.connect(self.begin_label)
         self.feather.valueChanged.connect(self._on_painted)
         pickers.styles_changed.connect(self._on_painted)
@@ -119,31 +106,12 @@ class RegionsForm(QWidget):
     @property
     def layer(self) -> "Labels | Shapes | None":
         """The layer that says where regions are; None where there are none."""
-        layer: Labels | Shapes | None = self.layer_box.value
+        layer: Labels | Shapes | None = self.picker.layer
         return layer
 
     def begin(self) -> None:
-        """Take the brush for the regions; the first time, add a layer to paint on.
-
-        Raises
-        ------
-        ImageError
-            If the content cannot be seen.
-        """
-        from napari.layers import Labels
-
-        self.beginning.emit()
-        if self.layer is None:
-            place = self._pickers.content_placement()
-            layer = self._add_layer(place)
-            self.layer_box.reset_choices()
-            self.layer_box.value = layer
-        assert self.layer is not None
-        self.layer.visible = True
-        if isinstance(self.layer, Labels):
-            look_at(self._viewer, self.layer)
-        self._viewer.layers.selection.active = self.layer
-        self.layer.mode = "paint" if isinstance(self.layer, Labels) else "add_polygon"
+        """Take the brush for the regions; raises ImageError if the content cannot be seen."""
+        self.picker.begin()
 
     def begin_label(self) -> None:
         """Take the brush for a region that is not painted yet."""
@@ -152,9 +120,7 @@ class RegionsForm(QWidget):
 
     def end(self) -> None:
         """Have no regions any more."""
-        if self.layer is not None:
-            self.layer.visible = False
-        self.layer_box.value = None
+        self.picker.end()
 
     def reset_choices(self) -> None:
         """Follow the viewer's layer list."""
@@ -312,35 +278,9 @@ class RegionsForm(QWidget):
             self.layer.selected_label = min(label, MOST_LABELS)
             self.layer.mode = "paint"
 
-    def _add_layer(self, place: Placement) -> "Labels":
-        size = grid_size(place)
-        content = self._pickers.content_layer()
-        name = "canvas" if content is None else full_name(content)
-        layer = self._viewer.add_labels(
-            place.expand(np.zeros(size, np.uint8)),
-            name=f"Regions: {name}",
-            opacity=_OPACITY,
-            metadata={MARKS: "regions"},
-            **place.arguments(size),
-        )
-        layer.brush_size = max(2, round(min(size) * _BRUSH_SHARE))
-        layer.selected_label = 1
-        return layer
-
-    def _choices(self, _: Any = None) -> list[tuple[str, Any]]:  # noqa: ANN401 - magicgui's widget
-        return [(full_name(layer), layer) for layer in label_layers(self._viewer)]
-
-    def _on_layer(self, layer: "Labels | Shapes | None") -> None:
-        """Watch the layer that was chosen."""
-        if layer != self._watched:
-            for each, on in ((self._watched, False), (layer, True)):
-                for name in ("paint", "labels_update", "data", "set_data"):
-                    event = getattr(each.events, name, None) if each is not None else None
-                    if event is not None:
-                        (event.connect if on else event.disconnect)(self._on_painted)
-            self._watched = layer
-        self.setVisible(layer is not None)
-        if layer is None:
+    def _on_layer(self) -> None:
+        self.setVisible(self.layer is not None)
+        if self.layer is None:
             self._shown = None
             self.touched.emit()
         else:
@@ -351,8 +291,7 @@ class RegionsForm(QWidget):
 
     def _lay_out(self) -> None:
         top = form_layout()
-        top.addRow(self.layer_box.label, beside(self.layer_box.native, self.off_button))
-        prepare(self.layer_box)
+        self.picker.add_to(top)
         self._rows = QVBoxLayout()
         self._rows.setSpacing(2)
         below = QHBoxLayout()

@@ -1,8 +1,8 @@
 """The form of the dock: pickers and settings in, a StyleConfig and a weights choice out."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,18 +17,23 @@ from qtpy.QtWidgets import QFormLayout, QLabel, QLayout, QVBoxLayout, QWidget
 from napari_nst.errors import ImageError, NstError, WeightsError
 from napari_nst.files.user_presets import NamedPreset, own_preset, published_preset
 from napari_nst.plugin.common.style import beside, fold, form_layout, marked, narrow
+from napari_nst.plugin.fields.log_slider import LogSlider
+from napari_nst.plugin.fields.number_box import NumberBox
+from napari_nst.plugin.fields.setting_widgets import make_widget, prepare, text_line
+from napari_nst.plugin.fields.share_slider import ShareSlider
+from napari_nst.plugin.form.content_mask_form import ContentMaskForm
 from napari_nst.plugin.form.layer_pickers import START_CONTENT, START_NOISE, LayerPickers
 from napari_nst.plugin.form.loan import Loan
-from napari_nst.plugin.form.log_slider import LogSlider
-from napari_nst.plugin.form.number_box import NumberBox
 from napari_nst.plugin.form.preset_box import PresetBox
 from napari_nst.plugin.form.preset_menu import PresetMenu
 from napari_nst.plugin.form.regions_form import RegionsForm
-from napari_nst.plugin.form.setting_widgets import make_widget, prepare, text_line
-from napari_nst.plugin.form.share_slider import ShareSlider
-from napari_nst.plugin.form.style_list import BlendEdit, ControlButtons, StyleList
+from napari_nst.plugin.form.style_list import ControlButtons, StyleList
+from napari_nst.plugin.form.style_values import StyleEdit
 from napari_nst.plugin.gallery.chooser import StyleChooser
+from napari_nst.plugin.layers.placement import Placement
 from napari_nst.plugin.masks.crops import Crops
+from napari_nst.plugin.masks.label_image import grid_size
+from napari_nst.plugin.masks.regions import DrawnRegions
 from napari_nst.settings.config import STEERABLE, StyleConfig
 from napari_nst.settings.fields import COLOR_SETTINGS
 from napari_nst.settings.presets import DEFAULT_PRESET
@@ -49,9 +54,6 @@ ADVANCED = (
     "style_layers",
     "style_layer_weights",
     "style_scale",
-    "style_scales",
-    "style_rotations",
-    "style_detail",
     "style_fit",
     "optimizer",
     "lbfgs_preconditioner",
@@ -109,7 +111,8 @@ class SettingsForm(QWidget):
         self.crops = Crops(viewer)
         self.style_list = StyleList(viewer, self.pickers, self.crops, self.styles)
         self.regions = RegionsForm(viewer, self.pickers, self.config, self.style_list.label_reader)
-        self.control_buttons = ControlButtons(self.pickers, self.styles)
+        self.content_mask = ContentMaskForm(viewer, self.pickers)
+        self.control_buttons = ControlButtons(self.pickers, self.styles, self.style_list.adjust)
         self.preset = PresetBox()
         self.preset_menu = PresetMenu(self)
         self.weights = ComboBox(
@@ -119,7 +122,8 @@ class SettingsForm(QWidget):
             label="", mode=FileDialogMode.EXISTING_FILE, filter="*.pth *.pt *.safetensors"
         )
         self.basic = {name: make_widget(name) for name in BASIC}
-        self.blend = BlendEdit(self.style_list)
+        values = self.style_list.values
+        self.each_style = {name: StyleEdit(name, each) for name, each in values.items()}
         self.advanced = {name: make_widget(name) for name in ADVANCED}
         self.strength_slider = LogSlider(self.basic["style_strength"])
         self.color_slider = ShareSlider(self.basic["color_strength"])
@@ -147,6 +151,10 @@ class SettingsForm(QWidget):
         self.pickers.styles_changed.connect(self._on_touch)
         self.crops.changed.connect(self._on_touch)
         self.regions.touched.connect(self._on_regions)
+        self.content_mask.touched.connect(self._on_touch)
+        self.content_mask.button.clicked.connect(self._draw_content_mask)
+        self.style_list.typed.connect(self._on_touch)
+        self.style_list.refused.connect(self.refused)
         self.style_list.partsChanged.connect(self.regions.refresh)
         self.style_list.crop_asked.connect(self._draw_crop)
         self.control_buttons.crop.clicked.connect(lambda: self._draw_crop(self.pickers.style.value))
@@ -157,6 +165,20 @@ class SettingsForm(QWidget):
         """Follow the viewer's layer list."""
         self.pickers.reset_choices()
         self.regions.reset_choices()
+        self.content_mask.picker.box.reset_choices()
+
+    def drawn(
+        self, place: Placement, styles: "Sequence[Image] | None" = None
+    ) -> DrawnRegions | None:
+        """Return regions and content mask of now; None where nothing is painted.
+
+        Parameters and errors as of `RegionsForm.drawn`.
+        """
+        regions, mask = self.regions.drawn(place, styles), self.content_mask.reader(place)
+        if mask is None:
+            return regions
+        regions = regions or DrawnRegions(None, grid_size(place))
+        return replace(regions, content_mask=mask)
 
     def config(self) -> StyleConfig:
         """Read the settings.
@@ -230,7 +252,7 @@ class SettingsForm(QWidget):
         self.weights.value = choice
 
     def _settings(self) -> dict[str, ValueWidget[Any]]:
-        return self.basic | self.advanced | {"blend": self.blend}
+        return self.basic | self.advanced | self.each_style
 
     def _fill(self, preset: NamedPreset) -> None:
         """Show a preset; a published one leaves size, steps, strength and seed the user's."""
@@ -294,6 +316,9 @@ class SettingsForm(QWidget):
     def _draw_regions(self) -> None:
         self._draw(self.regions.begin)
 
+    def _draw_content_mask(self) -> None:
+        self._draw(self.content_mask.picker.begin)
+
     def _draw(self, begin: Callable[[], object]) -> None:
         """Begin to draw over a picture, or say why not."""
         try:
@@ -312,9 +337,10 @@ class SettingsForm(QWidget):
         sliders = {"style_strength": self.strength_slider, "color_strength": self.color_slider}
         beside_style = beside(pickers.style.native, styles.browse_button, styles.gallery_button)
         rows = form_layout()
-        _add_row(rows, pickers.content)
+        _add_row(rows, pickers.content, beside(pickers.content.native, self.content_mask.button))
+        rows.addRow(self.content_mask)
         _add_row(rows, pickers.style, beside_style)
-        rows.addRow("", self.control_buttons)
+        rows.addRow(self.control_buttons)
         rows.addRow(self.style_list)
         rows.addRow(self.regions)
         rows.addRow("Preset", beside(self.preset, self.preset_menu))

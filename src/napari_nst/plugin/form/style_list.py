@@ -2,26 +2,23 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from itertools import zip_longest
+from typing import TYPE_CHECKING
 
-from magicgui.widgets.bases import ValueWidget
-from qtpy.QtCore import QSignalBlocker, Qt, QTimer, Signal
+from qtpy.QtCore import QTimer, Signal
 from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import (
     QHBoxLayout,
-    QLabel,
     QMenu,
     QPushButton,
-    QSlider,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_nst.errors import ImageError
-from napari_nst.plugin.common.style import calm
-from napari_nst.plugin.form.setting_widgets import Backend, metadata_of
+from napari_nst.plugin.form.style_row import StyleRow
+from napari_nst.plugin.form.style_values import StyleValues
 from napari_nst.plugin.gallery.drops import FileDrops
-from napari_nst.plugin.gallery.signs import SignButton, dots
 from napari_nst.plugin.gallery.thumbnails import SIDE_PX, shrunk
 from napari_nst.plugin.layers.captions import full_name
 from napari_nst.plugin.layers.visible_picture import (
@@ -37,7 +34,7 @@ from napari_nst.plugin.masks.label_image import (
     label_layers,
     label_reader,
 )
-from napari_nst.runs.naming import shortened
+from napari_nst.settings.config import EACH_STYLE
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels, Shapes
@@ -47,34 +44,17 @@ if TYPE_CHECKING:
     from napari_nst.plugin.gallery.chooser import StyleChooser
     from napari_nst.plugin.masks.crops import Crops
 
-_THUMBNAIL_PX = 28
-_NAME_LETTERS = 18
 _EQUAL_PLACE, _MOST_PLACE = 50, 100
-_SLIDER_PX, _PERCENT_PX = 84, 38
+_ADJUSTED = ("style_scales", "style_rotations", "style_detail")
 _REBUILD_MS = 150
-_SHARE_HELP = (
-    "How much of this style the result takes, compared with the others. Can be changed during a "
-    "run while “Steer this run” is on."
-)
-
-
-class BlendEdit(ValueWidget[Any]):
-    """Edit the setting `blend` as the sliders of a list of styles."""
-
-    def __init__(self, styles: "StyleList") -> None:
-        super().__init__(
-            widget_type=Backend,
-            backend_kwargs={"native": styles},
-            name="blend",
-            label=metadata_of("blend")["title"],
-        )
+_ADJUST_HELP = "Scale, rotation and detail of each style, below its name."
 
 
 class StyleList(QWidget):
-    """A row for each style; hidden while there is one style, and all of it counts.
+    """A row for each style; hidden while there is one style, all of it counts, and nobody asks.
 
-    Signals: `valueChanged` with the shares when one was changed, `partsChanged` when a style got
-    other labels, `crop_asked` with a style.
+    Signals: `typed` when what is typed for a style changes, `refused` with a sentence when it makes
+    no number, `partsChanged` when a style got other labels, `crop_asked` with a style.
 
     Parameters
     ----------
@@ -88,7 +68,8 @@ class StyleList(QWidget):
         Opens files that are dropped on the list.
     """
 
-    valueChanged = Signal(object)
+    typed = Signal()
+    refused = Signal(str)
     partsChanged = Signal()
     crop_asked = Signal(object)
 
@@ -97,9 +78,13 @@ class StyleList(QWidget):
     ) -> None:
         super().__init__()
         self._viewer, self._pickers, self._crops = viewer, pickers, crops
-        self._shares: dict[Image, float] = {}
+        self.values = {name: StyleValues(name, pickers) for name in EACH_STYLE}
         self._labels: dict[Image, Labels | Shapes] = {}
         self._shows_one = False
+        self.adjust = QPushButton("Adjust")
+        self.adjust.setCheckable(True)
+        self.adjust.setToolTip(f"<p>{_ADJUST_HELP}</p>")
+        self.adjust.toggled.connect(self.rebuild)
         self._shown: list[tuple[Image, str, Box | None]] = []
         self.rows: list[StyleRow] = []
         self._column = QVBoxLayout(self)
@@ -109,25 +94,13 @@ class StyleList(QWidget):
         self._timer.setSingleShot(True)
         self._timer.setInterval(_REBUILD_MS)
         self._timer.timeout.connect(self.rebuild)
+        for values in self.values.values():
+            values.setParent(self)
+            values.valueChanged.connect(self._on_values)
         pickers.styles_changed.connect(self.rebuild)
         crops.changed.connect(self._rebuild_soon)
         FileDrops(self, chooser.add)
         self.rebuild()
-
-    def read(self) -> tuple[float, ...]:
-        """Return the share of each style; none where all are equal."""
-        shares = tuple(self._shares.get(style, 1.0) for style in self._pickers.styles)
-        return shares if len(set(shares)) > 1 else ()
-
-    def setValue(self, shares: Sequence[float]) -> None:
-        """Show shares; where they are not as many as the styles, all count the same."""
-        styles = self._pickers.styles
-        before = self.read()
-        fits = len(shares) == len(styles)
-        self._shares = dict(zip(styles, shares, strict=True)) if fits else {}
-        self._show_shares()
-        if self.read() != before:
-            self.valueChanged.emit(self.read())
 
     def label_reader(self, style: "Image") -> LabelReader | None:
         """Take the labels over a style, in the part of it that counts; None where it has none."""
@@ -150,25 +123,33 @@ class StyleList(QWidget):
         """Show the styles of now, if they are others or cropped in another way."""
         entries = [(style, full_name(style), self._box(style)) for style in self._pickers.styles]
         is_one = len(entries) == 1
-        is_hidden = not entries or (is_one and entries[0][2] is None and not self._shows_one)
+        is_asked = self._shows_one or self.adjust.isChecked()
+        is_hidden = not entries or (is_one and entries[0][2] is None and not is_asked)
         self.setHidden(is_hidden)
         entries = [] if is_hidden else entries
         if entries == self._shown:
+            self._show_values()
             return
-        before, self._shown = self.read(), entries
+        self._shown = entries
         for row in self.rows:
             self._column.removeWidget(row)
             row.deleteLater()
         self.rows = []
+        for values in self.values.values():
+            values.boxes.clear()
         for place, (style, name, box) in enumerate(entries):
             row = StyleRow(name, self._thumbnail(style, box), has_share=not is_one)
             row.share.valueChanged.connect(partial(self._on_slider, style))
+            self._connect_adjustment(style, row)
             row.menu_button.clicked.connect(partial(self._open_menu, place))
             self._column.addWidget(row)
             self.rows.append(row)
-        self._show_shares()
-        if self.read() != before:
-            self.valueChanged.emit(self.read())
+        self._show_values()
+
+    def show_px(self, ratios: "Sequence[float]") -> None:
+        """Say how many pixels of each style become one of the result; none where it is unknown."""
+        for row, ratio in zip_longest(self.rows, ratios[: len(self.rows)]):
+            row.adjustment.show_px(ratio)
 
     def shift(self, place: int, by: int) -> None:
         """Move a style up (negative) or down."""
@@ -239,23 +220,46 @@ class StyleList(QWidget):
         image = QImage(pixels.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
         return QPixmap.fromImage(image)
 
+    def _connect_adjustment(self, style: "Image", row: StyleRow) -> None:
+        fields, detail = row.adjustment, row.adjustment.detail
+        for name, box in (("style_scales", fields.scale), ("style_rotations", fields.turn)):
+            self.values[name].boxes[style] = box
+            box.valueChanged.connect(partial(self.values[name].put, style))
+            box.refused.connect(self.refused)
+            line = box.lineEdit()
+            assert line is not None
+            line.textChanged.connect(self.typed)
+        detail.currentTextChanged.connect(partial(self.values["style_detail"].put, style))
+
     def _scale(self) -> float:
         """Return the factor that brings the largest share within the slider's range."""
-        largest = max((self._shares.get(style, 1.0) for style in self._pickers.styles), default=1.0)
+        largest = max(self.values["blend"].each, default=1.0)
         return min(1.0, _MOST_PLACE / _EQUAL_PLACE / largest) if largest else 1.0
 
     def _on_slider(self, style: "Image", place: int) -> None:
-        scale = self._scale()
-        self._shares = {other: share * scale for other, share in self._shares.items()}
-        self._shares[style] = place / _EQUAL_PLACE
-        self._show_shares()
-        self.valueChanged.emit(self.read())
+        scale, values = self._scale(), self.values["blend"]
+        shares = [share * scale for share in values.each]
+        shares[self._pickers.styles.index(style)] = place / _EQUAL_PLACE
+        values.setValue(shares)
 
-    def _show_shares(self) -> None:
-        shares = [self._shares.get(style, 1.0) for style in self._pickers.styles]
-        scale, total = _EQUAL_PLACE * self._scale(), sum(shares) or 1.0
-        for row, share in zip(self.rows, shares, strict=False):
+    @property
+    def _is_adjusted(self) -> bool:
+        return not all(self.values[name].is_usual for name in _ADJUSTED)
+
+    def _on_values(self, _: object) -> None:
+        """Unfold what is adjusted, for a preset or a record may have brought it."""
+        self.adjust.setChecked(self.adjust.isChecked() or self._is_adjusted)
+        self._show_values()
+
+    def _show_values(self) -> None:
+        self.adjust.setText("Adjusted" if self._is_adjusted else "Adjust")
+        shares = self.values["blend"]
+        scale, total = _EQUAL_PLACE * self._scale(), sum(shares.each) or 1.0
+        for row, (style, *_) in zip(self.rows, self._shown, strict=True):
+            share = shares.of(style)
             row.show_share(round(share * scale), f"{share / total:.0%}")
+            row.adjustment.show_values(*(self.values[name].of(style) for name in _ADJUSTED))
+            row.adjustment.setVisible(self.adjust.isChecked())
 
 
 class ControlButtons(QWidget):
@@ -267,9 +271,13 @@ class ControlButtons(QWidget):
         Gets more styles.
     chooser
         Opens files and the gallery.
+    adjust
+        The button that unfolds the rows of the styles.
     """
 
-    def __init__(self, pickers: "LayerPickers", chooser: "StyleChooser") -> None:
+    def __init__(
+        self, pickers: "LayerPickers", chooser: "StyleChooser", adjust: QPushButton
+    ) -> None:
         super().__init__()
         self._pickers, self._chooser = pickers, chooser
         self.add = _button("+ Style", "Blend one more style into the picture, or give it a region.")
@@ -283,7 +291,7 @@ class ControlButtons(QWidget):
         line = QHBoxLayout(self)
         line.setContentsMargins(0, 0, 0, 0)
         line.setSpacing(4)
-        for button in (self.add, self.crop, self.regions):
+        for button in (self.add, self.crop, adjust, self.regions):
             line.addWidget(button)
 
     def menu(self) -> QMenu:
@@ -302,56 +310,6 @@ class ControlButtons(QWidget):
         menu = self.menu()
         menu.aboutToHide.connect(menu.deleteLater)
         menu.popup(self.add.mapToGlobal(self.add.rect().bottomLeft()))
-
-
-class StyleRow(QWidget):
-    """One style: its picture, its name, its share and a menu.
-
-    Parameters
-    ----------
-    name
-        Of its layer.
-    thumbnail
-        What counts of it; None where it cannot be seen.
-    has_share
-        Whether there are other styles.
-    """
-
-    def __init__(self, name: str, thumbnail: QPixmap | None, *, has_share: bool) -> None:
-        super().__init__()
-        self.thumbnail, self.name, self.percent = QLabel(), QLabel(), QLabel()
-        self.share = QSlider(Qt.Orientation.Horizontal)
-        self.menu_button: QPushButton = SignButton(
-            dots, name=f"More for the style {name}", tip="Crop, order, remove."
-        )
-        if thumbnail is not None:
-            thumbnail.setDevicePixelRatio(SIDE_PX / _THUMBNAIL_PX)
-            self.thumbnail.setPixmap(thumbnail)
-        self.thumbnail.setFixedSize(_THUMBNAIL_PX, _THUMBNAIL_PX)
-        self.name.setText(shortened(name, _NAME_LETTERS))
-        self.name.setToolTip(name)
-        self.share.setRange(0, _MOST_PLACE)
-        self.share.setFixedWidth(_SLIDER_PX)
-        self.share.setToolTip(f"<p>{_SHARE_HELP}</p>")
-        self.share.setAccessibleName(f"Share of the style {name}")
-        self.percent.setFixedWidth(_PERCENT_PX)
-        self.percent.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        calm(self.share)
-        line = QHBoxLayout(self)
-        line.setContentsMargins(0, 0, 0, 0)
-        line.setSpacing(6)
-        line.addWidget(self.thumbnail)
-        line.addWidget(self.name, stretch=1)
-        for widget in (self.share, self.percent):
-            line.addWidget(widget)
-            widget.setVisible(has_share)
-        line.addWidget(self.menu_button)
-
-    def show_share(self, place: int, percent: str) -> None:
-        """Show a share on the slider, and in words."""
-        with QSignalBlocker(self.share):
-            self.share.setValue(place)
-        self.percent.setText(percent)
 
 
 def _button(title: str, tip: str) -> QPushButton:

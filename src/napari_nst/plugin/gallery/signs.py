@@ -68,6 +68,13 @@ def dots(painter: QPainter) -> None:
         painter.drawEllipse(QPointF(8, y), 1, 1)
 
 
+def mask(painter: QPainter) -> None:
+    """Draw a picture of which a round part is marked."""
+    painter.drawRect(QRectF(1.5, 2.5, 13, 11))
+    painter.setBrush(painter.pen().color())
+    painter.drawEllipse(QPointF(8, 8), 3, 3)
+
+
 def cross(painter: QPainter) -> None:
     """Draw a cross, for what is taken away."""
     painter.drawLine(QPointF(4, 4), QPointF(12, 12))

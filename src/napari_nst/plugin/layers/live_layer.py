@@ -129,9 +129,9 @@ class LiveLayer:
 
 @contextmanager
 def _marks_on_top(viewer: "Viewer") -> Iterator[None]:
-    """Keep regions above a layer that is added, as outlines, and the brush in the user's hand."""
+    """Keep what is painted above a layer that is added, as outlines, and the brush in the hand."""
     active = viewer.layers.selection.active
-    marks = [layer for layer in viewer.layers if layer.metadata.get(MARKS) == "regions"]
+    marks = [layer for layer in viewer.layers if layer.metadata.get(MARKS, "crop") != "crop"]
     yield
     for layer in marks:
         viewer.layers.move(viewer.layers.index(layer), len(viewer.layers))

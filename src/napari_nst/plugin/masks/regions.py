@@ -1,7 +1,7 @@
-"""From what is drawn and chosen to the regions of a run."""
+"""From what is drawn and chosen to the regions and the content mask of a run."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from napari.qt.threading import FunctionWorker
 
@@ -17,12 +17,12 @@ _LARGE_PX = 1 << 20
 
 @dataclass(frozen=True)
 class DrawnRegions:
-    """Regions that are still to be read off their layers, which takes a while on large pictures.
+    """Regions and a mask that are still to be read off their layers, which may take a while.
 
     Parameters
     ----------
     labels
-        Reads the labels over the content.
+        Reads the labels over the content; None where there are no regions.
     size
         Height and width of what it reads.
     targets
@@ -33,23 +33,27 @@ class DrawnRegions:
         How wide edges fade.
     style_labels
         Readers of the labels over each style; None where a style has none.
+    content_mask
+        Reads the levels of the mask over the content; None where there is none.
     """
 
-    labels: LabelReader
+    labels: LabelReader | None
     size: tuple[int, int]
-    targets: Mapping[int, Target]
-    rest: Target
-    feather_px: float
+    targets: Mapping[int, Target] = field(default_factory=dict)
+    rest: Target = BLEND
+    feather_px: float = 0.0
     style_labels: Sequence[LabelReader | None] = ()
+    content_mask: LabelReader | None = None
 
     def read(self) -> Regions:
         """Read them, in any thread; raises ConfigError if they make no regions."""
         return Regions(
-            self.labels(),
+            None if self.labels is None else self.labels(),
             self.targets,
             rest=self.rest,
             feather_px=self.feather_px,
             style_labels=[None if each is None else each() for each in self.style_labels],
+            content_mask=None if self.content_mask is None else self.content_mask(),
         )
 
 

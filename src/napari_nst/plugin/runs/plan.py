@@ -169,7 +169,7 @@ def _content_of(
     if pictures is not None:
         return picture_of(pictures[0], dims, least_px=side_px), pictures[0], None
     content = form.pickers.content_picture(least_px=side_px)
-    return content, form.pickers.content_layer(), form.regions.drawn(content.placement)
+    return content, form.pickers.content_layer(), form.drawn(content.placement)
 
 
 def _labelled(label: str, pair_text: str, place: SweepPlace | None, weights: str) -> RunName:

@@ -291,7 +291,7 @@ def _read_masks(contents: Sequence[Path], faults: dict[Path, str]) -> dict[Path,
         path = mask_beside(content)
         if path is not None and content not in faults:
             try:
-                regions[content] = usual_regions(path, 1)
+                regions[content], _ = usual_regions(path, 1)
             except NstError as error:
                 faults[content] = str(error)
     return regions

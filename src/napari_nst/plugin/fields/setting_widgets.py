@@ -27,7 +27,7 @@ from qtpy.QtWidgets import QLineEdit, QWidget
 
 from napari_nst.errors import ConfigError
 from napari_nst.plugin.common.style import calm
-from napari_nst.plugin.form.number_box import NumberBox
+from napari_nst.plugin.fields.number_box import NumberBox
 from napari_nst.settings.config import StyleConfig, choices, setting_type
 
 _UNBOUNDED = 1e12

@@ -8,7 +8,7 @@ from qtpy.QtGui import QWheelEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QLineEdit
 
-from napari_nst.plugin.form.log_slider import LEAST, MOST, place_of, value_of
+from napari_nst.plugin.fields.log_slider import LEAST, MOST, place_of, value_of
 from napari_nst.settings.config import StyleConfig
 
 pytestmark = pytest.mark.gui

@@ -5,8 +5,8 @@ from qtpy.QtCore import QLocale, Qt
 from qtpy.QtTest import QTest
 
 from napari_nst.errors import ConfigError
-from napari_nst.plugin.form.number_box import NumberBox
-from napari_nst.plugin.form.setting_widgets import make_widget
+from napari_nst.plugin.fields.number_box import NumberBox
+from napari_nst.plugin.fields.setting_widgets import make_widget
 
 pytestmark = pytest.mark.gui
 

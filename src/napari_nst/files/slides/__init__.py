@@ -1,0 +1,1 @@
+"""Whole slides and maps: OME-Zarr folders and slide scanners' files, read and written by pieces."""

@@ -1,0 +1,1 @@
+"""Fields of one value each, as forms are made of: numbers, sliders, texts, choices."""
