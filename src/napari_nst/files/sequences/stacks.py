@@ -99,7 +99,8 @@ def write_animation(
     elif suffix == ".webp":
         exif = Image.Exif()
         exif[270] = text
-        options |= {"format": "WEBP", "quality": 90, "exif": exif.tobytes()}
+        # libwebp loses the alpha of some lossy animations otherwise
+        options |= {"format": "WEBP", "quality": 90, "allow_mixed": True, "exif": exif.tobytes()}
     else:
         options |= {"format": "PNG"}
     buffer = io.BytesIO()
