@@ -465,12 +465,20 @@ def test_steering_to_repeat_is_checked_before_the_run(regions: Regions, message:
         ({"content_mask": [[0.1], [1, 2]]}, "rows of different lengths"),
         ({"feather_px": 10**5000}, "feather_px is between"),
         ({"rest": 10**5000}, "can get a style"),
-        ({"labels": np.zeros((1, 100_000_001), np.uint8)}, "at most 100 megapixels"),
     ],
 )
 def test_no_masks_are_refused_in_a_sentence(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         Regions(**({"labels": HALVES, "styles": {1: 0}} | changes))
+
+
+def test_a_mask_of_very_many_pixels_is_kept_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("napari_nst.settings.regions.MOST_PIXELS", 400)
+    labels = np.repeat([[1, 2]], 60, 0).repeat(40, 1)
+    found = Regions(labels, {1: 0, 2: 1}, content_mask=(labels == 2))
+    np.testing.assert_array_equal(found.labels, labels[::4, ::4])
+    np.testing.assert_array_equal(found.content_mask, (labels[::4, ::4] == 2) * 255)
+    assert Regions.from_dict(found.to_dict()) == found
 
 
 def test_numbers_of_numpy_and_damaged_records_of_masks() -> None:

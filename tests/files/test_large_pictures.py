@@ -311,3 +311,17 @@ def test_a_removed_folder_is_named(tmp_path):
     folder = tmp_path / "gone"
     with pytest.raises(ImageError, match=r"a\.tif cannot be written: No such file"):
         write_large_tiff(folder / "a.tif", Endless((2000, 100, 3)), "")
+
+
+@pytest.mark.parametrize("layout", ["one block", "deflate"])
+def test_8_bits_in_wider_integers_are_as_light_by_pieces(tmp_path, layout):
+    values = array_of(SHAPE)
+    for dtype, top in (("int32", 255), ("int32", 300)):
+        wide = values.astype(dtype)
+        wide[-1, -1] = top
+        tifffile.imwrite(tmp_path / "a.tif", wide, photometric="minisblack", **LAYOUTS[layout])
+        opened = open_picture(tmp_path / "a.tif")
+        assert isinstance(opened, TiffRows)
+        assert opened.dtype == (np.uint8 if top == 255 else np.uint16)
+        np.testing.assert_array_equal(opened[10:30], wide[10:30])
+        np.testing.assert_array_equal(read_picture(tmp_path / "a.tif"), wide)

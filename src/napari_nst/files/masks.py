@@ -45,8 +45,8 @@ def read_mask(path: Path) -> npt.NDArray[Any]:
         If it cannot be read or is no picture of labels.
     """
     pixels = decode_stored(path)
-    if pixels.ndim == 3 and pixels.shape[2] in (3, 4):
-        red, green, blue = (pixels[..., each].astype(np.int64) for each in range(3))
+    if pixels.ndim == 3 and pixels.shape[2] == 3:
+        red, green, blue = (pixels[..., each].astype(np.int32) for each in range(3))
         if pixels.dtype != np.uint8:
             raise ImageError(f"{path}: a mask in colours has 8 bits a channel; got {pixels.dtype}")
         colours = FIRST_COLOUR + (red << 16) + (green << 8) + blue

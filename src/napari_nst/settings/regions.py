@@ -31,6 +31,7 @@ Target = int | Literal["keep", "blend"]
 MOST_LABELS = 255
 MOST_FEATHER_PX = 1000
 MOST_PIXELS = 100_000_000
+"""Larger masks are kept at half the size or less; they are resized to the content anyway."""
 
 _DAMAGE = (AssertionError, KeyError, TypeError, ValueError, AttributeError, OSError, SyntaxError)
 """What reading a damaged record raises, Pillow included."""
@@ -264,12 +265,8 @@ def _plane(array: object, kinds: str, expected: str) -> npt.NDArray[Any]:
         raise ConfigError(f"{expected}; got rows of different lengths") from error
     if mask.ndim != 2 or 0 in mask.shape or mask.dtype.kind not in kinds:
         raise ConfigError(f"{expected}; got {mask.dtype} of shape {mask.shape}")
-    if mask.size > MOST_PIXELS:
-        raise ConfigError(
-            f"{expected} and at most {MOST_PIXELS // 10**6} megapixels; got "
-            f"{mask.size / 1e6:.0f}. Shrink it: masks are resized to the content"
-        )
-    return mask
+    step = math.ceil(math.sqrt(mask.size / MOST_PIXELS))  # every nth pixel of larger ones
+    return mask[::step, ::step]
 
 
 def _frozen(mask: npt.NDArray[Any]) -> Labels:

@@ -9,16 +9,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import numpy as np
 import numpy.typing as npt
-import tifffile
-from PIL import Image, ImageOps
 
 from napari_nst.errors import ImageError
+from napari_nst.files.decode import raster, tiff
 from napari_nst.files.decode.kinds import (
     DAMAGE,
     TIFF_MAGIC,
-    available_formats,
     first_line,
     open_file,
     refuse_foreign,
@@ -52,27 +49,20 @@ def decode(path: Path, note: Note) -> Pixels:
 
 
 def decode_stored(path: Path) -> npt.NDArray[Any]:
-    """Read a file's values as they are stored: palette indices, and no colour profile.
+    """Read a mask's values as they are stored: palette indices, no colour profile, no opacity.
 
     Returns
     -------
-    array, shape (H, W) or (H, W, C)
+    array, shape (H, W) or (H, W, 3)
 
     Raises
     ------
     ImageError
-        As `decode`.
+        As `decode`, and if it has several frames or pages.
     """
     with open_file(path) as file, _damage_translated(path):
-        if _head(path, file)[:4] in TIFF_MAGIC:
-            values: npt.NDArray[Any] = tifffile.imread(file)
-            return values
-        with Image.open(file, formats=available_formats()) as image:
-            upright = ImageOps.exif_transpose(image)
-            if upright.mode == "LA":
-                return np.asarray(upright)[..., 0]
-            is_other = upright.mode in ("CMYK", "YCbCr")
-            return np.asarray(upright.convert("RGB") if is_other else upright)
+        is_tiff = _head(path, file)[:4] in TIFF_MAGIC
+        return tiff.read_labels(file) if is_tiff else raster.read_labels(file)
 
 
 def open_pixels(path: Path, note: Note, *, least_px: int | None = None) -> Pixels | TiffRows:

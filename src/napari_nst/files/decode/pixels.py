@@ -80,6 +80,21 @@ def to_depth(pixels: Pixels, bits: int | None = None) -> Pixels:
     return pixels.astype(np.uint8 if pixels.dtype.itemsize == 1 else np.uint16)
 
 
+def narrowed(pixels: Pixels) -> Pixels:
+    """Return integers of 0 to 255 that were saved in a wider signed or 32-bit type in 8 bits.
+
+    Their type says nothing of what is white; a picture of 8 bits in it would come out black.
+    """
+    if not is_wide(pixels.dtype) or not pixels.size or pixels.min() < 0 or pixels.max() > 255:
+        return pixels
+    return pixels.astype(np.uint8)
+
+
+def is_wide(dtype: np.dtype[Any]) -> bool:
+    """Return whether these are integers whose type does not say what is white."""
+    return dtype.kind in "iu" and dtype not in (np.uint8, np.uint16)
+
+
 def is_ready(pixels: Pixels, bits: int | None) -> bool:
     """Return whether `to_depth` would change nothing and the byte order is native."""
     whole = bits is None or bits >= 16 or bits == 8

@@ -7,6 +7,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image
 
+from napari_nst.errors import ImageError
 from napari_nst.files.decode.colour import Space, to_srgb
 from napari_nst.files.decode.kinds import DAMAGE, available_formats
 from napari_nst.files.decode.pixels import Note, Pixels, in_strips, joined, to_depth, upright
@@ -14,6 +15,8 @@ from napari_nst.files.decode.pixels import Note, Pixels, in_strips, joined, to_d
 ORIENTATION_TAG = 274
 
 _PNG_DEPTH_AT = 24
+_ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
+"""Formats with frames; those of others, such as PSD, are layers."""
 
 
 def read_raster(file: BinaryIO, note: Note) -> Pixels:
@@ -43,6 +46,37 @@ def read_raster(file: BinaryIO, note: Note) -> Pixels:
             return upright(pixels, _orientation(picture, note))
 
 
+def read_labels(file: BinaryIO) -> Pixels:
+    """Read the values of a mask as they are stored, upright: palette indices, no opacity.
+
+    Returns
+    -------
+    ndarray, shape (H, W) or (H, W, 3)
+
+    Raises
+    ------
+    ImageError
+        If it has several frames, or its values are no labels.
+    DAMAGE
+        If the file is damaged or of another kind.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # as in `read_raster`
+        with Image.open(file, formats=available_formats()) as picture:
+            if picture.format in _ANIMATED and getattr(picture, "is_animated", False):
+                raise ImageError("it has several frames; save the one that is the mask alone")
+            if picture.mode == "LAB":
+                raise ImageError("a mask cannot be in Lab colours; save it as RGB")
+            is_other = picture.mode in ("CMYK", "YCbCr", "HSV")
+            pixels = np.asarray(picture.convert("RGB") if is_other else picture)
+            if picture.format == "PNG" and _depth_of_png(file) == 16:
+                fine = _unpacked_png(file)  # Pillow keeps 8 bits of grey with opacity
+                pixels = fine if fine.shape[2:] in ((), (1,), (2,)) else pixels
+            if pixels.ndim == 3:  # without opacity
+                pixels = pixels[..., :3] if pixels.shape[2] > 2 else pixels[..., 0]
+            return upright(pixels, _orientation(picture, lambda _: None))
+
+
 def _depth_of_png(file: BinaryIO) -> int:
     position = file.tell()
     file.seek(_PNG_DEPTH_AT)
@@ -51,13 +85,18 @@ def _depth_of_png(file: BinaryIO) -> int:
     return depth
 
 
-def _read_fine_png(file: BinaryIO, picture: Image.Image, note: Note) -> Pixels:
+def _unpacked_png(file: BinaryIO) -> Pixels:
     import imagecodecs
 
     position = file.tell()
     file.seek(0)
     pixels = np.asarray(imagecodecs.png_decode(_without_remarks(file.read())))
     file.seek(position)
+    return pixels
+
+
+def _read_fine_png(file: BinaryIO, picture: Image.Image, note: Note) -> Pixels:
+    pixels = _unpacked_png(file)
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[..., 0]
     has_alpha = pixels.ndim == 3 and pixels.shape[2] in (2, 4)

@@ -21,9 +21,11 @@ from napari_nst.files.decode.pixels import (
     Note,
     Pixels,
     in_strips,
+    ink_to_rgb,
     inverted,
     is_ready,
     joined,
+    narrowed,
     straight,
     to_depth,
     top_of,
@@ -37,7 +39,7 @@ _INK_SET_TAG = 332
 _PHOTOMETRIC_TAG = 262
 
 _MIN_IS_WHITE, _MIN_IS_BLACK, _RGB, _PALETTE, _MASK, _SEPARATED, _YCBCR = range(7)
-_CIELAB, _ICCLAB = 8, 9
+_CIELAB, _ICCLAB = LAB = 8, 9
 _CFA, _LINEAR_RAW = 32803, 34892
 
 _SPACES: dict[int, Space] = {
@@ -90,11 +92,50 @@ def read_tiff(file: BinaryIO, note: Note) -> Pixels:
             raise ImageError(f"{page.imagewidth}x{page.imagelength} px are too many to read")
         orientation = page.tags.valueof(ORIENTATION_TAG, default=1)
         pixels, extra = _stored(tiff, page, file)
+        pixels = narrowed(pixels) if _photometric(page) not in LAB else pixels
         convert = row_conversion(page, pixels, extra, note)
         if convert is _first_channel or convert is unchanged:  # the usual case takes no copy
             return upright(convert(pixels), orientation)
         height, width = pixels.shape[:2]
         return upright(in_strips(height, width, lambda rows: convert(pixels[rows])), orientation)
+
+
+def read_labels(file: BinaryIO) -> Pixels:
+    """Read the samples of a mask as they are stored, upright, white as the largest value.
+
+    Returns
+    -------
+    ndarray, shape (H, W) or (H, W, 3)
+        Ink as RGB.
+
+    Raises
+    ------
+    ImageError
+        If it has several pages, or its samples are no labels.
+    DAMAGE
+        If the file is damaged.
+    """
+    with tifffile.TiffFile(file) as tiff:
+        page = picture_page(tiff)
+        size = page.imagelength, page.imagewidth
+        pages = [_checked(each.aspage()) for each in islice(tiff.pages, _PAGES_LOOKED_AT)]
+        alike = [each for each in pages if (each.imagelength, each.imagewidth) == size]
+        if sum(not _is_secondary(each) for each in alike) > 1 or page.imagedepth > 1:
+            raise ImageError("it has several pages; save the one that is the mask as its own file")
+        pixels, _ = _stored(tiff, page, file)
+        photometric = _photometric(page)
+        count = _colour_samples(photometric, page, pixels.shape[2], lambda _: None)
+        if count == 1 and pixels.shape[2] > 2:
+            raise ImageError(f"it has {pixels.shape[2]} grey channels; save the one that is it")
+        if photometric in LAB:
+            raise ImageError("a mask cannot be in Lab colours; save it as RGB")
+        colours = pixels[..., :count] if count > 1 else pixels[..., 0]
+        if photometric == _MIN_IS_WHITE and colours.dtype.kind in "bu":
+            top = (1 << page.bitspersample) - 1
+            colours = ~colours if colours.dtype == bool else colours.dtype.type(top) - colours
+        if photometric == _SEPARATED:
+            colours = ink_to_rgb(to_depth(colours, page.bitspersample))
+        return upright(colours, page.tags.valueof(ORIENTATION_TAG, default=1))
 
 
 def picture_page(tiff: tifffile.TiffFile) -> Any:  # noqa: ANN401 - a TiffPage
@@ -247,7 +288,7 @@ def row_conversion(
     is_premultiplied = alpha_at is not None and extra[marked[0]] == _ASSOCIATED
     bits = page.bitspersample if isinstance(page.bitspersample, int) else None
     interpret = _interpreter(photometric, page)
-    is_lab = photometric in (_CIELAB, _ICCLAB)  # a profile would describe Lab itself
+    is_lab = photometric in LAB  # a profile would describe Lab itself
     profile = None if is_lab else _as_bytes((main or page).tags.valueof(_PROFILE_TAG))
     convert = to_srgb(profile, _SPACES.get(photometric, "rgb"), note)
 
@@ -323,7 +364,7 @@ def _interpreter(
         # some writers fill the 16-bit table with 8-bit values; libtiff knows them alike
         table = (colormap >> 8 if colormap.max() > 255 else colormap).astype(np.uint8).T
         return lambda rows: table[rows[..., 0].astype(np.intp)]
-    if photometric in (_CIELAB, _ICCLAB):
+    if photometric in LAB:
         return lambda rows: _lab(rows, is_offset=photometric == _ICCLAB)
     return lambda rows: rows
 

@@ -12,15 +12,16 @@ import tifffile
 
 from napari_nst.errors import ImageError, is_out_of_memory
 from napari_nst.files.decode.kinds import DAMAGE, first_line
-from napari_nst.files.decode.pixels import Note, Pixels
+from napari_nst.files.decode.pixels import Note, Pixels, is_wide, narrowed
 from napari_nst.files.decode.tiff import (
+    LAB,
     ORIENTATION_TAG,
     is_converted_by_libtiff,
     picture_page,
     pyramid_pages,
     row_conversion,
 )
-from napari_nst.settings.pixels import is_large, nearest_level
+from napari_nst.settings.pixels import is_large, nearest_level, split_rows
 
 _CACHE_BYTES = 128 << 20
 """Decoded segments are kept, as the next rows are often in the same tiles."""
@@ -58,14 +59,16 @@ class TiffRows:
         self._lock = Lock()
         self._close = weakref.finalize(self, file.close)
         self._orientation = main.tags.valueof(ORIENTATION_TAG, default=1)
+        kept = max(1, _CACHE_BYTES // segment_bytes(page))
+        self._segment: Callable[[int], Pixels | None] = lru_cache(kept)(self._decode)
+        self._is_narrow = page.photometric not in LAB and self._fits_bytes()
         sample = np.zeros((1, 1, page.samplesperpixel), page.dtype)
+        sample = sample.astype(np.uint8) if self._is_narrow else sample
         self._convert = row_conversion(page, sample, page.extrasamples, note, main=main)
         converted = self._convert(sample)
         self.shape = (int(page.imagelength), int(page.imagewidth), *converted.shape[2:])
         self.dtype = converted.dtype
         self.ndim = len(self.shape)
-        kept = max(1, _CACHE_BYTES // segment_bytes(page))
-        self._segment: Callable[[int], Pixels | None] = lru_cache(kept)(self._decode)
 
     def close(self) -> None:
         """Close the file."""
@@ -97,7 +100,8 @@ class TiffRows:
         if self._orientation in _FLIPPED_COLUMNS:
             left, right = self.shape[1] - right, self.shape[1] - left
         try:
-            pixels = self._convert(self._stored(top, bottom, left, right))
+            stored = self._stored(top, bottom, left, right)
+            pixels = self._convert(stored.astype(np.uint8) if self._is_narrow else stored)
         except ImageError as error:
             raise ImageError(f"{self._name} cannot be read as a picture: {error}") from error
         except DAMAGE as error:
@@ -130,6 +134,14 @@ class TiffRows:
                 first - y : last - y, start - x : stop - x
             ]
         return pixels
+
+    def _fits_bytes(self) -> bool:
+        """Return whether all of it is `narrowed` to 8 bits."""
+        height, width = int(self._page.imagelength), int(self._page.imagewidth)
+        return is_wide(self._page.dtype) and all(
+            narrowed(self._stored(rows.start, rows.stop, 0, width)).dtype == np.uint8
+            for rows in split_rows(slice(0, height), width)
+        )
 
     def _segments(
         self, top: int, bottom: int, left: int, right: int

@@ -15,6 +15,7 @@ from napari_nst.files.slides.extent import Extent
 from napari_nst.files.slides.ome_metadata import (
     AXES,
     Channel,
+    Multiscale,
     is_rgb,
     read_channels,
     read_multiscale,
@@ -33,8 +34,18 @@ class Levels(NamedTuple):
 
     arrays: list[Any]
     axes: str
-    extent: Extent | None
-    omero: object
+    described: Multiscale | None = None
+    omero: object = None
+
+    @property
+    def extent(self) -> Extent | None:
+        """What the finest array covers; None where that is not said."""
+        return None if self.described is None else self.described.extent(self.arrays[0].shape)
+
+    @property
+    def channel_count(self) -> int:
+        """How many channels there are; 1 without such an axis."""
+        return int(dict(zip(self.axes, self.arrays[0].shape, strict=True)).get("c", 1))
 
 
 def is_zarr(path: Path) -> bool:
@@ -162,7 +173,7 @@ def open_zarr(
     """
     levels = open_levels(path)
     taken = _checked_places(path, levels, dict(places or {}), note)
-    channels = _channels_of(path, levels)
+    channels = channels_of(path, levels)
     planes = [ZarrPlane(str(path), each, levels.axes, taken, channels) for each in levels.arrays]
     at = nearest_level([(each.shape[0], each.shape[1]) for each in planes], least_px)
     array = levels.arrays[at]
@@ -199,7 +210,7 @@ def open_levels(path: Path) -> Levels:
         if isinstance(node, zarr.Group):
             levels = _levels_of(node)
         else:
-            levels = Levels([node], _axes_of(node.shape), None, None)
+            levels = Levels([node], _axes_of(node.shape))
         for array in levels.arrays:
             _check_plain(array)
             _check_axes(array, levels.axes)
@@ -228,8 +239,7 @@ def _levels_of(group: Any) -> Levels:  # noqa: ANN401
         if each not in group or not hasattr(group[each], "dtype"):
             raise ImageError(f"it has no array {each!r}, which its multiscales name")
         arrays.append(group[each])
-    _check_axes(arrays[0], found.axes)
-    return Levels(arrays, found.axes, found.extent(arrays[0].shape), attributes.get("omero"))
+    return Levels(arrays, found.axes, found, attributes.get("omero"))
 
 
 def _attributes_of(group: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -282,11 +292,15 @@ def _checked_places(
     return places
 
 
-def _channels_of(path: Path, levels: Levels) -> tuple[Channel, ...]:
-    """Return how channels are to be mixed; none where they are grey, RGB or RGBA as they are."""
-    array = levels.arrays[0]
-    count = dict(zip(levels.axes, array.shape, strict=True)).get("c", 1)
-    dtype = np.dtype(array.dtype)
+def channels_of(path: Path, levels: Levels) -> tuple[Channel, ...]:
+    """Return how channels are to be mixed; none where they are grey, RGB or RGBA as they are.
+
+    Raises
+    ------
+    ImageError
+        If nothing is said of channels that are neither, or what is said is damaged.
+    """
+    count, dtype = levels.channel_count, np.dtype(levels.arrays[0].dtype)
     whole = (
         (float(np.iinfo(dtype).min), float(np.iinfo(dtype).max))
         if dtype.kind in "iu"
