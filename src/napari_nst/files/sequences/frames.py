@@ -69,7 +69,7 @@ class Frames(Sequence[Frame]):
         return len(self.names)
 
     def __getitem__(self, index: int) -> Frame:  # type: ignore[override]
-        return self.read(index)
+        return self.read(range(len(self))[index])
 
     @property
     def shown_rate(self) -> Fraction:

@@ -99,8 +99,9 @@ def write_animation(
     elif suffix == ".webp":
         exif = Image.Exif()
         exif[270] = text
-        # libwebp loses the alpha of some lossy animations otherwise
-        options |= {"format": "WEBP", "quality": 90, "allow_mixed": True, "exif": exif.tobytes()}
+        options |= {"format": "WEBP", "quality": 90, "exif": exif.tobytes()}
+        # libwebp loses the alpha of some lossy animations
+        options["lossless"] = pages[0].mode == "RGBA"
     else:
         options |= {"format": "PNG"}
     buffer = io.BytesIO()
