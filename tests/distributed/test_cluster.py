@@ -134,9 +134,13 @@ def test_the_command_line_runs_on_a_cluster(cluster: DaskExecutor, tmp_path: Pat
     options += ["--set", "style_layers=relu1_1,relu2_1", "--set", "content_layers=relu2_2"]
     where = ["--output", str(places[2]), "--cluster", cluster.address]
     assert main(["stylize", *map(str, places[:2]), *where, *options]) == 0
-    _, record = read_settings(places[2])
-    assert record is not None
-    assert record.resolved["cluster"]["workers"] == 2
+    folder = ["--output", str(tmp_path / "many"), "--cluster", cluster.address]
+    contents = ["batch", str(places[0]), str(places[1])]
+    assert main([*contents, *folder, *options]) == 0
+    for file in (places[2], tmp_path / "many" / "content-x-style.png"):
+        _, record = read_settings(file)
+        assert record is not None
+        assert record.resolved["cluster"]["workers"] == 2
 
 
 def test_a_dead_worker_s_windows_are_computed_by_others(cluster: DaskExecutor) -> None:

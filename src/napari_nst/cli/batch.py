@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import typer
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from napari_nst.cli.cluster import CLUSTER_WAIT_S, Cluster, ClusterWait, on_cluster
 from napari_nst.cli.options import (
     Colors,
     ColorStrength,
@@ -99,6 +100,8 @@ def batch(
     config_file: SettingsFile = None,
     dry_run: DryRun = False,
     ignore_memory: IgnoreMemory = False,
+    cluster: Cluster = None,
+    cluster_wait: ClusterWait = CLUSTER_WAIT_S,
 ) -> int:
     """Paint every CONTENT in every STYLE, into FOLDER/content-x-style.png and a contact sheet.
 
@@ -109,7 +112,10 @@ def batch(
     knobs |= {"colors": colors, "color_strength": color_strength, "init_blend": init_blend}
     given, start = given_settings(knobs, init, settings)
     config, record = chosen_settings(config_file, preset, given)
-    with ending_gently(kept="finished results stay") as ending:
+    with (
+        ending_gently(kept="finished results stay") as ending,
+        on_cluster(None if dry_run else cluster, cluster_wait) as executor,
+    ):
         request = BatchRequest(
             contents=contents,
             styles=[style, *(more_styles or [])],
@@ -123,6 +129,7 @@ def batch(
             overwrite=overwrite,
             check_memory=not (ignore_memory or dry_run),
             settings_files=[config_file] if config_file else [],
+            executor=executor,
         )
         plan = plan_batch(request)
         fits = _tell_of_plan(plan, on_stdout=dry_run)

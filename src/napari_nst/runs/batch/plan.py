@@ -27,6 +27,7 @@ from napari_nst.settings.regions import Regions, blend_shares
 
 if TYPE_CHECKING:
     from napari_nst.api import Stylizer
+    from napari_nst.distributed.executor import DaskExecutor
     from napari_nst.planning.estimate import Estimate
     from napari_nst.weights import InputKind, Weights
 
@@ -48,7 +49,7 @@ class BatchRequest:
         The settings of every run.
     suffix
         Of the results: one of `napari_nst.files.outputs.SUFFIXES`.
-    weights, weights_input, device
+    weights, weights_input, device, executor
         As for `napari_nst.iter_stylize`.
     init
         A picture that every run starts from, instead of ``config.init``.
@@ -75,6 +76,7 @@ class BatchRequest:
     overwrite: bool = False
     check_memory: bool = True
     settings_files: Sequence[Path] = ()
+    executor: "DaskExecutor | None" = None
 
 
 @dataclass(frozen=True)
@@ -245,7 +247,10 @@ def plan_batch(request: BatchRequest) -> BatchPlan:
     blend_shares(request.config.blend, 1)
     start = None if request.init is None else read_picture(request.init)
     stylizer = Stylizer(
-        weights=request.weights, weights_input=request.weights_input, device=request.device
+        weights=request.weights,
+        weights_input=request.weights_input,
+        device=request.device,
+        executor=request.executor,
     )
     weights_hash = stylizer.weights.sha256
     sources, faults = _read_all([*contents, *styles])
