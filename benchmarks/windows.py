@@ -45,7 +45,7 @@ def main():
             return lambda: loss_and_gradient(pixels.whole, encoder, objective, config)
         timed = [list(windows)[len(windows) // 2]] if arguments.inner else windows
         return lambda: loss_and_gradient_by_windows(
-            pixels, timed, encoder, objective, config, layout.store
+            pixels, timed, encoder, objective, config, layout
         )
 
     whole = evaluate(WHOLE_PX, None)

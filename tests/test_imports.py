@@ -31,6 +31,7 @@ ARROWS = {
     "core.optim": {"core.store", "settings", "errors"},
     "core.store": {"errors"},
     "core.tiling": {"core.network", "core.store"},
+    "distributed": {*CORE, "planning", "settings", "errors"},
     "planning": {*CORE, "files", "settings", "errors"},
     "runs": {"api", "core", "files", "settings", "errors"},
     "runs.batch": {"runs", "api", *CORE, "files", "files.decode", "planning", "settings", "errors"},
@@ -39,7 +40,7 @@ ARROWS = {
 }
 ENGINE = {"api", "core", "files", "files.decode", "files.slides", "planning", "runs", "runs.batch"}
 ENGINE |= {"settings", "weights"}
-ARROWS["cli"] |= {"runs.batch", "files.slides"}
+ARROWS["cli"] |= {"distributed", "runs.batch", "files.slides"}
 ROOMS = ["common", "fields", "layers", "masks", "gallery", "form", "runs", "panels", "dock"]
 """Of the plugin: each knows those before it."""
 for place, room in enumerate(ROOMS):

@@ -66,6 +66,10 @@ class TooLargeError(DeviceMemoryError):
     """A run was refused before it started, because it would not fit into memory."""
 
 
+class ClusterError(NstError):
+    """A cluster cannot be reached, has no fitting workers, or lost them during a run."""
+
+
 class ScratchError(NstError):
     """The folder for scratch files is missing, full, or in memory itself."""
 

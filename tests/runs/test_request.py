@@ -62,6 +62,7 @@ def test_going_on_from_a_result_of_one_scale_changes_nothing():
 def test_more_steps_go_on_with_what_was_steered():
     request = RunRequest(CONTENT, (STYLE,), StyleConfig(), "untrained", events=EVENTS, until=4)
     more = extended(request, record_of(), STYLE, steps=7)
+    assert more.config.init_blend == 1, "nothing of the content is mixed with the result"
     assert more.init is STYLE
     assert (more.config.steps, more.config.style_strength) == (7, 4)
     assert (more.events, more.until) == ((), None)

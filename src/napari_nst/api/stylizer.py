@@ -4,12 +4,12 @@ import platform
 import time
 import traceback
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -34,12 +34,13 @@ from napari_nst.core.inputs import (
 from napari_nst.core.memory import held_heap
 from napari_nst.core.network.preprocess import mean_colour
 from napari_nst.core.picture import Pictures
-from napari_nst.core.run import Run
+from napari_nst.core.run import Run, RunStep
+from napari_nst.core.tiling.executor import SERIAL
 from napari_nst.core.tiling.layout import Layout
-from napari_nst.errors import ConfigError, is_out_of_memory
+from napari_nst.errors import ClusterError, ConfigError, is_out_of_memory
 from napari_nst.files.checkpoints import Checkpoint, read_checkpoint
 from napari_nst.planning.estimate import Plan, learn, plan_of
-from napari_nst.planning.layout import LayoutPlan
+from napari_nst.planning.layout import LayoutPlan, cluster_layout
 from napari_nst.planning.past_runs import OwnTime
 from napari_nst.planning.remedies import fitting_layout, ran_out
 from napari_nst.settings.config import StyleConfig, checked_config
@@ -50,6 +51,9 @@ from napari_nst.settings.regions import Regions
 from napari_nst.settings.results import LossPoint
 from napari_nst.settings.vgg_layers import WEIGHTS_NAMES
 from napari_nst.weights import InputKind, Weights, load
+
+if TYPE_CHECKING:
+    from napari_nst.distributed.executor import DaskExecutor
 
 
 def stylize(
@@ -62,6 +66,7 @@ def stylize(
     device: str = "auto",
     memory: float | None = None,
     scratch: str | Path | None = None,
+    executor: "DaskExecutor | None" = None,
     control: RunControl | None = None,
     init: PixelSource | None = None,
     regions: Regions | None = None,
@@ -80,6 +85,7 @@ def stylize(
         device=device,
         memory=memory,
         scratch=scratch,
+        executor=executor,
         control=control,
         init=init,
         regions=regions,
@@ -101,6 +107,7 @@ def iter_stylize(
     device: str = "auto",
     memory: float | None = None,
     scratch: str | Path | None = None,
+    executor: "DaskExecutor | None" = None,
     control: RunControl | None = None,
     init: PixelSource | None = None,
     regions: Regions | None = None,
@@ -131,6 +138,9 @@ def iter_stylize(
         Larger pictures are worked on by windows, and are the same (``config.tile``).
     scratch
         Folder for files of what does not fit into memory, on a disk; temporary files' by default.
+    executor
+        Of `napari_nst.distributed.connect.connect`: the cluster that computes the windows. Picture
+        and optimiser stay on this computer. By default all is computed here.
     control
         Stops, pauses and steers the run from another thread.
     init : array as `content`
@@ -164,6 +174,8 @@ def iter_stylize(
         settings; from the generator, if it is damaged or of a run with other weights.
     ImageError, ConfigError, WeightsError, DeviceError
         From the generator, saying what was expected, what came and what to do.
+    ClusterError
+        From the generator, if workers or scheduler are gone for good; a checkpoint is written.
     DeviceMemoryError
         From the generator, with what would fit as its `remedies`: as TooLargeError before the
         first step, or when memory runs out later.
@@ -174,6 +186,7 @@ def iter_stylize(
         device=device,
         memory=memory,
         scratch=scratch,
+        executor=executor,
     )
     return stylizer.iter_stylize(
         content,
@@ -197,7 +210,7 @@ class Stylizer:
 
     Parameters
     ----------
-    weights, weights_input, device, memory, scratch
+    weights, weights_input, device, memory, scratch, executor
         As for the function `iter_stylize`.
     """
 
@@ -209,12 +222,14 @@ class Stylizer:
         device: str = "auto",
         memory: float | None = None,
         scratch: str | Path | None = None,
+        executor: "DaskExecutor | None" = None,
     ) -> None:
         self._weights = weights
         self._weights_input = weights_input
         self._device = device
         self._memory_bytes = None if memory is None else round(memory)
         self._scratch = None if scratch is None else Path(scratch)
+        self._executor = executor
         self._network: Network | None = None
 
     @property
@@ -293,6 +308,8 @@ class Stylizer:
         device, config = self._device, job.config
         if job.settled is not None:
             device, config = job.settled.device_for(self._device), job.settled.config
+        elif self._executor is not None and config.precision == "auto":
+            config = config.replace(precision=self._executor.precision)
         expected = plan_of(config, job.pictures.content.size, sizes, device)
         layout = self._layout_of(expected, job.settled, check_memory=check_memory)
         expected = replace(expected, tile_px=layout.tile_px)
@@ -300,8 +317,8 @@ class Stylizer:
         was_ready = self._network is not None
         try:
             with held_heap():
-                result = yield from own_time.of(self._run(job, expected.device, layout))
-            if job.resumed is None:
+                result = yield from own_time.of(self._run(job, expected, layout))
+            if job.resumed is None and self._executor is None:
                 _learn(expected, result, own_time.seconds - import_s, was_ready=was_ready)
             return result
         except Exception as error:
@@ -316,6 +333,8 @@ class Stylizer:
         self, expected: Plan, settled: Settled | None, *, check_memory: bool
     ) -> LayoutPlan:
         """Choose how pictures are worked on; raises TooLargeError where nothing fits."""
+        if self._executor is not None:
+            return cluster_layout(expected, self._executor.free_bytes, self._memory_bytes)
         if settled is not None:
             return settled.layout
         if check_memory or expected.config.tile:
@@ -323,22 +342,21 @@ class Stylizer:
         return LayoutPlan(None, in_files=False, peak_bytes=0)
 
     def _run(
-        self, job: "_Job", device: torch.device, layout: LayoutPlan
+        self, job: "_Job", expected: Plan, layout: LayoutPlan
     ) -> Generator[Step, None, StyleResult]:
         began = time.perf_counter() - (job.resumed.seconds if job.resumed else 0)
         with threads(job.settled.threads if job.settled else None):
-            run, record = self._prepare(job, device, layout)
+            run, record = self._prepare(job, expected, layout)
             try:
                 return (yield from _take_steps(run, record, job, began))
             finally:
                 run.release()
 
-    def _prepare(
-        self, job: "_Job", device: torch.device, layout: LayoutPlan
-    ) -> tuple[Run, RunRecord]:
+    def _prepare(self, job: "_Job", expected: Plan, layout: LayoutPlan) -> tuple[Run, RunRecord]:
         weights = self._weights_for(job)
         settled = job.settled
-        config = settled.config if settled else suited(job.config, weights)
+        device = expected.device
+        config = settled.config if settled else suited(expected.config, weights)
         network = self._network = network_for(config, weights, device, self._network)
         encoder = network.encoder
         balance = settled.balance if settled else balance_of(config, weights, encoder)
@@ -351,7 +369,7 @@ class Stylizer:
             balance=balance,
             control=job.control,
             events=job.events,
-            layout=Layout(layout.tile_px, store),
+            layout=Layout(layout.tile_px, store, executor=self._executor or SERIAL),
             style_targets=network.style_targets,
             regions=job.regions,
         )
@@ -372,6 +390,8 @@ class Stylizer:
             "versions": {name: version(name) for name in ("napari-nst", "torch", "numpy")}
             | {"python": platform.python_version()},
         }
+        if self._executor is not None:
+            resolved["cluster"] = self._executor.description
         hashes = job.hashes | {"weights": weights.sha256}
         record = RunRecord(job.config, resolved, hashes, weights.name, regions=job.regions)
         return run, record
@@ -427,7 +447,7 @@ def _take_steps(
     history = list(job.resumed.history) if job.resumed else []
     if checkpoints is not None:
         checkpoints.begin()
-    for step in run.steps():
+    for step in _kept_where_cluster_ends(run, record, history, checkpoints, began):
         seconds = time.perf_counter() - began
         point = (step.evaluation.loss, step.evaluation.terms, seconds)
         history.append(LossPoint(step.iteration, step.scale.index, *point))
@@ -450,6 +470,22 @@ def _take_steps(
     return StyleResult(
         run.image(), painted, tuple(history), run.reason, record, seconds, job.pictures.source
     )
+
+
+def _kept_where_cluster_ends(
+    run: Run,
+    record: RunRecord,
+    history: list[LossPoint],
+    checkpoints: Checkpoints | None,
+    began: float,
+) -> Iterator[RunStep]:
+    """Take the steps; where a cluster is lost, write a checkpoint of the last one."""
+    try:
+        yield from run.steps()
+    except ClusterError:
+        if checkpoints is not None and run.is_resumable and history:
+            checkpoints.write(run, record, history, time.perf_counter() - began)
+        raise
 
 
 def _last_point(run: Run, history: list[LossPoint], began: float) -> LossPoint:

@@ -22,6 +22,7 @@ from rich.progress import BarColumn, DownloadColumn, TransferSpeedColumn
 
 from napari_nst import __version__
 from napari_nst.cli.batch import batch
+from napari_nst.cli.cluster import CLUSTER_WAIT_S, Cluster, ClusterWait, on_cluster
 from napari_nst.cli.options import (
     Blend,
     CheckpointEvery,
@@ -73,6 +74,7 @@ from napari_nst.cli.signals import INTERRUPTED, ending_gently
 from napari_nst.cli.streams import accept_any_letter, fail, say
 from napari_nst.core.control import RunControl
 from napari_nst.errors import (
+    ClusterError,
     DeviceError,
     DeviceMemoryError,
     DownloadCancelled,
@@ -82,6 +84,7 @@ from napari_nst.errors import (
     WeightsError,
     is_out_of_memory,
 )
+from napari_nst.files.checkpoints import EVERY_S
 from napari_nst.files.images import open_picture, read_picture
 from napari_nst.files.outputs import (
     LEAST_SHARE,
@@ -130,7 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return fail(str(error), INTERRUPTED)
     except TooLargeError as error:
         return fail(f"{error} --ignore-memory tries it all the same.", 2)
-    except (DeviceMemoryError, DownloadError) as error:
+    except (ClusterError, DeviceMemoryError, DownloadError) as error:
         return fail(str(error), 1)
     except NstError as error:
         return fail(str(error), 2)
@@ -176,6 +179,8 @@ def stylize(
     ignore_memory: IgnoreMemory = False,
     checkpoint_every: CheckpointEvery = None,
     resume: Resume = None,
+    cluster: Cluster = None,
+    cluster_wait: ClusterWait = CLUSTER_WAIT_S,
 ) -> int:
     """Paint CONTENT in the manner of STYLE. Ctrl-C writes what there is and exits with 130."""
     knobs = {"size": size, "steps": steps, "seed": seed, "precision": precision}
@@ -205,28 +210,30 @@ def stylize(
         what = config, picture.shape, [each.shape for each in styles], device
         text, fits = forecast(*what, weights=chosen.name, memory=limit)
         text += result_words(output, picture, config)
-        say(text, on_stdout=dry_run)
+        say(f"on this computer alone: {text}" if cluster else text, on_stdout=dry_run)
         if dry_run:
             return 0 if fits else 2
-        kept = checkpoints_for(output, checkpoint_every, unfinished, *what, memory=limit)
-        ending.stops((control := RunControl()).stop)
-        run = iter_stylize(
-            picture,
-            styles,
-            config,
-            weights=chosen,
-            device=device,
-            memory=limit,
-            scratch=scratch or output.parent,
-            control=control,
-            init=start,
-            regions=regions,
-            events=events,
-            check_memory=not ignore_memory,
-            checkpoints=kept,
-            resume=unfinished.path if unfinished else None,
-        )
-        with hinting_at_resume(output, kept):
+        every_s = EVERY_S if cluster and checkpoint_every is None else checkpoint_every
+        kept = checkpoints_for(output, every_s, unfinished, *what, memory=limit)
+        with on_cluster(cluster, cluster_wait) as executor, hinting_at_resume(output, kept):
+            ending.stops((control := RunControl()).stop)
+            run = iter_stylize(
+                picture,
+                styles,
+                config,
+                weights=chosen,
+                device=device,
+                memory=limit,
+                scratch=scratch or output.parent,
+                executor=executor,
+                control=control,
+                init=start,
+                regions=regions,
+                events=events,
+                check_memory=not ignore_memory,
+                checkpoints=kept,
+                resume=unfinished.path if unfinished else None,
+            )
             extent = extent_of(content) if format_of(output) == "zarr" else None
             result = run_with_bar(run, output, save_every, extent=extent)
             return write_result(output, result, ending, kept, extent=extent)

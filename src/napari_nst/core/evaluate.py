@@ -12,7 +12,7 @@ from napari_nst.core.network.encoder import Encoder
 from napari_nst.core.network.window import Window
 from napari_nst.core.optim.evaluator import Evaluation
 from napari_nst.core.store.pixels import HeldPixels, Pixels
-from napari_nst.core.store.store import Store
+from napari_nst.core.tiling.layout import Layout
 from napari_nst.core.tiling.wrapping import add_wrapped, read_wrapped
 from napari_nst.settings.config import StyleConfig
 
@@ -60,7 +60,7 @@ def loss_and_gradient_by_windows(
     encoder: Encoder,
     objective: Objective,
     config: StyleConfig,
-    store: Store,
+    layout: Layout,
 ) -> Evaluation:
     """Evaluate the loss and its gradient window by window; both are those of the whole picture.
 
@@ -71,32 +71,51 @@ def loss_and_gradient_by_windows(
     ----------
     windows
         Iterated twice.
-    store
-        Where the gradient lies.
+    layout
+        Who computes the windows, and where the gradient lies.
     """
     wide = torch.promote_types(encoder.dtype, torch.float32)
-
-    def seen(window: Window) -> Tensor:
-        return read_wrapped(picture, window.outer).to(encoder.device)
-
-    def observe(found: Sums, window: Window) -> None:
-        part = seen(window)
-        encoder.show(part, partial(objective.observe, found, window=window), window)
-        objective.observe_picture(found, part.to(wide), config, window=window)
-
-    with torch.no_grad():
-        statistics = sums_of_windows(windows, observe, wide)
+    run, store = layout.executor.map, layout.store
+    parts = layout.parts(
+        encoder, objective, windows, lambda window: read_wrapped(picture, window.outer)
+    )
+    found = (sums for _, sums in run(statistics_of_window, parts, config))
+    statistics = sums_of_windows(found, wide, encoder.device)
     terms, slopes = value_and_slopes(statistics, objective, config)
     gradient = store.zeros((1, 3, *picture.size), wide)
-    with torch.no_grad():
-        for window in windows:
-            part = seen(window)
-            tape = encoder.forward(part, lambda _tap, _rows, _features: None, window)
-            pullback = partial(objective.pullback, window=window, slopes=slopes)
-            own = encoder.backward(tape, pullback)
-            objective.pullback_to_picture(own, part.to(wide), config, window=window, slopes=slopes)
-            add_wrapped(gradient, own, window.outer)
+    for window, own in run(gradient_of_window, parts, config, slopes):
+        add_wrapped(gradient, own, window.outer)
     return Evaluation(sum(terms.values()), terms, gradient)
+
+
+@torch.no_grad()
+def statistics_of_window(
+    encoder: Encoder, objective: Objective, window: Window, part: Tensor, config: StyleConfig
+) -> Sums:
+    """Add up what the loss needs of a window; `part` is its outer part, shape (1, 3, h, w)."""
+    wide = torch.promote_types(encoder.dtype, torch.float32)
+    part, found = part.to(encoder.device), Sums()
+    encoder.show(part, partial(objective.observe, found, window=window), window)
+    objective.observe_picture(found, part.to(wide), config, window=window)
+    return found
+
+
+@torch.no_grad()
+def gradient_of_window(
+    encoder: Encoder,
+    objective: Objective,
+    window: Window,
+    part: Tensor,
+    config: StyleConfig,
+    slopes: Slopes,
+) -> Tensor:
+    """Back-propagate the slopes to a window's outer part, shape (1, 3, h, w)."""
+    wide = torch.promote_types(encoder.dtype, torch.float32)
+    part = part.to(encoder.device)
+    tape = encoder.forward(part, lambda _tap, _rows, _features: None, window)
+    own = encoder.backward(tape, partial(objective.pullback, window=window, slopes=slopes))
+    objective.pullback_to_picture(own, part.to(wide), config, window=window, slopes=slopes)
+    return own
 
 
 def value_and_slopes(

@@ -32,6 +32,7 @@ from napari_nst.core.store.enlarge import enlarged_rows
 from napari_nst.core.store.noise import normal_noise
 from napari_nst.core.store.pixels import Pixels
 from napari_nst.core.store.store import InMemory, block, update
+from napari_nst.core.tiling.executor import SERIAL
 from napari_nst.core.tiling.layout import Layout
 from napari_nst.core.tiling.periodic import make_periodic
 from napari_nst.settings.config import StyleConfig
@@ -228,20 +229,23 @@ class PictureEvaluator:
 
     def evaluate(self, picture: Pixels) -> Evaluation:
         """Do the same whether or not a stop was asked for, at the size that was entered last."""
-        return self._evaluate(picture, Layout(self._layout.tile_px, self._layout.store))
+        layout = self._layout
+        return self._evaluate(
+            picture, Layout(layout.tile_px, layout.store, executor=layout.executor)
+        )
 
     def _evaluate(self, picture: Pixels, layout: Layout) -> Evaluation:
         assert self._objective is not None
         encoder, objective = self._encoder, self._objective
         windows = layout.windows(picture.size, encoder.taps, wraps=self.config.is_circular)
         store = layout.store
-        if len(windows) == 1:
+        if len(windows) == 1 and layout.executor is SERIAL:
             whole = picture.at().to(encoder.device)
             found = loss_and_gradient(whole, encoder, objective, self.config, *windows)
             found = replace(found, gradient=found.gradient.to(store.device))
         else:
             found = loss_and_gradient_by_windows(
-                picture, windows, encoder, objective, self.config, store
+                picture, windows, encoder, objective, self.config, layout
             )
         if self._kept is not None:
             update(store, lambda slope, kept: slope.mul_(1 - kept), found.gradient, self._kept)

@@ -33,7 +33,7 @@ from napari_nst.core.pyramid import scale_sizes, split_steps
 from napari_nst.core.store.pixels import HeldPixels
 from napari_nst.core.store.store import InMemory, block, copied
 from napari_nst.core.tiling.layout import Layout
-from napari_nst.errors import ConfigError, DeviceError, is_out_of_memory, shown
+from napari_nst.errors import ClusterError, ConfigError, DeviceError, is_out_of_memory, shown
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.fields import COLOR_SETTINGS
 from napari_nst.settings.record import SteeringEvent
@@ -355,10 +355,12 @@ class Run:
         """Take a step; None where there is none, and `reason` says why."""
         try:
             evaluation = descent.step()
-        except Stopped:
+        except (Stopped, ClusterError) as end:
             self.reason = "stopped"
             searching = self._config.optimizer == "lbfgs" and self._config.line_search != "none"
             self.is_resumable = not searching
+            if isinstance(end, ClusterError):
+                raise
             return None
         if math.isfinite(evaluation.loss):
             self._last_good = self.picture

@@ -7,7 +7,7 @@ memory; else with the arrays in files. A window's memory is that of a whole run 
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ from napari_nst.core.network.window import Size, Window, windows_of
 from napari_nst.core.optim.lbfgs import kept_dtype
 from napari_nst.core.store.scratch import BLOCK_BYTES, Scratch, check_is_disk
 from napari_nst.core.store.store import InMemory, Store
-from napari_nst.errors import ScratchError
+from napari_nst.errors import ClusterError, ScratchError
 from napari_nst.planning.free_memory import free_bytes
 from napari_nst.settings.vgg_layers import CONVS, convolutions_to, tap_geometry
 
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 TILES_PX = (2048, 1536, 1024, 768, 512, 384, 256, 128)
 """Window sizes that "auto" chooses from, the largest that fits."""
+
+_CLUSTER_TILES_PX = TILES_PX[:-1]
+"""Smaller windows than these are nearly all halo, so that more workers do not pay."""
 
 SHARE = 0.6
 """Of the free memory of the host, what a run takes by default."""
@@ -129,6 +132,45 @@ def layout_of(plan: "Plan", budget: float) -> LayoutPlan:
         choices += [_by_windows(plan, each, in_files=True) for each in tiles]
     fitting = [each for each in choices if each.peak_bytes <= budget]
     return fitting[0] if fitting else min([whole, *choices], key=lambda each: each.peak_bytes)
+
+
+def cluster_layout(
+    plan: "Plan", free_by_worker: Mapping[str, int], memory_bytes: int | None = None
+) -> LayoutPlan:
+    """Choose the windows of a run on a cluster: the largest that fit and give each worker one.
+
+    Parameters
+    ----------
+    free_by_worker
+        Bytes that are free on each worker, by its address.
+    memory_bytes
+        As `budget_bytes` takes it; this computer holds picture and optimiser.
+
+    Raises
+    ------
+    ClusterError
+        If a worker has too little memory for the smallest windows.
+    """
+    size, taps, wraps = plan.sizes[-1], plan.config.taps, plan.config.is_circular
+    poorest = min(free_by_worker, key=free_by_worker.__getitem__)
+    asked = plan.config.tile
+    tiles = _CLUSTER_TILES_PX if asked is None else [asked or max(size)]
+    tile_px = needed = 0
+    for tile_px in tiles:
+        windows = windows_of(size, taps, tile_px, wraps=wraps)
+        seen = max(height * width for height, width in (each.outer.size for each in windows))
+        needed = plan.peak_of_pixels(seen)
+        if needed <= free_by_worker[poorest] and len(windows) >= len(free_by_worker):
+            break
+    if needed > free_by_worker[poorest]:
+        raise ClusterError(
+            f"the worker {poorest} has {free_by_worker[poorest] / 1e9:.1f} GB of free memory, and "
+            f"windows of {tile_px} px need about {needed / 1e9:.1f} GB. Choose a smaller tile, or "
+            "workers with more memory."
+        )
+    arrays = round(array_bytes(plan) * size[0] * size[1])
+    in_files = plan.can_leave_memory and arrays > budget_bytes(torch.device("cpu"), memory_bytes)
+    return LayoutPlan(tile_px, in_files, arrays, arrays if in_files else 0)
 
 
 def scratch_folder(asked: Path | None) -> Path:

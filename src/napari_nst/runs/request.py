@@ -108,7 +108,7 @@ def extended(
     request: RunRequest, record: RunRecord, image: npt.NDArray[Any], *, steps: int
 ) -> RunRequest:
     """Return the request that takes more steps from a result, as its run ended."""
-    config = continued(record.ending).replace(steps=steps)
+    config = continued(record.ending).replace(steps=steps, init_blend=1.0)
     return replace(
         request, config=config, init=image, regions=record.ending_regions, events=(), until=None
     )

@@ -1,5 +1,6 @@
 """Masks, and what regions weigh: shares of pixels, their sums, and their gradients."""
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -163,6 +164,40 @@ def test_a_pixel_is_pulled_as_much_whatever_the_area_of_its_region(
         regions = Regions(labels, {1: 0}, rest="keep")
         found = evaluated(tiny_tensors, SHALLOW, start, regions)[..., :14, :].norm()
         assert float(found) == pytest.approx(float(plain), rel=0.15)
+
+
+@pytest.mark.parametrize("size", [(48, 80), (15, 25), (45, 40), (30, 50)])
+def test_a_mask_that_wraps_is_resized_across_its_seam(size: tuple[int, int]) -> None:
+    levels = np.random.default_rng(1).integers(0, 256, (30, 50)).astype(np.uint8)
+    # Half of it, or the next shift that is whole pixels before and after resizing:
+    shifts = [
+        (source // math.gcd(source, after), after // math.gcd(source, after))
+        for source, after in zip(levels.shape, size, strict=True)
+    ]
+    times = [max(1, math.gcd(a, b) // 2) for a, b in zip(levels.shape, size, strict=True)]
+    before = [shift[0] * count for shift, count in zip(shifts, times, strict=True)]
+    after = [shift[1] * count for shift, count in zip(shifts, times, strict=True)]
+    rolled = level_mask(np.roll(levels, before, (0, 1)), size, wraps=True)
+    mask = level_mask(levels, size, wraps=True)
+    whole = mask.rows(slice(0, size[0]))
+    torch.testing.assert_close(rolled.rows(slice(0, size[0])), whole.roll(after, (2, 3)))
+    torch.testing.assert_close(mask.rows(slice(3, 9)), whole[..., 3:9, :])
+    inside = (..., slice(4, -4), slice(4, -4))
+    plain = level_mask(levels, size).rows(slice(0, size[0]))
+    torch.testing.assert_close(whole[inside], plain[inside])
+
+
+def test_regions_that_wrap_have_no_edge_in_their_pooled_weights() -> None:
+    """A region across the seam weighs as the same region in the middle."""
+    labels = np.zeros((30, 50), np.uint8)
+    labels[:7] = labels[-8:] = 1  # in the middle once it is rolled by half
+    size = (48, 80)
+    pooled, middle = (
+        label_mask(np.roll(labels, by, 0), [1], size, wraps=True).pooled(2, InMemory())  # type: ignore[union-attr]
+        for by in (0, 15)
+    )
+    torch.testing.assert_close(pooled.roll(12, 2), middle)
+    assert torch.equal(pooled[:, :, [0, -1]], torch.ones_like(pooled[:, :, [0, -1]]))
 
 
 def test_the_feather_of_a_mask_that_wraps_is_moved_with_it() -> None:

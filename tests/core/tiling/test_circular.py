@@ -60,7 +60,7 @@ def evaluated(
     size = picture.shape[-2], picture.shape[-1]
     windows = layout.windows(size, encoder.taps, wraps=config.is_circular)
     return loss_and_gradient_by_windows(
-        HeldPixels(picture), windows, encoder, objective, config, InMemory()
+        HeldPixels(picture), windows, encoder, objective, config, layout
     )
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from napari_nst.settings.record import METADATA_KEY
 from napari_nst.settings.regions import KEEP
 
 pytestmark = pytest.mark.gui
@@ -160,6 +161,71 @@ def test_a_painted_content_mask_is_recorded_and_replayed(shallow, viewer, qtbot,
     assert type(record).from_json(record.to_json()) == record
     shallow.actions_of_runs.replay([run])
     np.testing.assert_array_equal(done(shallow.session.runs[-1]).image, run.result.image)
+
+
+def test_the_content_colours_a_result_of_an_earlier_session(
+    shallow, pictures, viewer, done, monkeypatch
+):
+    told = []
+    monkeypatch.setattr("napari_nst.plugin.panels.run_menu.show_error", told.append)
+    shallow.panel.run.click()
+    run = shallow.current
+    result = done(run)
+    metadata = {METADATA_KEY: result.record.to_dict()}
+    viewer.add_image(result.image, metadata=metadata, name="old")
+    old, actions = shallow.session.runs[-1], shallow.actions_of_runs
+    assert old.result is None
+    actions.recolor("luminance", [old])
+    expected = result.with_colors("luminance").image.astype(int)
+    assert not told
+    assert np.abs(old.live.layer.data - expected).max() <= 1
+    assert old.record.ending.colors == "luminance"
+    for strength in (0.5, 1.0):
+        old.recolor("luminance", strength)
+    assert np.abs(old.live.layer.data - expected).max() <= 1, "from what was opened, each time"
+    shallow.undo_stack.undo()
+    np.testing.assert_array_equal(old.live.layer.data, result.image)
+    viewer.layers.remove(pictures[0])
+    viewer.add_image(result.image, metadata=metadata, name="older")
+    older = shallow.session.runs[-1]
+    actions.recolor("luminance", [older])
+    (sentence,) = told
+    assert "the content of this run cannot be found" in sentence
+    assert older.record.ending.colors == "none"
+    np.testing.assert_array_equal(older.live.layer.data, result.image)
+
+
+def test_a_run_starts_from_a_share_of_a_layer_and_is_replayed_while_it_is_there(
+    shallow, viewer, qtbot, done, monkeypatch
+):
+    told = []
+    monkeypatch.setattr("napari_nst.plugin.panels.run_menu.show_error", told.append)
+    form, mosaic = shallow.form, viewer.layers["mosaic"]
+    box = form.basic["init_blend"]
+    form.show()
+    assert box.native.isHidden()
+    form.pickers.start.value = mosaic  # 64x64 px, the content 60x80
+    assert not box.native.isHidden()
+    box.value = 0.25
+    form.basic["steps"].value = 3
+    shallow.panel.run.click()
+    run = shallow.current
+    result = done(run)
+    assert (result.record.config.init_blend, result.record.config.init) == (0.25, "content")
+    assert "init" in result.record.hashes
+    shallow.actions_of_runs.continue_from([run])
+    assert (form.pickers.start.value, box.value) == (run.live.layer, 1)
+    form.loan.end()
+    assert (form.pickers.start.value, box.value) == (mosaic, 0.25)
+    run.plan = type(run.plan)(None, run.plan.name, run.plan.placement)  # of an earlier session
+    shallow.actions_of_runs.replay([run])
+    replay = shallow.session.runs[-1]
+    np.testing.assert_array_equal(done(replay).image, result.image)
+    np.testing.assert_array_equal(replay.plan.request.init, mosaic.data)
+    viewer.layers.remove(mosaic)
+    shallow.actions_of_runs.replay([run])
+    assert shallow.session.runs[-1] is replay
+    assert "the picture that this run started from is not open" in told[0]
 
 
 def test_a_rectangle_is_the_style_and_a_later_session_replays_it(

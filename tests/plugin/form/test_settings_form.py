@@ -96,3 +96,19 @@ def test_a_file_of_weights_is_asked_for_only_when_chosen(docked, tmp_path):
     file.touch()
     form.set_weights(str(file))
     assert form.weights_choice() == str(file)
+
+
+def test_the_share_of_the_start_goes_with_the_start(docked, pictures):
+    form, box = docked.form, docked.form.basic["init_blend"]
+    slider = form.start_slider
+    form.pickers.start.value = "noise"
+    slider.setValue(30)
+    assert (form.config().init, form.config().init_blend) == ("noise", 0.3)
+    config = form.config()
+    form.preset.setCurrentText("gatys")
+    assert (form.config().init_blend, slider.value()) == (1, 100), "a preset says how to start"
+    form.apply(config)
+    assert (form.pickers.start.value, box.value, slider.value()) == ("noise", 0.3, 30)
+    form.pickers.start.value = pictures[1]
+    form.preset.setCurrentText("default")
+    assert (form.pickers.start.value, box.value) == (pictures[1], 0.3), "a layer stays the start"

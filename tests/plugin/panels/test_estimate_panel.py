@@ -45,6 +45,21 @@ def test_time_and_memory_stand_above_run_and_follow_the_form(docked, pictures, q
     assert panel.text.text() != before
 
 
+def test_how_many_style_pixels_make_one_of_the_result_stands_beside_the_scale(
+    docked, pictures, qtbot
+):
+    docked.form.style_list.adjust.click()
+    ask(docked, size=64)  # the style has 50x70 px
+    (row,) = docked.form.style_list.rows
+    px = row.adjustment.px
+    qtbot.waitUntil(lambda: px.text() == "1.09 style px per px", timeout=60_000)
+    row.adjustment.scale.setValue(0.5)
+    qtbot.waitUntil(lambda: px.text() == "2.19 style px per px", timeout=60_000)
+    docked.form.style_list.adjust.click()
+    docked.form.style_list.adjust.click()
+    assert docked.form.style_list.rows[0].adjustment.px.text() == "2.19 style px per px"
+
+
 def test_what_does_not_fit_says_so_and_a_button_makes_it_fit(docked, pictures, qtbot, monkeypatch):
     little(monkeypatch, 500_000_000)
     panel = docked.estimate_panel

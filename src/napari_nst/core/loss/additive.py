@@ -1,13 +1,12 @@
 """Statistics that windows add up to."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
 from napari_nst.core.device import finest_dtype
-from napari_nst.core.network.window import Window
 
 Term = Literal["content", "style", "tv"]
 
@@ -36,22 +35,20 @@ def add_to(found: Sums, key: SumKey, value: Tensor) -> None:
         found[key] = value
 
 
-def sums_of_windows(
-    windows: Iterable[Window], observe: Callable[[Sums, Window], None], dtype: torch.dtype
-) -> Sums:
+def sums_of_windows(by_window: Iterable[Sums], dtype: torch.dtype, device: torch.device) -> Sums:
     """Add up statistics over windows, in their order.
 
     Parameters
     ----------
-    observe
-        Adds those of one window to what it is given, in its own precision.
+    by_window
+        Those of each window, in its own precision.
     dtype
         Of the result; windows are added in float64, where the device has it.
+    device
+        Of the result; windows are added where they come.
     """
     totals: Sums = {}
-    for window in windows:
-        found: Sums = {}
-        observe(found, window)
+    for found in by_window:
         for key, value in found.items():
             add_to(totals, key, value.to(finest_dtype(value.device)))
-    return {key: value.to(dtype) for key, value in totals.items()}
+    return {key: value.to(dtype).to(device) for key, value in totals.items()}

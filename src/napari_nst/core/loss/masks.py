@@ -81,20 +81,42 @@ def label_mask(
     table[list(chosen)] = 255
     if table[labels].all():
         return None
-    return _smoothed(level_mask(labels, size, table), feather_px / 2, wraps=wraps)
+    return _smoothed(level_mask(labels, size, table, wraps=wraps), feather_px / 2, wraps=wraps)
 
 
-def level_mask(levels: Labels, size: Size, table: Labels | None = None) -> Mask:
-    """Return a mask of 256 levels resized to (H, W), looked up in a table first."""
+def level_mask(
+    levels: Labels, size: Size, table: Labels | None = None, *, wraps: bool = False
+) -> Mask:
+    """Return a mask of 256 levels resized to (H, W), looked up in a table first.
+
+    Where opposite borders meet, it is resized with a margin of what lies beyond them.
+    """
+    given: Size = (levels.shape[0], levels.shape[1])
+    (top, top_after), (left, left_after) = (
+        _margin(*each) if wraps else (0, 0) for each in zip(given, size, strict=True)
+    )
+    source: Size = (given[0] + 2 * top, given[1] + 2 * left)
+    resized: Size = (size[0] + 2 * top_after, size[1] + 2 * left_after)
 
     def read(rows: slice) -> Tensor:
-        part = levels[rows] if table is None else table[levels[rows]]
+        part = levels.take(range(rows.start - top, rows.stop - top), 0, mode="wrap")
+        part = np.pad(part if table is None else table[part], ((0, 0), (left, left)), "wrap")
         return torch.from_numpy(part.astype(np.float32) / 255)[None, None]
 
-    source: Size = (levels.shape[0], levels.shape[1])
-    return Mask(
-        size, lambda rows: resize_rows(read, source, size, "bilinear", rows, in_bytes=False)
-    )
+    def rows_of(rows: slice) -> Tensor:
+        wanted = slice(rows.start + top_after, rows.stop + top_after)
+        found = resize_rows(read, source, resized, "bilinear", wanted, in_bytes=False)
+        return found[..., left_after : left_after + size[1]]
+
+    return Mask(size, rows_of)
+
+
+def _margin(source: int, size: int) -> tuple[int, int]:
+    """Return the pixels of a margin before and after resizing, both of exactly one width."""
+    common = math.gcd(source, size)
+    reach = math.ceil(max(source / size, 1)) + 1  # of the filter
+    count = math.ceil(reach * common / source)
+    return count * source // common, count * size // common
 
 
 def opacity_mask(picture: AnyPicture, size: Size, resample: Resample) -> Mask | None:
@@ -163,7 +185,9 @@ class ContentMasks:
     def content(self) -> Mask | None:
         """How much the content's structure matters; None where it does everywhere."""
         levels = self.regions.content_mask if self.regions else None
-        return None if levels is None or (levels == 255).all() else level_mask(levels, self.size)
+        if levels is None or (levels == 255).all():
+            return None
+        return level_mask(levels, self.size, wraps=self.wraps)
 
     def _of(self, chosen: Collection[int]) -> Mask | None:
         assert self.regions is not None

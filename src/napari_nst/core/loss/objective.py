@@ -12,7 +12,7 @@ All statistics are sums over windows of the picture: `observe` and `observe_pict
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import torch
@@ -73,6 +73,28 @@ class Held:
 
 
 @dataclass(frozen=True)
+class Cropped:
+    """A part of a source, in a tensor of its own.
+
+    Parameters
+    ----------
+    part : Tensor, shape (1, N, rows, columns)
+    box
+        Its positions.
+    count
+        How many values the whole source has.
+    """
+
+    part: Tensor
+    box: Box
+    count: int
+
+    def at(self, box: Box) -> Tensor:
+        """Return the values at some positions of the part, as a view."""
+        return _at(self.part, box.moved(-self.box.top, -self.box.left))
+
+
+@dataclass(frozen=True)
 class Balance:
     """Factors on the terms that fit them to the weights in use; 1 as published.
 
@@ -95,6 +117,10 @@ class Balance:
 
 PUBLISHED = Balance()
 """The constants as published."""
+
+
+NOT_COMPARED = Moments(torch.empty(0), torch.empty((0, 0)))
+"""Stands for a style at a layer of which only the sums are wanted."""
 
 
 @dataclass(frozen=True)
@@ -174,6 +200,26 @@ class Objective:
     balance: Balance = PUBLISHED
     exactly: bool = False
     content_weights: Mapping[str, Source] = field(default_factory=dict)
+
+    def within(self, window: Window, device: torch.device) -> "Objective":
+        """Return what `observe` and the pullbacks need at a window, in tensors of its own.
+
+        Styles are left out but for their layers: only `value` compares with them.
+        """
+        return replace(
+            self,
+            content=_cropped(self.content, window, device),
+            content_weights=_cropped(self.content_weights, window, device),
+            regions=[
+                replace(
+                    region,
+                    style=dict.fromkeys(region.style, NOT_COMPARED),
+                    weights=_cropped(region.weights, window, device),
+                    metrics={},
+                )
+                for region in self.regions
+            ],
+        )
 
     def observe(
         self, found: Sums, tap: str, rows: slice, features: Tensor, *, window: Window
@@ -361,6 +407,21 @@ _DIFFERENCES = SumKey("tv", "differences")
 
 def _style_keys(tap: str, region: int) -> tuple[SumKey, SumKey]:
     return SumKey("style", "total", tap, region), SumKey("style", "gram", tap, region)
+
+
+def _cropped(
+    sources: Mapping[str, Source], window: Window, device: torch.device
+) -> dict[str, Source]:
+    """Copy what sources have at a window's inner part; what is a copy already is only moved."""
+    found: dict[str, Source] = {}
+    for tap, source in sources.items():
+        box = window.inner_at(tap)
+        if isinstance(source, Cropped) and source.box == box:
+            found[tap] = replace(source, part=source.part.to(device))
+        else:
+            part = source.at(box).to(device).clone(memory_format=torch.channels_last)
+            found[tap] = Cropped(part, box, source.count)
+    return found
 
 
 def _at(values: Tensor, box: Box) -> Tensor:

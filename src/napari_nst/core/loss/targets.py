@@ -1,7 +1,7 @@
 """From content and styles to the objective of one scale."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -12,12 +12,12 @@ from napari_nst.core.loss.additive import Sums, sums_of_windows
 from napari_nst.core.loss.bures import bures_metric
 from napari_nst.core.loss.masks import Mask
 from napari_nst.core.loss.objective import (
+    NOT_COMPARED,
     PUBLISHED,
     Balance,
     Held,
     Objective,
     Region,
-    add_style_sums,
     style_moments,
 )
 from napari_nst.core.loss.statistics import Moments, blend
@@ -179,21 +179,20 @@ def objective_of(
         _pooled(part.mask, config.style_layers, layout.store, encoder.device) for part in parts
     ]
 
-    def observe(found: Sums, window: Window) -> None:
-        def keep(tap: str, rows: slice, seen: Tensor) -> None:
-            in_strip, in_tap = window.own(tap, rows)
-            own = seen[:, :, in_strip.rows, in_strip.columns]
-            if tap in config.content_layers:
-                features.put(tap, size, in_tap, own)
-            if is_local and tap in config.style_layers and own.numel():
-                for index, by_tap in enumerate(weights):
-                    here = by_tap[tap].at(in_tap) if by_tap else None
-                    add_style_sums(found, tap, own, here, region=index, exactly=_exactly(config))
+    def by_window() -> Iterator[Sums]:
+        wanted = _wanted(size, config, weights if is_local else [])
+        windows = layout.windows(size, encoder.taps, wraps=config.is_circular)
+        parts = layout.parts(
+            encoder, wanted, windows, lambda window: read_wrapped(content, window.outer)
+        )
+        for window, (found, kept) in layout.executor.map(
+            content_of_window, parts, config.content_layers
+        ):
+            for tap, values in kept.items():
+                features.put(tap, size, window.inner_at(tap), values)
+            yield found
 
-        encoder.show(read_wrapped(content, window.outer).to(encoder.device), keep, window)
-
-    windows = layout.windows(size, encoder.taps, wraps=config.is_circular)
-    found = sums_of_windows(windows, observe, _wide(encoder))
+    found = sums_of_windows(by_window(), _wide(encoder), encoder.device)
     regions = [
         _region(part, by_tap, size, config, layout.store)
         for part, by_tap in zip(parts, weights, strict=True)
@@ -305,18 +304,14 @@ def measured(
     layout = layout or Layout()
     weights = _pooled(mask, config.style_layers, layout.store, encoder.device)
 
-    def observe(found: Sums, window: Window) -> None:
-        def add(tap: str, rows: slice, seen: Tensor) -> None:
-            in_strip, in_tap = window.own(tap, rows)
-            own = seen[:, :, in_strip.rows, in_strip.columns]
-            if tap in config.style_layers and own.numel():
-                here = weights[tap].at(in_tap) if weights else None
-                add_style_sums(found, tap, own, here, exactly=_exactly(config))
-
-        encoder.show(style.at(window.outer).to(encoder.device), add, window)
-
-    windows = layout.windows(style.size, encoder.taps)
-    found = sums_of_windows(windows, observe, _wide(encoder))
+    parts = layout.parts(
+        encoder,
+        _wanted(style.size, config, [weights]),
+        layout.windows(style.size, encoder.taps),
+        lambda window: style.at(window.outer),
+    )
+    by_window = (found for _, (found, _) in layout.executor.map(content_of_window, parts, ()))
+    found = sums_of_windows(by_window, _wide(encoder), encoder.device)
     counts = {
         tap: _total(weights[tap], layout.store) if weights else _positions(tap, style.size)
         for tap in config.style_layers
@@ -326,6 +321,45 @@ def measured(
         for tap, count in counts.items()
         if not weights or count >= LEAST_POSITIONS
     }
+
+
+@torch.no_grad()
+def content_of_window(
+    encoder: Encoder, wanted: Objective, window: Window, part: Tensor, layers: Sequence[str]
+) -> tuple[Sums, dict[str, Tensor]]:
+    """Add up a window's style sums, and read the features of some layers at its inner part.
+
+    Parameters
+    ----------
+    wanted
+        Of its regions the sums are taken.
+    part : Tensor, shape (1, 3, h, w)
+        The window's outer part.
+    layers
+        Whose features are wanted, shape (1, N, rows, columns).
+    """
+    found, kept = Sums(), dict[str, Tensor]()
+
+    def observe(tap: str, rows: slice, seen: Tensor) -> None:
+        wanted.observe(found, tap, rows, seen, window=window)
+        if tap in layers:
+            in_strip, in_tap = window.own(tap, rows)
+            own, box = seen[:, :, in_strip.rows, in_strip.columns], window.inner_at(tap)
+            if tap not in kept:
+                height, width = box.size
+                kept[tap] = own.new_empty((height, width, seen.shape[1])).permute(2, 0, 1)[None]
+            here = in_tap.moved(-box.top, -box.left)
+            kept[tap][:, :, here.rows, here.columns].copy_(own)
+
+    encoder.show(part.to(encoder.device), observe, window)
+    return found, kept
+
+
+def _wanted(size: Size, config: StyleConfig, weights: Sequence[Mapping[str, Held]]) -> Objective:
+    """Return an objective that takes the style sums of regions with some weights."""
+    style = dict.fromkeys(config.style_layers, NOT_COMPARED)
+    regions = [Region(style, {}, by_tap) for by_tap in weights]
+    return Objective(size, {}, regions, exactly=_exactly(config))
 
 
 def _wide(encoder: Encoder) -> torch.dtype:

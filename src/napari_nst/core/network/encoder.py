@@ -69,6 +69,17 @@ class Tape:
         return self.window.outer.size
 
 
+@dataclass(frozen=True)
+class Recipe:
+    """What an encoder is made of, beside its weights; as `Encoder` takes it."""
+
+    feed: FeedKind
+    taps: tuple[str, ...]
+    pooling: Pooling
+    padding: Padding
+    dtype: torch.dtype
+
+
 class Encoder:
     """VGG-19, cut after the deepest tap in use.
 
@@ -90,6 +101,11 @@ class Encoder:
     ------
     WeightsError
         If the weights end before the deepest tap.
+
+    Attributes
+    ----------
+    recipe, tensors
+        What another process needs to make the same encoder.
     """
 
     def __init__(
@@ -104,12 +120,16 @@ class Encoder:
         dtype: torch.dtype = torch.float32,
     ) -> None:
         self.taps = tuple(dict.fromkeys(taps))
+        self.recipe = Recipe(feed, self.taps, pooling, padding, dtype)
         self.dtype = dtype
         self.device = torch.device(device)
         self._pooling = pooling
         self._padding = padding
         self._names = convolutions_to(self.taps)
         self._check_depth(tensors)
+        kinds = "weight", "bias"
+        named = [f"{name}.{kind}" for name in self._names for kind in kinds]
+        self.tensors = {name: tensors[name] for name in named}
         self._preprocessor = Preprocessor(feed, padding, self.device, dtype)
         self._buffers = BufferPool(self.device)
         self._convolutions = [

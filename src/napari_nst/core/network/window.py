@@ -114,6 +114,11 @@ class Window:
             min(within.right, own.right + halo),
         )
 
+    def inner_at(self, tap: str) -> Box:
+        """Return the positions of a tap that the window accounts for, in the whole picture."""
+        stride = tap_geometry(tap).stride_px
+        return Box(*(edge // stride for edge in self.inner))
+
     def own(self, tap: str, rows: slice) -> tuple[Box, Box]:
         """Find the positions that the window accounts for in a strip of a tap's features.
 
@@ -131,7 +136,7 @@ class Window:
             where the strip is all halo.
         """
         stride = tap_geometry(tap).stride_px
-        top, bottom, left, right = (edge // stride for edge in self.inner)
+        top, bottom, left, right = self.inner_at(tap)
         seen = self.seen(stride)
         strip_top, strip_left = seen.top + rows.start, seen.left
         first = max(top, strip_top)

@@ -2,9 +2,16 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from torch import Tensor
 
 from napari_nst.core.network.window import Size, Window, windows_of
 from napari_nst.core.store.store import InMemory, Store
+from napari_nst.core.tiling.executor import SERIAL, Executor, Parts, Targets
+
+if TYPE_CHECKING:
+    from napari_nst.core.network.encoder import Encoder
 
 
 def _nothing() -> None:
@@ -23,15 +30,28 @@ class Layout:
         Where whole pictures and the content's features lie.
     between
         Called before each window of pictures that have several, so that a run can be stopped.
+    executor
+        Who computes the windows.
     """
 
     tile_px: int | None = None
     store: Store = field(default_factory=InMemory)
     between: Callable[[], None] = _nothing
+    executor: Executor = SERIAL
 
     def windows(self, size: Size, taps: Sequence[str], *, wraps: bool = False) -> "Windows":
         """Part a picture of (H, W), which may wrap, for taps."""
         return Windows(windows_of(size, taps, self.tile_px, wraps=wraps), self)
+
+    def parts(
+        self,
+        encoder: "Encoder",
+        targets: Targets,
+        windows: Iterable[Window],
+        read: Callable[[Window], Tensor],
+    ) -> Parts:
+        """Return the windows of a picture as the executor takes them."""
+        return Parts(encoder, targets, windows, read, self.between)
 
 
 class Windows(Iterable[Window]):

@@ -43,7 +43,10 @@ if TYPE_CHECKING:
     from napari.layers import Image
     from napari.viewer import Viewer
 
-BASIC = ("size", "steps", "style_strength", *COLOR_SETTINGS, "seed")
+BASIC = ("size", "steps", "style_strength", *COLOR_SETTINGS, "seed", "init_blend")
+
+_OF_METHOD = (*COLOR_SETTINGS, "init_blend")
+"""Basic settings that any preset fills."""
 
 ADVANCED = (
     "content_weight",
@@ -55,6 +58,7 @@ ADVANCED = (
     "style_layer_weights",
     "style_scale",
     "style_fit",
+    "noise_std",
     "optimizer",
     "lbfgs_preconditioner",
     "learning_rate",
@@ -127,6 +131,7 @@ class SettingsForm(QWidget):
         self.advanced = {name: make_widget(name) for name in ADVANCED}
         self.strength_slider = LogSlider(self.basic["style_strength"])
         self.color_slider = ShareSlider(self.basic["color_strength"])
+        self.start_slider = ShareSlider(self.basic["init_blend"])
         self.unseen = QLabel()
         self._unseen: dict[str, Any] = {}
         self.folded = fold("Advanced")
@@ -148,6 +153,7 @@ class SettingsForm(QWidget):
         for name in ("size", "style_layers"):
             self._settings()[name].changed.connect(self._on_size)
         self.weights.changed.connect(self._show_weights_file)
+        self.pickers.start.changed.connect(self._show_blend)
         self.pickers.styles_changed.connect(self._on_touch)
         self.crops.changed.connect(self._on_touch)
         self.regions.touched.connect(self._on_regions)
@@ -256,12 +262,14 @@ class SettingsForm(QWidget):
 
     def _fill(self, preset: NamedPreset) -> None:
         """Show a preset; a published one leaves size, steps, strength and seed the user's."""
-        of_method = self.advanced | {name: self.basic[name] for name in COLOR_SETTINGS}
+        of_method = self.advanced | {name: self.basic[name] for name in _OF_METHOD}
         settings = self._settings() if preset.is_own else of_method
+        has_start = self.pickers.start_layer() is not None
         with self._not_by_hand():
             for name, widget in settings.items():
-                widget.value = getattr(preset.config, name)
-            if self.pickers.start_layer() is None:
+                if name != "init_blend" or not has_start:
+                    widget.value = getattr(preset.config, name)
+            if not has_start:
                 self.pickers.start.value = preset.config.init
             self._keep_unseen(preset.config)
 
@@ -331,12 +339,18 @@ class SettingsForm(QWidget):
     def _show_weights_file(self) -> None:
         self._folded_rows.setRowVisible(self.weights_file.native, self.weights.value == "file")
 
+    def _show_blend(self) -> None:
+        """Show how much of the start counts, where it is not the content itself."""
+        is_other = self.pickers.start.value not in (None, START_CONTENT)
+        self._rows.setRowVisible(self._blend_row, is_other)
+
     def _lay_out(self) -> None:
         pickers, styles, basic = self.pickers, self.styles, dict(self.basic)
-        seed = basic.pop("seed")
+        seed, init_blend = basic.pop("seed"), basic.pop("init_blend")
         sliders = {"style_strength": self.strength_slider, "color_strength": self.color_slider}
+        self._blend_row = beside(self.start_slider, init_blend.native)
         beside_style = beside(pickers.style.native, styles.browse_button, styles.gallery_button)
-        rows = form_layout()
+        self._rows = rows = form_layout()
         _add_row(rows, pickers.content, beside(pickers.content.native, self.content_mask.button))
         rows.addRow(self.content_mask)
         _add_row(rows, pickers.style, beside_style)
@@ -348,12 +362,14 @@ class SettingsForm(QWidget):
             slider = sliders.get(name)
             _add_row(rows, widget, None if slider is None else beside(slider, widget.native))
         _add_row(rows, pickers.start)
+        _add_row(rows, init_blend, self._blend_row)
         inside, self._folded_rows = QWidget(), form_layout()
         for each in (self.weights, self.weights_file, seed, *self.advanced.values()):
             _add_row(self._folded_rows, each)
         inside.setLayout(self._folded_rows)
         self.folded.addWidget(inside)
         self._show_weights_file()
+        self._show_blend()
         for picker in (*pickers.all, self.weights):
             prepare(picker)
         self.unseen.setWordWrap(True)

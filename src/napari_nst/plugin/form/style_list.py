@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from functools import partial
-from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QTimer, Signal
@@ -81,6 +80,7 @@ class StyleList(QWidget):
         self.values = {name: StyleValues(name, pickers) for name in EACH_STYLE}
         self._labels: dict[Image, Labels | Shapes] = {}
         self._shows_one = False
+        self._ratios: Sequence[float] = ()
         self.adjust = QPushButton("Adjust")
         self.adjust.setCheckable(True)
         self.adjust.setToolTip(f"<p>{_ADJUST_HELP}</p>")
@@ -148,8 +148,8 @@ class StyleList(QWidget):
 
     def show_px(self, ratios: "Sequence[float]") -> None:
         """Say how many pixels of each style become one of the result; none where it is unknown."""
-        for row, ratio in zip_longest(self.rows, ratios[: len(self.rows)]):
-            row.adjustment.show_px(ratio)
+        self._ratios = ratios
+        self._show_values()
 
     def shift(self, place: int, by: int) -> None:
         """Move a style up (negative) or down."""
@@ -255,10 +255,13 @@ class StyleList(QWidget):
         self.adjust.setText("Adjusted" if self._is_adjusted else "Adjust")
         shares = self.values["blend"]
         scale, total = _EQUAL_PLACE * self._scale(), sum(shares.each) or 1.0
-        for row, (style, *_) in zip(self.rows, self._shown, strict=True):
+        known = len(self._ratios) == len(self.rows)
+        ratios = self._ratios if known else [None] * len(self.rows)
+        for row, (style, *_), ratio in zip(self.rows, self._shown, ratios, strict=True):
             share = shares.of(style)
             row.show_share(round(share * scale), f"{share / total:.0%}")
             row.adjustment.show_values(*(self.values[name].of(style) for name in _ADJUSTED))
+            row.adjustment.show_px(ratio)
             row.adjustment.setVisible(self.adjust.isChecked())
 
 

@@ -132,6 +132,7 @@ class EstimatePanel(QWidget):
         question = None if self._session.busy else self._question()
         if question != self._asked:
             self._asked, self._failed = question, False
+            self._form.style_list.show_px(())
             if question is None:
                 self.hide_all()
                 return
@@ -165,6 +166,7 @@ class EstimatePanel(QWidget):
         if expected is None:
             self.text.setText(in_words(answer.problem))
             return
+        self._form.style_list.show_px(expected.style_pixels)
         words, colour = estimate_text(expected), _FITS
         if not expected.fits:
             words += f": does not fit, {memory_words(expected.free_bytes)} may be used"

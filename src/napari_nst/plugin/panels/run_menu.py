@@ -149,7 +149,9 @@ class RunActions:
         """Let the form's next run start from a result, its settings ready to be changed."""
         run = runs[-1]
         run.show_result()
-        self._form.loan.lend(continued(run.config), preset=_preset_of(run), start=run.live.layer)
+        # The result alone: blended with the content, it would lose what the run has done.
+        config = continued(run.config).replace(init_blend=1.0)
+        self._form.loan.lend(config, preset=_preset_of(run), start=run.live.layer)
 
     def recolor(self, colors: Colors, runs: "list[ViewerRun]") -> None:
         """Give finished pictures other colours; it can be undone."""
@@ -455,8 +457,8 @@ def _can_have_colors(colors: Colors, runs: "list[ViewerRun]") -> bool:
     return _have_records(runs) and all(
         _has_palette(run)
         and run.config.colors != colors
-        # A file keeps only the picture as it is seen, and not the content.
-        and not (colors in ("none", "luminance") and run.result is None)
+        # A file keeps only the picture as it is seen.
+        and not (colors == "none" and run.result is None)
         and (colors != "before" or _began_before(run))
         for run in runs
     )

@@ -27,7 +27,7 @@ from napari_nst.runs.request import (
 from napari_nst.runs.sweep import SweepPlace
 from napari_nst.settings.config import StyleConfig, changes
 from napari_nst.settings.pixels import PixelSource
-from napari_nst.settings.record import METADATA_KEY
+from napari_nst.settings.record import METADATA_KEY, RunRecord, picture_hash
 from napari_nst.settings.text import SEPARATOR
 from napari_nst.weights import find_imagenet
 
@@ -342,7 +342,24 @@ def plan_more(
     return RunPlan(request, name, again.placement, preset=again.preset, sources=again.sources)
 
 
-def _pictures(viewer: "Viewer", crops: Crops, config: StyleConfig) -> list[LayerPicture]:
+def find_content(viewer: "Viewer", record: RunRecord) -> PixelSource:
+    """Return the content of a run of an earlier session.
+
+    Raises
+    ------
+    ConfigError
+        If it is not open.
+    """
+    for picture in _pictures(viewer, None, record.config):
+        if picture_hash(picture.pixels) == record.hashes.get("content"):
+            return picture.pixels
+    raise ConfigError(
+        "these colours are those of the content's pixels, and the content of this run cannot be "
+        "found among the open layers. Open the same picture again, or choose other colours."
+    )
+
+
+def _pictures(viewer: "Viewer", crops: Crops | None, config: StyleConfig) -> list[LayerPicture]:
     """Take all open image layers that are pictures now, as a run with these settings would.
 
     Of those that are cropped also the part.
@@ -353,7 +370,7 @@ def _pictures(viewer: "Viewer", crops: Crops, config: StyleConfig) -> list[Layer
     for layer in viewer.layers:
         if isinstance(layer, Image):
             try:
-                box = crops.box(layer)
+                box = None if crops is None else crops.box(layer)
                 found += [
                     cropped_picture(layer, viewer.dims, part, least_px=least_px(config))
                     for part in ([None] if box is None else [None, box])

@@ -15,7 +15,7 @@ from napari_nst.errors import NstError
 from napari_nst.files.depth import as_uint8
 from napari_nst.plugin.common.torch_import import import_torch
 from napari_nst.plugin.layers.live_layer import LiveLayer
-from napari_nst.plugin.runs.plan import RunPlan
+from napari_nst.plugin.runs.plan import RunPlan, find_content
 from napari_nst.plugin.runs.run_file import RunFile
 from napari_nst.plugin.runs.worker import EngineWorker, run_request
 from napari_nst.runs.export import record_at
@@ -25,6 +25,7 @@ from napari_nst.runs.progress import RunState, StepClock, outcome_text, progress
 from napari_nst.runs.snapshots import SnapshotStore
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.fields import COLOR_SETTINGS, Colors
+from napari_nst.settings.pixels import PixelSource
 from napari_nst.settings.record import METADATA_KEY, RunRecord
 from napari_nst.settings.regions import REGIONS, Regions
 from napari_nst.settings.results import LossPoint
@@ -120,7 +121,9 @@ class ViewerRun(QObject):
         self._regions = None if plan.request is None else plan.request.regions
         if resumed is not None:
             self._regions = resumed.record.ending_regions
-        self._taken = taken
+        self._viewer, self._taken = viewer, taken
+        self._opened: npt.NDArray[Any] | None = None
+        self._content: PixelSource | None = None
         self._told = plan.name.text if resumed is None else self._telling_name
         self._gate = FrameGate(interval_s=interval_s)
         self._clock = StepClock()
@@ -294,14 +297,23 @@ class ViewerRun(QObject):
         self.changed.emit(self)
 
     def _recolor_layer(self, picture: npt.NDArray[Any], record: RunRecord) -> None:
-        """Give the layer of an earlier session the record's colours, from those that it shows."""
+        """Give the layer of an earlier session the record's colours, from those that it had."""
         import_torch()
         from napari_nst.api import recolored
 
-        shown = as_uint8(picture)
-        painted = shown[..., :3].astype(np.float32) / np.float32(255)
         ending = record.ending
-        picture = recolored(shown, painted, record, ending.colors, strength=ending.color_strength)
+        if ending.colors == "luminance" and self._content is None:
+            self._content = find_content(self._viewer, record)
+        if self._opened is None:
+            self._opened = as_uint8(picture)
+        picture = recolored(
+            self._opened,
+            self._opened[..., :3].astype(np.float32) / np.float32(255),
+            record,
+            ending.colors,
+            strength=ending.color_strength,
+            content=self._content,
+        )
         self.record = record
         self.live.finish(picture, record)
 
