@@ -100,7 +100,7 @@ def usual_regions(path: Path, style_count: int) -> tuple[Regions, ToLabels]:
     if style_count == 1:
         painted = _is_painted(values)
         if not painted.any():
-            raise ConfigError(f"{path} is black, so that everything would keep the content")
+            raise ConfigError(f"{path} is black everywhere; paint white what is to count")
         return Regions(painted, {1: BLEND}, KEEP), _is_painted
     if set(present) <= {0, 255} and 255 in present:
         white = partial(labelled, labels={255: 1})

@@ -338,6 +338,34 @@ def test_the_plan_counts_what_it_replaces(folder: Path, config: StyleConfig, cal
     assert plan_batch(replace(request, config=config.replace(steps=3))).replaced == 4
 
 
+def test_a_mask_beside_a_style_says_which_part_is_read(
+    call: Call, folder: Path, config: StyleConfig
+) -> None:
+    content = read_picture(folder / "content" / "a.png")
+    styles = sorted(each.stem for each in (folder / "style").iterdir())
+    halves = {}
+    for place, name in (("content", "a"), ("style", styles[0])):
+        file = next((folder / place).glob(f"{name}.*"))
+        halves[place] = np.zeros(read_picture(file).shape[:2], np.uint8)
+        halves[place][:, : halves[place].shape[1] // 2] = 255
+        Image.fromarray(halves[place]).save(folder / place / f"{name}.mask.png")
+    masked = Regions(halves["content"] > 0, {1: "blend"}, rest="keep")
+    both = replace(masked, style_labels=[halves["style"] > 0])
+    results = call()
+    records = [read_settings(each.pair.output).record for each in results]
+    assert [each and each.regions for each in records] == [both, masked, None, None]
+    expected = stylize(
+        content,
+        read_picture(results[0].pair.style),
+        config,
+        weights="untrained",
+        device="cpu",
+        regions=both,
+    )
+    np.testing.assert_array_equal(read_picture(results[0].pair.output), expected.image)
+    assert {each.state for each in call()} == {"kept"}
+
+
 def test_a_mask_beside_a_content_says_where_it_is_painted(
     call: Call, folder: Path, config: StyleConfig
 ) -> None:

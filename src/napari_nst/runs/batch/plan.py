@@ -2,8 +2,8 @@
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -144,7 +144,7 @@ class BatchPlan:
     left_out
         Files in the folders that are no pictures by their names.
     regions
-        Of the contents that have a mask beside them.
+        Of the pairs whose content has a mask beside it.
     """
 
     request: BatchRequest
@@ -156,7 +156,7 @@ class BatchPlan:
     refused: Mapping[Pair, str]
     kept: Mapping[Pair, RunRecord]
     left_out: Sequence[Path] = field(default=())
-    regions: Mapping[Path, Regions] = field(default_factory=dict)
+    regions: Mapping[Pair, Regions] = field(default_factory=dict)
 
     @cached_property
     def due(self) -> list[Pair]:
@@ -250,7 +250,7 @@ def plan_batch(request: BatchRequest) -> BatchPlan:
     weights_hash = stylizer.weights.sha256
     sources, faults = _read_all([*contents, *styles])
     hashes = {} if start is None else {"init": picture_hash(start)}
-    regions = _read_masks(contents, faults)
+    regions = _read_masks(pairs, faults)
     hashes |= {"weights": weights_hash}
     kept, unreadable = _find_kept(request, pairs, sources, hashes, regions)
     rest = [pair for pair in pairs if pair not in kept and pair not in unreadable]
@@ -284,16 +284,28 @@ def _read_all(paths: Sequence[Path]) -> tuple[dict[Path, Source], dict[Path, str
     return sources, faults
 
 
-def _read_masks(contents: Sequence[Path], faults: dict[Path, str]) -> dict[Path, Regions]:
-    """Read the masks beside contents; a content whose mask cannot be used is a fault."""
-    regions: dict[Path, Regions] = {}
-    for content in contents:
-        path = mask_beside(content)
-        if path is not None and content not in faults:
-            try:
-                regions[content], _ = usual_regions(path, 1)
-            except NstError as error:
-                faults[content] = str(error)
+def _read_masks(pairs: Sequence[Pair], faults: dict[Path, str]) -> dict[Pair, Regions]:
+    """Read the masks beside contents and styles; a picture whose mask cannot be used is a fault.
+
+    A style's mask counts only for contents that have one.
+    """
+
+    @cache
+    def mask_of(picture: Path) -> Regions | None:
+        path = mask_beside(picture)
+        if path is None or picture in faults:
+            return None
+        try:
+            return usual_regions(path, 1)[0]
+        except NstError as error:
+            faults[picture] = str(error)
+            return None
+
+    regions: dict[Pair, Regions] = {}
+    for pair in pairs:
+        if (found := mask_of(pair.content)) is not None:
+            over_style = mask_of(pair.style)
+            regions[pair] = replace(found, style_labels=[over_style.labels] if over_style else ())
     return regions
 
 
@@ -302,7 +314,7 @@ def _find_kept(
     pairs: Sequence[Pair],
     sources: Mapping[Path, Source],
     hashes: Mapping[str, Any],
-    regions: Mapping[Path, Regions],
+    regions: Mapping[Pair, Regions],
 ) -> tuple[dict[Pair, RunRecord], dict[Pair, str]]:
     """Find the pairs whose files say that they are what this run would make.
 
@@ -331,7 +343,7 @@ def _find_kept(
             continue
         made_of = {"content": sources[pair.content].hash, "styles": [sources[pair.style].hash]}
         is_whole = record.reason in ("finished", "converged") and record.events == request.events
-        is_whole &= record.regions == regions.get(pair.content)
+        is_whole &= record.regions == regions.get(pair)
         if is_whole and record.config == request.config and record.hashes == {**hashes, **made_of}:
             kept[pair] = record
     return kept, unreadable

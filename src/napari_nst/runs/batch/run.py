@@ -229,7 +229,7 @@ def _run_pair(
             plan.request.config,
             control=control,
             init=plan.start,
-            regions=plan.regions.get(pair.content),
+            regions=plan.regions.get(pair),
             events=plan.request.events,
             check_memory=plan.request.check_memory,
         )
