@@ -44,7 +44,7 @@ verify-weights: .venv/ready  # for maintainers: fetches 575 MB
 	$(BIN)/python scripts/verify_weights.py
 
 .venv/ready: pyproject.toml constraints.txt | $(UV)
-	scripts/install.sh .venv '.[all,slides]' test lint bench
+	scripts/install.sh .venv '.[all,slides,video]' test lint bench
 
 .venv-pyside/ready: pyproject.toml constraints.txt | $(UV)
 	scripts/install.sh .venv-pyside . test pyside

@@ -14,7 +14,8 @@ GUI = {"napari", "magicgui", "qtpy", "superqt", "pyqtgraph"}
 MOST_MODULES = 15
 
 CORE = {
-    f"core{room}" for room in ("", ".colours", ".network", ".loss", ".optim", ".store", ".tiling")
+    f"core{room}"
+    for room in ("", ".colours", ".flow", ".network", ".loss", ".optim", ".store", ".tiling")
 }
 ARROWS = {
     "": {"settings", "errors", "api", "planning", "core", "cli"},  # the public names, by demand
@@ -23,9 +24,11 @@ ARROWS = {
     "files": {"files.decode", "files.slides", "settings", "errors"},
     "files.slides": {"files", "files.decode", "settings", "errors"},
     "files.decode": {"settings", "errors"},
+    "files.sequences": {"files", "files.decode", "settings", "errors"},
     "weights": {"files", "settings", "errors"},
     "core": {*CORE, "settings", "errors"},
     "core.colours": {"core", "settings", "errors"},
+    "core.flow": {"core", "settings", "errors"},
     "core.loss": {"core", "core.network", "core.store", "core.tiling", "settings", "errors"},
     "core.network": {"settings", "errors"},
     "core.optim": {"core.store", "settings", "errors"},
@@ -35,12 +38,16 @@ ARROWS = {
     "planning": {*CORE, "files", "settings", "errors"},
     "runs": {"api", "core", "files", "settings", "errors"},
     "runs.batch": {"runs", "api", *CORE, "files", "files.decode", "planning", "settings", "errors"},
+    "runs.sequence": {
+        *("runs.batch", "runs", "api", *CORE, "files", "files.sequences"),
+        *("planning", "settings", "errors"),
+    },
     "cli": {"api", "core", "files", "planning", "runs", "settings", "weights", "plugin", "errors"},
     "samples": set(),
 }
 ENGINE = {"api", "core", "files", "files.decode", "files.slides", "planning", "runs", "runs.batch"}
 ENGINE |= {"settings", "weights"}
-ARROWS["cli"] |= {"distributed", "runs.batch", "files.slides"}
+ARROWS["cli"] |= {"distributed", "runs.batch", "runs.sequence", "files.slides"}
 ROOMS = ["common", "fields", "layers", "masks", "gallery", "form", "runs", "panels", "dock"]
 """Of the plugin: each knows those before it."""
 for place, room in enumerate(ROOMS):

@@ -7,7 +7,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_nst.api import Checkpoints, Step, StyleResult, Stylizer, iter_stylize, stylize
+    from napari_nst.api import (
+        Checkpoints,
+        FrameResult,
+        SequenceOptions,
+        Step,
+        StyleResult,
+        Stylizer,
+        iter_stylize,
+        iter_stylize_sequence,
+        stylize,
+        stylize_sequence,
+    )
     from napari_nst.core.control import RunControl
     from napari_nst.errors import NstError
     from napari_nst.planning.estimate import Estimate, estimate, largest_fitting_size
@@ -20,39 +31,47 @@ __version__ = "0.1.0"
 __all__ = [
     "Checkpoints",
     "Estimate",
+    "FrameResult",
     "NstError",
     "PairResult",
     "Regions",
     "RunControl",
     "RunRecord",
+    "SequenceOptions",
     "Step",
     "StyleConfig",
     "StyleResult",
     "Stylizer",
     "estimate",
     "iter_stylize",
+    "iter_stylize_sequence",
     "largest_fitting_size",
     "stylize",
     "stylize_folder",
+    "stylize_sequence",
 ]
 
 _HOMES = {
     "Checkpoints": "api",
     "Estimate": "planning.estimate",
+    "FrameResult": "api",
     "NstError": "errors",
     "PairResult": "runs.batch.run",
     "Regions": "settings.regions",
     "RunControl": "core.control",
     "RunRecord": "settings.record",
+    "SequenceOptions": "api",
     "Step": "api",
     "StyleConfig": "settings.config",
     "StyleResult": "api",
     "Stylizer": "api",
     "estimate": "planning.estimate",
     "iter_stylize": "api",
+    "iter_stylize_sequence": "api",
     "largest_fitting_size": "planning.estimate",
     "stylize": "api",
     "stylize_folder": "runs.batch.run",
+    "stylize_sequence": "api",
 }
 
 

@@ -2,6 +2,24 @@
 
 from napari_nst.api.checkpoint import Checkpoints
 from napari_nst.api.results import Step, StyleResult, recolored
+from napari_nst.api.sequence import (
+    FrameResult,
+    SequenceOptions,
+    iter_stylize_sequence,
+    stylize_sequence,
+)
 from napari_nst.api.stylizer import Stylizer, iter_stylize, stylize
 
-__all__ = ["Checkpoints", "Step", "StyleResult", "Stylizer", "iter_stylize", "recolored", "stylize"]
+__all__ = [
+    "Checkpoints",
+    "FrameResult",
+    "SequenceOptions",
+    "Step",
+    "StyleResult",
+    "Stylizer",
+    "iter_stylize",
+    "iter_stylize_sequence",
+    "recolored",
+    "stylize",
+    "stylize_sequence",
+]

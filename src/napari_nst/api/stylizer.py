@@ -31,6 +31,7 @@ from napari_nst.core.inputs import (
     read_pictures,
     turned_styles,
 )
+from napari_nst.core.loss.temporal import TemporalTarget
 from napari_nst.core.memory import held_heap
 from napari_nst.core.network.preprocess import mean_colour
 from napari_nst.core.picture import Pictures
@@ -281,8 +282,15 @@ class Stylizer:
         check_memory: bool = True,
         checkpoints: Checkpoints | None = None,
         resume: str | Path | None = None,
+        temporal: TemporalTarget | None = None,
     ) -> Generator[Step, None, StyleResult]:
-        """Stylize `content` step by step, as the function `iter_stylize` does."""
+        """Stylize `content` step by step, as the function `iter_stylize` does.
+
+        Parameters
+        ----------
+        temporal
+            What the result should equal, as a frame of a sequence.
+        """
         pictures, shares, hashes = read_pictures(content, style, init)
         resumed = None if resume is None else read_checkpoint(Path(resume))
         if resumed is not None:
@@ -301,7 +309,7 @@ class Stylizer:
         job = _Job(
             pictures, config, hashes, control, events, regions, checkpoints, resumed, settled
         )
-        return self._generate(job, check_memory=check_memory)
+        return self._generate(replace(job, temporal=temporal), check_memory=check_memory)
 
     def _generate(self, job: "_Job", *, check_memory: bool) -> Generator[Step, None, StyleResult]:
         sizes = [style.size for style in job.pictures.styles]
@@ -372,6 +380,7 @@ class Stylizer:
             layout=Layout(layout.tile_px, store, executor=self._executor or SERIAL),
             style_targets=network.style_targets,
             regions=job.regions,
+            temporal=job.temporal,
         )
         if job.resumed is not None:
             run.resume(load_state(job.resumed))
@@ -420,6 +429,7 @@ class _Job:
     checkpoints: Checkpoints | None
     resumed: Checkpoint | None
     settled: Settled | None
+    temporal: TemporalTarget | None = None
 
 
 def _exhausted(run: Generator[Step, None, StyleResult]) -> StyleResult:

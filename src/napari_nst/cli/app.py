@@ -1,4 +1,4 @@
-"""The command line: `napari-nst stylize | batch | gui | demo | presets | weights | info`.
+"""The command line: `napari-nst stylize | batch | sequence | gui | demo | presets | info ...`.
 
 Exit codes: 0 done, 1 the run or the download failed, 2 bad input, 130, 143 or 129 ended by
 Ctrl-C, SIGTERM or SIGHUP (with what there was of the picture written). torch and napari are
@@ -70,6 +70,7 @@ from napari_nst.cli.regions import (
 )
 from napari_nst.cli.resume import checkpoints_for, hinting_at_resume, unfinished_run
 from napari_nst.cli.run import run_with_bar, shown_progress, write_result
+from napari_nst.cli.sequence import sequence
 from napari_nst.cli.signals import INTERRUPTED, ending_gently
 from napari_nst.cli.streams import accept_any_letter, fail, say
 from napari_nst.core.control import RunControl
@@ -115,6 +116,7 @@ weights_app = typer.Typer(
 app.add_typer(weights_app, name="weights")
 app.add_typer(presets_app, name="presets")
 app.command()(batch)
+app.command()(sequence)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -22,6 +22,7 @@ from napari_nst.core.loss.targets import (
     objective_of,
     style_factors,
 )
+from napari_nst.core.loss.temporal import TemporalTarget
 from napari_nst.core.memory import give_memory_back
 from napari_nst.core.network.encoder import Encoder
 from napari_nst.core.network.window import Box
@@ -97,6 +98,8 @@ class PictureEvaluator:
         Styles that runs with this encoder have measured; none by default.
     regions
         Which part of the content gets which style; all of it the blend by default.
+    temporal
+        What the result should equal, as a frame of a sequence.
 
     Attributes
     ----------
@@ -119,7 +122,9 @@ class PictureEvaluator:
         layout: Layout,
         style_targets: StyleTargets | None = None,
         regions: Regions | None = None,
+        temporal: TemporalTarget | None = None,
     ) -> None:
+        self._temporal = temporal
         self.config = config
         self.regions = regions
         self._pictures = pictures
@@ -186,6 +191,8 @@ class PictureEvaluator:
             layout=self._layout,
             content_mask=masks.content,
         )
+        if self._temporal is not None:
+            self._objective = replace(self._objective, temporal=self._temporal.resized(size))
         kept = masks.kept
         self._kept = None if kept is None else kept.pooled(1, self._layout.store)
         give_memory_back()

@@ -16,6 +16,7 @@ from napari_nst.core.control import RunControl, Stopped
 from napari_nst.core.device import finest_dtype
 from napari_nst.core.loss.objective import PUBLISHED, Balance
 from napari_nst.core.loss.targets import StyleTargets
+from napari_nst.core.loss.temporal import TemporalTarget
 from napari_nst.core.network.encoder import Encoder
 from napari_nst.core.optim.descent import Descent
 from napari_nst.core.optim.evaluator import Evaluation
@@ -89,6 +90,8 @@ class Run:
         Styles that runs with this encoder have measured, shared between them.
     regions
         Which part of the content gets which style.
+    temporal
+        What the result should equal, as a frame of a sequence.
 
     Attributes
     ----------
@@ -117,6 +120,7 @@ class Run:
         layout: Layout | None = None,
         style_targets: StyleTargets | None = None,
         regions: Regions | None = None,
+        temporal: TemporalTarget | None = None,
     ) -> None:
         self._pictures = pictures
         self._encoder = encoder
@@ -155,6 +159,7 @@ class Run:
             layout=layout,
             style_targets=style_targets,
             regions=regions,
+            temporal=temporal,
         )
         self.picture = self._evaluator.starting_picture(self.sizes[self._scale])
         self._last_good = self.picture

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from napari_nst.core.device import finest_dtype
 
-Term = Literal["content", "style", "tv"]
+Term = Literal["content", "style", "tv", "temporal"]
 
 
 class SumKey(NamedTuple):

@@ -1,11 +1,12 @@
 """The loss: content, style and smoothness, as additive statistics and one small scalar.
 
-    loss = α · b_C · Σ_l c_l · b_l · C_l + β · strength · b_S · Σ_l w_l · b_l · S_l + τ · TV
+    loss = α · b_C · Σ_l c_l · b_l · C_l + β · strength · b_S · Σ_l w_l · b_l · S_l + τ · TV + T
 
 - content, P the content's features: mse C = mean (F - P)²; half_sum C = ½ Σ (F - P)²
   (Gatys 2015, equation 1)
 - style: see `napari_nst.core.loss.statistics`
 - smoothness: see `napari_nst.core.loss.variation`
+- T, of a sequence's frames only: see `napari_nst.core.loss.temporal`
 
 All statistics are sums over windows of the picture: `observe` and `observe_picture` add them up,
 `value` sees the sums only, and the pullbacks carry its slopes back, window by window.
@@ -29,6 +30,7 @@ from napari_nst.core.loss.statistics import (
     sums,
     wasserstein_loss,
 )
+from napari_nst.core.loss.temporal import MATCHED_FACTOR, TemporalTarget
 from napari_nst.core.loss.variation import add_variation_pullback, variation, variation_sums
 from napari_nst.core.network.window import Box, Size, Window
 from napari_nst.settings.config import StyleConfig
@@ -192,6 +194,8 @@ class Objective:
         As in `napari_nst.core.loss.statistics.sums`.
     content_weights
         Per content layer, how much each position counts, N = 1; 1 where it is absent.
+    temporal
+        What the picture should equal where earlier frames show the same.
     """
 
     size: Size
@@ -200,6 +204,7 @@ class Objective:
     balance: Balance = PUBLISHED
     exactly: bool = False
     content_weights: Mapping[str, Source] = field(default_factory=dict)
+    temporal: TemporalTarget | None = None
 
     def within(self, window: Window, device: torch.device) -> "Objective":
         """Return what `observe` and the pullbacks need at a window, in tensors of its own.
@@ -255,9 +260,11 @@ class Objective:
         """Add to `found` what the loss needs of the picture itself, the window's outer part."""
         if config.tv_weight:
             add_to(found, _DIFFERENCES, variation_sums(picture, window, config.tv_loss))
+        if self.temporal is not None:
+            add_to(found, _TEMPORAL, self.temporal.squares(picture, window))
 
     def value(self, statistics: Sums, config: StyleConfig) -> dict[str, Tensor]:
-        """Compute the weighted terms "content", "style" and "tv", each a scalar Tensor."""
+        """Compute the weighted terms "content", "style", "tv" and "temporal", scalar Tensors."""
         terms = {}
         if self.content:
             weight_of = _by_layer(config.content_layers, config.content_layer_weights)
@@ -288,6 +295,10 @@ class Objective:
             terms["tv"] = config.tv_weight * variation(
                 differences, self.size, config.tv_loss, maximum
             )
+        if self.temporal is not None:
+            factor = 1.0 if self.balance == PUBLISHED else MATCHED_FACTOR
+            held = self.temporal.value(statistics[_TEMPORAL], VARIABLE_MAXIMUM[config.variable])
+            terms["temporal"] = factor * held
         return terms
 
     def pullback(
@@ -353,6 +364,9 @@ class Objective:
         slope = slopes.get(_DIFFERENCES)
         if slope is not None:
             add_variation_pullback(gradient, picture, window, config.tv_loss, slope)
+        pull = slopes.get(_TEMPORAL)
+        if self.temporal is not None and pull is not None:
+            self.temporal.add_pullback(gradient, picture, window, pull)
 
     def _content_value(self, tap: str, statistics: Sums, config: StyleConfig) -> Tensor:
         squares = statistics[SumKey("content", "squares", tap)]
@@ -403,6 +417,7 @@ def style_moments(found: Sums, tap: str, positions: float, *, region: int = 0) -
 
 
 _DIFFERENCES = SumKey("tv", "differences")
+_TEMPORAL = SumKey("temporal", "squares")
 
 
 def _style_keys(tap: str, region: int) -> tuple[SumKey, SumKey]:

@@ -1,0 +1,1 @@
+"""Motion between frames: optical flow, warping, and what of it can be relied on."""

@@ -1,0 +1,1 @@
+"""Sequences of frames on disk: folders, TIFF stacks, animations and videos."""

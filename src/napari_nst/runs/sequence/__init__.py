@@ -1,0 +1,1 @@
+"""A sequence's frames, stylized one after another into files: plan, run and report."""
