@@ -12,11 +12,15 @@ from napari_nst.plugin.layers.extents import bring_layer_into_view
 from napari_nst.plugin.layers.grid_fit import fit_grid
 from napari_nst.plugin.layers.placement import Placement
 from napari_nst.plugin.layers.visible_picture import MARKS, PAINTED, whole_range
+from napari_nst.settings.pixels import is_large
 from napari_nst.settings.record import METADATA_KEY, RunRecord
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer
     from napari.viewer import Viewer
+
+_COARSEST_PX = 1024
+"""Longest side of a pyramid's last level."""
 
 _OUTLINE_PX = 2
 """Of regions, in whose inside the picture is to be seen."""
@@ -25,7 +29,8 @@ _OUTLINE_PX = 2
 class LiveLayer:
     """Adds a layer with the first picture of a run and changes it with each later one.
 
-    Only the main thread may touch it.
+    Only the main thread may touch it. Over a content of many pixels it is a multiscale layer, so
+    that napari draws, of each picture, only the part and the size that are seen.
 
     Signals: `renamed` with the layer's name, when napari or the user changes it.
 
@@ -67,10 +72,12 @@ class LiveLayer:
         data = self._placement.expand(picture)
         where = self._placement.arguments(picture.shape[:2])
         if self._layer is None:
+            is_multiscale = is_large(self._placement.size)
             with _marks_on_top(self._viewer):
                 layer = self._viewer.add_image(
-                    data,
+                    pyramid(data) if is_multiscale else data,
                     rgb=True,
+                    multiscale=is_multiscale,
                     name=self._name,
                     contrast_limits=whole_range(data.dtype),
                     metadata={PAINTED: True},
@@ -82,10 +89,11 @@ class LiveLayer:
                 fit_grid(self._viewer)  # one more cell has made all cells smaller
             return
         is_alike = self._layer.data.dtype == data.dtype
-        if self._layer.data.shape == data.shape:
-            self._layer.data = data
-        else:
-            self._resize(data, where)
+        is_grown = self._layer.data.shape != data.shape
+        self._layer.data = pyramid(data) if self._layer.multiscale else data
+        if is_grown:
+            self._layer.scale = where["scale"]
+            self._layer.translate = where["translate"]
         if not is_alike:  # frames have 8 bits, the result may have more
             self._layer.contrast_limits = whole_range(data.dtype)
 
@@ -120,11 +128,13 @@ class LiveLayer:
             self._name = full_name(self._layer)
             self.renamed.emit(self._name)
 
-    def _resize(self, data: npt.NDArray[Any], where: dict[str, Any]) -> None:
-        assert self._layer is not None
-        self._layer.data = data
-        self._layer.scale = where["scale"]
-        self._layer.translate = where["translate"]
+
+def pyramid(data: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
+    """Return views of an array (..., H, W, C) by every second pixel, until one is small."""
+    levels = [data]
+    while max(levels[-1].shape[-3:-1]) > _COARSEST_PX:
+        levels.append(levels[-1][..., ::2, ::2, :])
+    return levels
 
 
 @contextmanager

@@ -127,8 +127,8 @@ def is_painted(layer: "Layer") -> bool:
 
 
 def is_single(layer: "Image") -> bool:
-    """Return whether a layer is one picture: neither a pyramid nor a stack of snapshots."""
-    return not layer.multiscale and math.prod(layer.data.shape[: -3 if layer.rgb else -2]) == 1
+    """Return whether a layer is one picture, and no stack of snapshots."""
+    return bool(math.prod(layer.data.shape[: -3 if layer.rgb else -2]) == 1)
 
 
 def picture_of(layer: "Image", dims: "Dims", *, least_px: int | None = None) -> LayerPicture:

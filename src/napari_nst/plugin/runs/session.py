@@ -293,6 +293,8 @@ class Session(QObject):
             return
         if layer.rgb and not is_single(layer):  # a history, copied or opened again
             return
+        if layer.multiscale:  # a slide: its finest level may be larger than memory
+            return
         record = adopt_record(layer)
         if record is None:
             return

@@ -157,7 +157,8 @@ class ViewerRun(QObject):
         layer = self.live.layer
         if layer is None or not layer.rgb:
             return None
-        return np.asarray(layer.data.reshape(layer.data.shape[-3:]))
+        data = layer.data[0] if layer.multiscale else layer.data
+        return np.asarray(data.reshape(data.shape[-3:]))
 
     @property
     def painted(self) -> "npt.NDArray[Any] | None":
