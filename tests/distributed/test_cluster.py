@@ -25,7 +25,7 @@ from napari_nst.cli.app import main
 from napari_nst.core.tiling.layout import Layout
 from napari_nst.distributed.connect import connect
 from napari_nst.distributed.executor import DaskExecutor
-from napari_nst.errors import ClusterError
+from napari_nst.errors import ClusterError, ConfigError
 from napari_nst.files.images import read_settings, write_picture
 from napari_nst.settings.config import StyleConfig
 from napari_nst.settings.regions import BLEND, Regions
@@ -267,11 +267,22 @@ def test_tls_with_certificates_of_its_own(certificates: dict[str, str]) -> None:
     ("where", "expected"),
     [
         ("tcp://127.0.0.1:9", "no scheduler answers at tcp://127.0.0.1:9"),
-        ("local:0", "a cluster is local:4"),
-        ("my cluster", "a cluster is local:4"),
         ("scheduler.json", "there is no file scheduler.json"),
     ],
 )
 def test_what_is_no_cluster_is_a_sentence(where: str, expected: str) -> None:
     with pytest.raises(ClusterError, match=expected):
         connect(where)
+
+
+@pytest.mark.parametrize("where", ["local:0", "my cluster", ""])
+def test_what_names_no_cluster_is_bad_input(where: str) -> None:
+    with pytest.raises(ConfigError, match="a cluster is local:4"):
+        connect(where)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"{}", b'{"address": 5}', b"\xff\xfe"])
+def test_a_file_that_no_scheduler_wrote_is_a_sentence(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "scheduler.json").write_bytes(content)
+    with pytest.raises(ClusterError, match=r"scheduler\.json has no address of a scheduler"):
+        connect(str(tmp_path / "scheduler.json"))

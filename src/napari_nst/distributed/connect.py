@@ -1,5 +1,6 @@
 """Connect to a Dask cluster, or start one here, and check that its workers can do the work."""
 
+import json
 import os
 import re
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from distributed.security import Security
 
 from napari_nst.distributed.executor import DaskExecutor
 from napari_nst.distributed.worker import WorkerReport, python_version, report
-from napari_nst.errors import ClusterError, shown
+from napari_nst.errors import ClusterError, ConfigError, shown
 
 CONNECT_S = 4.0
 """How long a scheduler may take to answer."""
@@ -47,22 +48,19 @@ def connect(
     ------
     ClusterError
         If there is no such cluster, it has no worker, or one of them cannot do the work.
+    ConfigError
+        If `where` is neither of these.
     """
     local = _LOCAL.fullmatch(where)
     if local is not None:
         return _on(*_start_here(int(local[1])), wait_s)
     options: dict[str, Any] = {"timeout": CONNECT_S, "security": security, "set_as_default": False}
     if where.endswith(".json"):
-        if not Path(where).is_file():
-            raise ClusterError(
-                f"there is no file {where}; a scheduler that was started with --scheduler-file "
-                "writes it"
-            )
-        options["scheduler_file"] = where
+        options["address"] = _address_in(Path(where))
     elif _ADDRESS.fullmatch(where):
         options["address"] = where
     else:
-        raise ClusterError(f"a cluster is {_WAYS}; got {shown(where)}")
+        raise ConfigError(f"a cluster is {_WAYS}; got {shown(where)}")
     try:
         client = Client(**options)
     except (OSError, ValueError, TypeError) as error:
@@ -71,6 +69,24 @@ def connect(
             "is running and can be reached; over tls:// that both have certificates."
         ) from error
     return _on(client, client.close, wait_s)
+
+
+def _address_in(file: Path) -> str:
+    """Return the address in a scheduler's file, which Dask itself would read without checks."""
+    try:
+        address = json.loads(file.read_text())["address"]
+    except OSError as error:
+        raise ClusterError(
+            f"there is no file {file}; a scheduler that was started with --scheduler-file writes it"
+        ) from error
+    except (ValueError, KeyError, TypeError):  # also of half a file, while it is being written
+        address = None
+    if not isinstance(address, str):
+        raise ClusterError(
+            f"{file} has no address of a scheduler; name the file that dask scheduler "
+            "--scheduler-file wrote"
+        )
+    return address
 
 
 def _start_here(count: int) -> tuple[Client, Callable[[], None]]:
