@@ -1,6 +1,7 @@
 """`napari-nst sequence` as a user meets it: outputs, going on, words and exit codes."""
 
 import csv
+import signal
 
 import numpy as np
 import pytest
@@ -73,16 +74,17 @@ def test_a_sequence_that_was_stopped_goes_on_and_ends_bit_for_bit_the_same(
     genuine = cli_sequence.run_sequence
 
     def stopping(plan, control):
-        """Ask for a stop, as Ctrl-C does, once two frames are there."""
+        """Press Ctrl-C once two frames are there."""
         for event in genuine(plan, control):
             yield event
             if len(plan.records) == 2:
-                control.stop()
+                signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(cli_sequence, "run_sequence", stopping)
-    code, _, err = sequence()
+    code, _, err = sequence("--report", "table.md")
     assert (code, len(contents(folder / "out"))) == (130, 2)
     assert "2 of 4 frames are in out; the same command goes on from here" in err
+    assert "shot-04" in (folder / "table.md").read_text()
     monkeypatch.setattr(cli_sequence, "run_sequence", genuine)
     code, _, err = sequence()
     assert code == 0
@@ -104,7 +106,7 @@ def test_files_are_written_of_frames_that_are_then_deleted(sequence, folder, nam
     assert found[3].shape == (36, 48, 3)
     assert not list(folder.glob("*.frames"))
     code, _, err = sequence(output=name)
-    assert (code, f"{name} is there" in err) == (2, True)
+    assert (code, f"{name} is there; move it, or add --overwrite" in err) == (2, True)
 
 
 def test_two_passes_and_a_preview(sequence, folder):

@@ -154,7 +154,8 @@ def sequence(
         if plan.done < len(plan.jobs):
             _show(plan, run_sequence(plan, control))
         ending.holds()
-        return ending.code or _end(plan, report, stopped=control.stopped)
+        code = _end(plan, report, stopped=control.stopped)
+        return ending.code or code
 
 
 def _planned(request: SequenceRequest, preview: bool | None) -> SequencePlan:

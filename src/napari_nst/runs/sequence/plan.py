@@ -274,7 +274,7 @@ def _check_apart(request: SequenceRequest, kind: Kind) -> None:
         if not output.parent.is_dir():
             raise ImageError(f"there is no folder {output.parent}; create it first")
     if output.exists() and not request.overwrite:
-        raise ImageError(f"{output} is there; move it, or ask for it to be overwritten")
+        raise ImageError(f"{output} is there; move it, or add --overwrite")
 
 
 def _read_all(frames: Frames) -> tuple[tuple[int, int], list[str]]:
