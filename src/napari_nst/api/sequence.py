@@ -294,7 +294,8 @@ class _Sequence:
         """Keep a result for later frames, and measure how it fits to its neighbour's."""
         self._past[job.index] = Past(np.clip(result.painted, 0, 1), result.image)
         if not self._options.is_backward:
-            self._past.pop(job.index - max(self._options.distances), None)
+            # One more than the next frame needs: this one is run again if it cannot be written.
+            self._past.pop(job.index - max(self._options.distances) - 1, None)
         if before is None:
             return FrameResult(job, result, True, 0.0, None)
         pair = before.pair

@@ -192,7 +192,7 @@ class SequencePlan:
         seconds = own_runs * own.seconds + (len(left) - (self.done == 0)) * (later.seconds + flow_s)
         frames_left = len({job.index for job in left})
         kept = (
-            len(self.frames) if request.options.is_backward else 1 + max(request.options.distances)
+            len(self.frames) if request.options.is_backward else 2 + max(request.options.distances)
         )
         itemsize = self.frames[0].dtype.itemsize
         pixels = height * width
@@ -247,8 +247,8 @@ def plan_sequence(request: SequenceRequest) -> SequencePlan:
         needed, free = LEAST_SHARE * len(frames) * size[0] * size[1], free_disk_bytes(plan.folder)
         if needed > free:
             raise ImageError(
-                f"the frames take {needed / 1e6:.0f} MB or more, and {free / 1e6:.0f} MB are free "
-                f"at {plan.folder}; make room"
+                f"the frames take {needed / 1e6:.1f} MB or more, and {free / 1e6:.1f} MB are free "
+                f"at {plan.folder}; make room, or name another output"
             )
     return plan
 
@@ -256,7 +256,7 @@ def plan_sequence(request: SequenceRequest) -> SequencePlan:
 def make_folders(plan: SequencePlan) -> None:
     """Make the folders of the frames; raises ImageError if that, or writing, is refused."""
     state = plan.folder / STATE_FOLDER
-    with disk_errors_translated(state):
+    with disk_errors_translated(plan.folder):
         state.mkdir(parents=True, exist_ok=True)
     clear_leftovers(plan.folder)
     check_output(plan.path(0))
