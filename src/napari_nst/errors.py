@@ -78,6 +78,10 @@ class WeightsError(NstError):
     """VGG-19 weights are missing, of another network, or damaged."""
 
 
+class DivergedError(NstError):
+    """The loss of a run was not finite, and its picture is of no use to what comes next."""
+
+
 class DownloadError(WeightsError):
     """Downloading weights failed; no damaged file is left on disk."""
 

@@ -131,6 +131,27 @@ def test_a_stop_ends_with_the_frames_that_are_done(stylizer: Stylizer) -> None:
     assert [each.job.index for each in events if isinstance(each, FrameResult)] == [0]
 
 
+def test_a_frame_whose_result_was_not_written_can_be_run_again(stylizer: Stylizer) -> None:
+    frames = [still(number)[0] for number in range(4)]
+    options, past = SequenceOptions(distances=(1,)), {}
+
+    def third(done: int) -> FrameResult:
+        run = iter_stylize_sequence(
+            frames,
+            STYLE,
+            shallow(steps=2),
+            options=options,
+            stylizer=stylizer,
+            past=past,
+            done=done,
+        )
+        results = (event for event in run if isinstance(event, FrameResult))
+        return next(each for each in results if each.job.index == 2)
+
+    first, again = third(0), third(2)
+    np.testing.assert_array_equal(first.result.image, again.result.image)
+
+
 def test_frames_of_another_size_and_wrong_options_are_told(stylizer: Stylizer) -> None:
     frames = [still(0)[0], still(1)[0][:50]]
     with pytest.raises(ImageError, match="frame 2 is 64x50 px and the first one 64x64 px"):

@@ -1,13 +1,16 @@
 """`napari-nst sequence` as a user meets it: outputs, going on, words and exit codes."""
 
 import csv
+import math
 import signal
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from napari_nst.cli import app as cli
 from napari_nst.cli import sequence as cli_sequence
+from napari_nst.core import picture_evaluator
 from napari_nst.files.images import read_picture, write_picture
 from napari_nst.files.names import record_of
 from napari_nst.files.sequences.sequences import open_sequence
@@ -146,6 +149,25 @@ def test_bad_frames_are_named_before_anything_runs(sequence, folder):
     code, _, err = sequence()
     assert (code, "shot-05.png cannot be read" in err) == (2, True)
     assert not (folder / "out").exists()
+
+
+def test_a_frame_that_diverges_is_named_with_exit_code_1_and_the_frames_before_stay(
+    sequence, folder, monkeypatch
+):
+    genuine = picture_evaluator.loss_and_gradient
+
+    def evaluate(picture, *rest):
+        found = genuine(picture, *rest)
+        is_second = (folder / "out" / "shot-03.png").exists()
+        return replace(found, loss=math.nan) if is_second else found
+
+    monkeypatch.setattr(picture_evaluator, "loss_and_gradient", evaluate)
+    code, _, err = sequence()
+    assert (code, "shot-04: the loss was not finite; lower learning_rate" in err) == (1, True)
+    assert list(contents(folder / "out")) == ["shot-03.png"]
+    monkeypatch.setattr(picture_evaluator, "loss_and_gradient", genuine)
+    code, _, err = sequence()
+    assert (code, "1 of 4 runs finished before" in err) == (0, True)
 
 
 def test_files_of_others_and_inputs_are_not_replaced(sequence, folder):

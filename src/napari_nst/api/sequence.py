@@ -42,8 +42,9 @@ _SAME = 0.15
 _CUT = 0.3
 """Below this share of reliable and same pixels a frame begins another scene.
 
-Measured: frames of one scene have 0.7 or more, also where a fast object fills a third of it; two
-unrelated photographs have 0.15 or less."""
+Measured at 96 px: 15 pairs of unrelated photographs have 0.06 or less; frames of one scene, up to 4
+apart, 0.79 to 0.92, 0.74 with an object a third as wide that leaps 21 px, and 0.46 with noise of a
+standard deviation of 5 levels."""
 
 _OWN_SHARE = 0.5
 """δ of the paper's multi-pass algorithm."""
@@ -293,7 +294,8 @@ class _Sequence:
         """Keep a result for later frames, and measure how it fits to its neighbour's."""
         self._past[job.index] = Past(np.clip(result.painted, 0, 1), result.image)
         if not self._options.is_backward:
-            self._past.pop(job.index - max(self._options.distances), None)
+            # One more than the next frame needs: this one is run again if it cannot be written.
+            self._past.pop(job.index - max(self._options.distances) - 1, None)
         if before is None:
             return FrameResult(job, result, True, 0.0, None)
         pair = before.pair

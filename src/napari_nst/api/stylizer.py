@@ -3,13 +3,11 @@
 import platform
 import time
 import traceback
-from collections import Counter
-from collections.abc import Generator, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
-from functools import partial
+from collections.abc import Generator, Sequence
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -21,6 +19,7 @@ from napari_nst.api.checkpoint import (
     load_state,
     threads,
 )
+from napari_nst.api.job import Job, exhausted, learn_from, take_steps
 from napari_nst.api.network import Network, balance_of, network_for, suited
 from napari_nst.api.results import Step, StyleResult
 from napari_nst.core.control import RunControl
@@ -34,13 +33,12 @@ from napari_nst.core.inputs import (
 from napari_nst.core.loss.temporal import TemporalTarget
 from napari_nst.core.memory import held_heap
 from napari_nst.core.network.preprocess import mean_colour
-from napari_nst.core.picture import Pictures
-from napari_nst.core.run import Run, RunStep
+from napari_nst.core.run import Run
 from napari_nst.core.tiling.executor import SERIAL
 from napari_nst.core.tiling.layout import Layout
-from napari_nst.errors import ClusterError, ConfigError, is_out_of_memory
-from napari_nst.files.checkpoints import Checkpoint, read_checkpoint
-from napari_nst.planning.estimate import Plan, learn, plan_of
+from napari_nst.errors import ConfigError, is_out_of_memory
+from napari_nst.files.checkpoints import read_checkpoint
+from napari_nst.planning.estimate import Plan, plan_of
 from napari_nst.planning.layout import LayoutPlan, cluster_layout
 from napari_nst.planning.past_runs import OwnTime
 from napari_nst.planning.remedies import fitting_layout, ran_out
@@ -49,7 +47,6 @@ from napari_nst.settings.pixels import PixelSource
 from napari_nst.settings.presets import DEFAULT_PRESET
 from napari_nst.settings.record import RunRecord, SteeringEvent
 from napari_nst.settings.regions import Regions
-from napari_nst.settings.results import LossPoint
 from napari_nst.settings.vgg_layers import WEIGHTS_NAMES
 from napari_nst.weights import InputKind, Weights, load
 
@@ -95,7 +92,7 @@ def stylize(
         checkpoints=checkpoints,
         resume=resume,
     )
-    return _exhausted(run)
+    return exhausted(run)
 
 
 def iter_stylize(
@@ -267,7 +264,7 @@ class Stylizer:
             checkpoints=checkpoints,
             resume=resume,
         )
-        return _exhausted(run)
+        return exhausted(run)
 
     def iter_stylize(
         self,
@@ -306,12 +303,10 @@ class Stylizer:
         pictures = turned_styles(pictures, config)
         events, control = checked_steering(events, control, config, len(pictures.styles))
         settled = None if resumed is None else Settled.of(resumed)
-        job = _Job(
-            pictures, config, hashes, control, events, regions, checkpoints, resumed, settled
-        )
+        job = Job(pictures, config, hashes, control, events, regions, checkpoints, resumed, settled)
         return self._generate(replace(job, temporal=temporal), check_memory=check_memory)
 
-    def _generate(self, job: "_Job", *, check_memory: bool) -> Generator[Step, None, StyleResult]:
+    def _generate(self, job: Job, *, check_memory: bool) -> Generator[Step, None, StyleResult]:
         sizes = [style.size for style in job.pictures.styles]
         device, config = self._device, job.config
         if job.settled is not None:
@@ -327,7 +322,7 @@ class Stylizer:
             with held_heap():
                 result = yield from own_time.of(self._run(job, expected, layout))
             if job.resumed is None and self._executor is None:
-                _learn(expected, result, own_time.seconds - import_s, was_ready=was_ready)
+                learn_from(expected, result, own_time.seconds - import_s, was_ready=was_ready)
             return result
         except Exception as error:
             if not is_out_of_memory(error):
@@ -350,17 +345,17 @@ class Stylizer:
         return LayoutPlan(None, in_files=False, peak_bytes=0)
 
     def _run(
-        self, job: "_Job", expected: Plan, layout: LayoutPlan
+        self, job: Job, expected: Plan, layout: LayoutPlan
     ) -> Generator[Step, None, StyleResult]:
         began = time.perf_counter() - (job.resumed.seconds if job.resumed else 0)
         with threads(job.settled.threads if job.settled else None):
             run, record = self._prepare(job, expected, layout)
             try:
-                return (yield from _take_steps(run, record, job, began))
+                return (yield from take_steps(run, record, job, began))
             finally:
                 run.release()
 
-    def _prepare(self, job: "_Job", expected: Plan, layout: LayoutPlan) -> tuple[Run, RunRecord]:
+    def _prepare(self, job: Job, expected: Plan, layout: LayoutPlan) -> tuple[Run, RunRecord]:
         weights = self._weights_for(job)
         settled = job.settled
         device = expected.device
@@ -405,7 +400,7 @@ class Stylizer:
         record = RunRecord(job.config, resolved, hashes, weights.name, regions=job.regions)
         return run, record
 
-    def _weights_for(self, job: "_Job") -> Weights:
+    def _weights_for(self, job: Job) -> Weights:
         """Return the weights; where they are "auto", those that a resumed run was started with."""
         if job.resumed is None:
             return self.weights
@@ -414,96 +409,3 @@ class Stylizer:
         weights = load(record.weights, seed=0) if is_auto else self.weights
         check_same_weights(job.resumed, weights.sha256, weights.name)
         return weights
-
-
-@dataclass(frozen=True)
-class _Job:
-    """One run: what it works on, who steers it, and what it goes on from."""
-
-    pictures: Pictures
-    config: StyleConfig
-    hashes: dict[str, Any]
-    control: RunControl
-    events: tuple[SteeringEvent, ...]
-    regions: Regions | None
-    checkpoints: Checkpoints | None
-    resumed: Checkpoint | None
-    settled: Settled | None
-    temporal: TemporalTarget | None = None
-
-
-def _exhausted(run: Generator[Step, None, StyleResult]) -> StyleResult:
-    while True:
-        try:
-            next(run)
-        except StopIteration as end:
-            result: StyleResult = end.value
-            return result
-
-
-def _learn(expected: Plan, result: StyleResult, measured_s: float, *, was_ready: bool) -> None:
-    """Let estimates learn from a run, unless its course was not that of its settings."""
-    if result.record.events or result.reason == "diverged":
-        return
-    taken = Counter(point.scale for point in result.history[: result.record.steps_done])
-    by_scale = [taken[scale] for scale in range(len(expected.sizes))]
-    learn(expected, by_scale, measured_s=measured_s, was_ready=was_ready)
-
-
-def _take_steps(
-    run: Run, record: RunRecord, job: _Job, began: float
-) -> Generator[Step, None, StyleResult]:
-    checkpoints, stopped = job.checkpoints, partial(_stopped, run, record)
-    history = list(job.resumed.history) if job.resumed else []
-    if checkpoints is not None:
-        checkpoints.begin()
-    for step in _kept_where_cluster_ends(run, record, history, checkpoints, began):
-        seconds = time.perf_counter() - began
-        point = (step.evaluation.loss, step.evaluation.terms, seconds)
-        history.append(LossPoint(step.iteration, step.scale.index, *point))
-        if checkpoints is not None and checkpoints.is_due:
-            checkpoints.write(run, record, history, seconds)
-        shown = Step(step.iteration, run.total, step.scale, *point, run.image, stopped)
-        del step  # or its gradient would be there during the next one
-        yield shown
-    seconds = time.perf_counter() - began
-    is_stopped = run.reason == "stopped" and run.is_resumable and bool(history)
-    if is_stopped and checkpoints is not None and not checkpoints.is_over.is_set():
-        checkpoints.write(run, record, history, seconds)
-    if run.reason != "stopped" or not history:
-        history.append(_last_point(run, history, began))
-    resolved = record.resolved | {"palette": run.palette.to_dict()}  # other shares, other palette
-    record = record.replace(
-        events=tuple(run.events), steps_done=run.done, reason=run.reason, resolved=resolved
-    )
-    painted = run.picture.detach().float().cpu()[0].permute(1, 2, 0).numpy()
-    return StyleResult(
-        run.image(), painted, tuple(history), run.reason, record, seconds, job.pictures.source
-    )
-
-
-def _kept_where_cluster_ends(
-    run: Run,
-    record: RunRecord,
-    history: list[LossPoint],
-    checkpoints: Checkpoints | None,
-    began: float,
-) -> Iterator[RunStep]:
-    """Take the steps; where a cluster is lost, write a checkpoint of the last one."""
-    try:
-        yield from run.steps()
-    except ClusterError:
-        if checkpoints is not None and run.is_resumable and history:
-            checkpoints.write(run, record, history, time.perf_counter() - began)
-        raise
-
-
-def _last_point(run: Run, history: list[LossPoint], began: float) -> LossPoint:
-    terms = run.terms()
-    scale = history[-1].scale if history else 0
-    seconds = time.perf_counter() - began
-    return LossPoint(run.done + 1, scale, sum(terms.values()), terms, seconds)
-
-
-def _stopped(run: Run, record: RunRecord) -> RunRecord:
-    return record.replace(events=tuple(run.events), steps_done=run.done, reason="stopped")

@@ -78,6 +78,7 @@ from napari_nst.errors import (
     ClusterError,
     DeviceError,
     DeviceMemoryError,
+    DivergedError,
     DownloadCancelled,
     DownloadError,
     NstError,
@@ -135,7 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return fail(str(error), INTERRUPTED)
     except TooLargeError as error:
         return fail(f"{error} --ignore-memory tries it all the same.", 2)
-    except (ClusterError, DeviceMemoryError, DownloadError) as error:
+    except (ClusterError, DeviceMemoryError, DivergedError, DownloadError) as error:
         return fail(str(error), 1)
     except NstError as error:
         return fail(str(error), 2)

@@ -15,7 +15,7 @@ Instead:
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -25,6 +25,7 @@ from napari_nst.core.network.buffers import BufferPool, StripBuffer
 from napari_nst.core.network.convolution import Convolution
 from napari_nst.core.network.pooling import MaxRoutes, pool, unpool
 from napari_nst.core.network.preprocess import FeedKind, Preprocessor
+from napari_nst.core.network.tape import Tape
 from napari_nst.core.network.window import Box, Size, Window
 from napari_nst.errors import ImageError, WeightsError
 from napari_nst.settings.config import StyleConfig
@@ -39,34 +40,6 @@ Rows = Callable[[int, int], Tensor]
 """Returns rows of a picture-sized tensor, from the first to before the last."""
 
 aten = torch.ops.aten
-
-
-@dataclass
-class Tape:
-    """What one forward pass leaves for the backward pass.
-
-    Parameters
-    ----------
-    window
-        The picture, or which part of one it is.
-    fed
-        The network's input, as of `Preprocessor.to_input`.
-    outputs
-        Per convolution that is kept, Tensor of shape (1, N, h, w), channels last: before its ReLU
-        where that is a tap, else after it.
-    routes
-        Per block, the sources of its max pooling.
-    """
-
-    window: Window
-    fed: Tensor
-    outputs: dict[str, Tensor] = field(default_factory=dict)
-    routes: dict[str, MaxRoutes] = field(default_factory=dict)
-
-    @property
-    def size(self) -> Size:
-        """Height and width of the picture or part."""
-        return self.window.outer.size
 
 
 @dataclass(frozen=True)

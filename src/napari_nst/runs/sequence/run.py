@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_nst.core.control import RunControl
-from napari_nst.errors import NstError
+from napari_nst.errors import DivergedError, NstError
 from napari_nst.files.disk import file_replacing
 from napari_nst.files.images import read_picture
 from napari_nst.files.names import save_picture, sidecar_of
@@ -132,7 +132,7 @@ def _written(plan: SequencePlan, event: "FrameResult") -> FrameWritten:
 
 def _check_finite(result: "StyleResult") -> None:
     if result.reason == "diverged":
-        raise NstError(
+        raise DivergedError(
             "the loss was not finite; lower learning_rate or style_strength, or use precision "
             "float32. The frames before stay"
         )
