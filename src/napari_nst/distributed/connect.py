@@ -29,6 +29,21 @@ _SAME = ("napari-nst", "torch", "numpy")
 _WAYS = "local:4, tcp://host:8786, tls://host:8786 or a scheduler's .json file"
 
 
+class _OwnClient(Client):
+    """A client that is closed where it cannot connect.
+
+    Dask leaves it to the garbage collector, which waits for ever if it comes while the next client
+    starts its loop: both take the same lock.
+    """
+
+    def __init__(self, *args: object, **options: Any) -> None:  # noqa: ANN401 - Dask's
+        try:
+            super().__init__(*args, **options)  # type: ignore[no-untyped-call]
+        except BaseException:
+            Client.close(self)
+            raise
+
+
 def connect(
     where: str, *, wait_s: float = WAIT_S, security: Security | None = None
 ) -> DaskExecutor:
@@ -62,7 +77,7 @@ def connect(
     else:
         raise ConfigError(f"a cluster is {_WAYS}; got {shown(where)}")
     try:
-        client = Client(**options)
+        client: Client = _OwnClient(**options)
     except (OSError, ValueError, TypeError) as error:
         raise ClusterError(
             f"no scheduler answers at {where} ({_reason(error)}). Check the address, and that it "
@@ -106,7 +121,7 @@ def _start_here(count: int) -> tuple[Client, Callable[[], None]]:
         raise ClusterError(
             f"{count} worker processes cannot be started here ({_reason(error)}). Choose fewer."
         ) from error
-    client = Client(cluster, set_as_default=False)
+    client: Client = _OwnClient(cluster, set_as_default=False)
 
     def close() -> None:
         client.close()
