@@ -61,11 +61,11 @@ def before_scale(index, happen):
     Run.enter_scale = enter
 
 def at_the_end(happen):
-    genuine = Run.evaluate
-    def evaluate(run):
+    genuine = Run.terms
+    def terms(run):
         happen()
         return genuine(run)
-    Run.evaluate = evaluate
+    Run.terms = terms
 
 def limit(kind, size):
     resource.setrlimit(kind, (size, resource.getrlimit(kind)[1]))
@@ -243,8 +243,8 @@ def at_the_end(monkeypatch):
     """Let something happen after the last step of a run."""
 
     def arrange(happen: Callable[[], object]) -> None:
-        genuine = Run.evaluate
-        monkeypatch.setattr(Run, "evaluate", lambda run: (happen(), genuine(run))[1])
+        genuine = Run.terms
+        monkeypatch.setattr(Run, "terms", lambda run: (happen(), genuine(run))[1])
 
     return arrange
 
