@@ -63,7 +63,7 @@ def _nuclei(y: npt.NDArray[np.float32], x: npt.NDArray[np.float32]) -> npt.NDArr
 
 
 def _hash(i: npt.NDArray[np.int64], j: npt.NDArray[np.int64], salt: int) -> npt.NDArray[np.float32]:
-    """Return a random number from 0 to 1 for each pair of whole numbers."""
+    """Return a random number from 0 to 1 for each pair of integers."""
     mixed = (i * 73856093) ^ (j * 19349663) ^ (salt * 83492791)
     mixed = (mixed ^ (mixed >> 13)) * 1274126177
     return ((mixed ^ (mixed >> 16)) & 0xFFFF).astype(np.float32) / np.float32(0xFFFF)

@@ -168,7 +168,7 @@ def planes_of(given: Sequence[str] | None) -> dict[str, int]:
     Raises
     ------
     ConfigError
-        If one is not an axis and a whole number.
+        If one is not of the form z=12.
     """
     planes = {}
     for text in given or ():

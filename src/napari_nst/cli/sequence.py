@@ -33,7 +33,7 @@ from napari_nst.cli.options import (
     given_settings,
 )
 from napari_nst.cli.run import LOG_INTERVAL_S, shown_progress, step_text
-from napari_nst.cli.signals import INTERRUPTED, ending_gently
+from napari_nst.cli.signals import INTERRUPTED, Ending, ending_gently
 from napari_nst.cli.streams import say
 from napari_nst.core.control import RunControl
 from napari_nst.planning.text import duration_words, memory_words
@@ -150,12 +150,17 @@ def sequence(
         fits = _tell_of_plan(plan, on_stdout=dry_run)
         if dry_run:
             return 0 if fits else 2
-        ending.stops((control := RunControl()).stop)
-        if plan.done < len(plan.jobs):
-            _show(plan, run_sequence(plan, control))
-        ending.holds()
-        code = _end(plan, report, stopped=control.stopped)
-        return ending.code or code
+        return _run(plan, report, ending)
+
+
+def _run(plan: SequencePlan, report: Path | None, ending: Ending) -> int:
+    """Paint what is missing, and return the exit code."""
+    ending.stops((control := RunControl()).stop)
+    if plan.done < len(plan.jobs):
+        _show(plan, run_sequence(plan, control))
+    ending.holds()
+    code = _end(plan, report, stopped=control.stopped)
+    return ending.code or code
 
 
 def _planned(request: SequenceRequest, preview: bool | None) -> SequencePlan:
